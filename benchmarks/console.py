@@ -1,8 +1,9 @@
 """Measure the console with 2,000 resources: `python benchmarks/console.py`. It needs Chromium.
 
-A report is measured in CPU time of this process. The browser's figures are its own: the first paint with content after
-the navigation (before it has the cards, the page has nothing to paint), and the time from a click that goes one call
-back to the end of the frame that shows it: the least of several, because other programs may keep the machine busy.
+Everything is CPU time, because other programs may keep the machine busy: of this process, which is the server, and of
+the thread of the page that runs its scripts and lays it out. A paint takes both, from the navigation to the frame that
+shows the cards; an update is a click that goes one call back, to the end of the frame that shows it. The elapsed time,
+the least of several rounds, is printed beside them.
 """
 
 from __future__ import annotations
@@ -17,14 +18,11 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Browser, sync_playwright
 
 from omisim import Cloud
+from omisim.server import Running
 
 VMS, IMAGES, ROUNDS, UPDATES = 400, 100, 5, 20  # of each of two accounts; a VM has a volume, an OMI a snapshot
 REPORT_SECONDS, REPORT_MB, PAINT_MS, UPDATE_MS = 1.0, 3.0, 1000.0, 50.0
-FIRST_PAINT = """() => new Promise((done) => {
-  const take = (list) => done(list.getEntriesByName("first-contentful-paint")[0].startTime);
-  const observer = new PerformanceObserver(take);
-  observer.observe({ type: "paint", buffered: true });
-})"""
+NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 UPDATE = """async () => {
   const place = document.querySelector(".place").textContent;
   const start = performance.now();
@@ -56,15 +54,27 @@ def measure_report(cloud: Cloud) -> tuple[float, float]:
         return time.process_time() - start, path.stat().st_size / 1e6
 
 
-def measure_page(url: str, browser: Browser) -> tuple[float, float]:
-    """Return the milliseconds until the cards are painted, and the least of those until a step is."""
+def measure_page(server: Running, browser: Browser) -> tuple[float, float, float, float]:
+    """Return the CPU and the elapsed milliseconds of the first paint, and those of an update."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(url)
+    thread = page.context.new_cdp_session(page)
+    thread.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def read_thread() -> float:
+        metrics = {metric["name"]: metric["value"] for metric in thread.send("Performance.getMetrics")["metrics"]}
+        return 1000 * float(metrics["TaskDuration"])
+
+    cpu, ticks, start = time.process_time(), read_thread(), time.perf_counter()
+    page.goto(f"{server.url}/_omisim/#token={server.token}")
     page.wait_for_selector(".card")
-    painted: float = page.evaluate(FIRST_PAINT)
-    updates: list[float] = [page.evaluate(UPDATE) for _ in range(UPDATES)]
+    page.evaluate(NEXT_FRAME)
+    elapsed = 1000 * (time.perf_counter() - start)
+    paint = 1000 * (time.process_time() - cpu) + read_thread() - ticks
+    ticks = read_thread()
+    updates = [page.evaluate(UPDATE) for _ in range(UPDATES)]
+    update = (read_thread() - ticks) / UPDATES
     page.close()
-    return painted, min(updates)
+    return paint, elapsed, update, min(updates)
 
 
 def main() -> int:
@@ -77,17 +87,18 @@ def main() -> int:
     seconds, sizes = zip(*(measure_report(cloud) for _ in range(ROUNDS)), strict=True)
     with cloud.serve() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        url = f"{server.url}/_omisim/#token={server.token}"
-        paints, updates = zip(*(measure_page(url, browser) for _ in range(ROUNDS)), strict=True)
+        rounds = [measure_page(server, browser) for _ in range(ROUNDS)]
         browser.close()
+    paint, elapsed_paint, update, elapsed_update = (min(figures) for figures in zip(*rounds, strict=True))
     rows = [
-        ("report, CPU time", median(seconds), REPORT_SECONDS, "s"),
-        ("report, size", sizes[0], REPORT_MB, "MB"),
-        ("first paint", min(paints), PAINT_MS, "ms"),
-        ("update", min(updates), UPDATE_MS, "ms"),
+        ("report", median(seconds), REPORT_SECONDS, "s"),
+        ("size of the report", sizes[0], REPORT_MB, "MB"),
+        ("first paint", paint, PAINT_MS, "ms"),
+        ("update", update, UPDATE_MS, "ms"),
     ]
     for name, value, limit, unit in rows:
         print(f"{name:<18} {value:8.2f} {unit} (limit {limit:g})")
+    print(f"elapsed: first paint {elapsed_paint:.0f} ms, update {elapsed_update:.1f} ms")
     return int(any(value > limit for _, value, limit, _ in rows))
 
 

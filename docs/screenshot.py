@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from omisim import ApiError, Cloud
 
@@ -45,21 +45,20 @@ def play() -> Cloud:
     raise AssertionError("a name was given twice")
 
 
-def take_screenshot(path: Path, width: int = 1280, height: int = 800) -> None:
-    """Write the picture of a console with a selected OMI. Raises FileNotFoundError without Chromium."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise FileNotFoundError("no Chromium is installed: apt install chromium")
-    with play().serve() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+def take_screenshot(browser: Browser, path: Path, width: int = 1280, height: int = 800) -> None:
+    """Write the picture of a console with a selected OMI."""
+    with play().serve() as server:
         page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
         page.goto(f"{server.url}/_omisim/#token={server.token}")
         page.locator(".card", has_text="golden").first.click()
         page.locator("table.access").wait_for()
         page.get_by_role("tab", name="Refusals").click()
         page.screenshot(path=path)
-        browser.close()
+        page.close()
 
 
 if __name__ == "__main__":
-    take_screenshot(SCREENSHOT)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        take_screenshot(chromium, SCREENSHOT)
+        chromium.close()

@@ -51,9 +51,10 @@ class TestImports:
         assert run_python(script) == ""
 
     def test_of_the_core_know_no_time_chance_or_environment(self) -> None:
-        """No module of the core imports time, random, uuid, os or secrets, clock.py and process.py excepted."""
+        """No module of the core imports time, random, uuid, os or secrets, the clock, processes and files excepted."""
         edges = (
             "base/clock.py",
+            "base/private_file.py",
             "base/process.py",
             "clients/",
             "doors/oos/",

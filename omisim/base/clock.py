@@ -86,8 +86,13 @@ class SystemClock:
         return self._latest
 
     def advance(self, seconds: float) -> None:
-        """Grow the offset by so many seconds. Raises ValueError for a negative number, and beyond the year 8999."""
-        self.offset += _parse_seconds(seconds, LATEST - self.now())
+        """Grow the offset by so many seconds. Raises ValueError for a negative number, and beyond the year 8999.
+
+        The clock moves by as much also if the wall time has been turned back meanwhile, as freezegun may do.
+        """
+        now = self.now()
+        span = _parse_seconds(seconds, LATEST - now)
+        self.offset, self._latest = self.offset + span, now + span
 
     def tick(self) -> None:
         """Do nothing: wall time moves by itself."""

@@ -1,4 +1,4 @@
-"""Parse text that comes from outside: JSON, numbers, dates and URLs. The only place that does so.
+"""Parse text that comes from outside: JSON, XML, numbers, dates and URLs. The only place that does so.
 
 Each function returns a value that the rest of the code can compute with, or raises ValueError. Python's own parsers
 accept more: `²` is a digit of `str.isdigit`, `1e999` becomes infinite, and a date of the year 9999 may overflow.
@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
     "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_count", "parse_date", "parse_json", "parse_url",
+    "parse_xml",
 ]  # fmt: skip
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
@@ -87,6 +88,45 @@ def make_json_decoder(object_hook: Hook | None = None) -> json.JSONDecoder:
 
 
 _DECODER = make_json_decoder()
+
+
+def parse_xml(text: bytes) -> dict[str, Any]:
+    """Return an XML document as JSON data: elements by their names without namespaces, a repeated one as a list.
+
+    The items of a list of EC2 (`<item>`, `<member>`) become the list itself; an empty element is "". Attributes are
+    left out. Raises ValueError for text that is not XML, for a document type (whose entities can grow without bound)
+    and for more than 64 levels.
+    """
+    content = text.decode()
+    if "<!DOCTYPE" in content or "<!ENTITY" in content:
+        raise ValueError("it has a document type")
+    from xml.etree import ElementTree as ET  # noqa: PLC0415 - few programs need it, and its import takes milliseconds
+
+    try:
+        root = ET.fromstring(content)  # noqa: S314 - without a document type there are no entities
+    except (ET.ParseError, ValueError) as error:
+        raise ValueError(str(error)) from None
+    return {_local_name(root.tag): _read_element(root, MAX_DEPTH)}
+
+
+def _read_element(element: Any, depth: int) -> Any:
+    if depth == 0:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    grouped: dict[str, list[Any]] = {}
+    for inner in element:
+        grouped.setdefault(_local_name(inner.tag), []).append(_read_element(inner, depth - 1))
+    if not grouped:
+        return element.text or ""
+    if len(grouped) == 1 and next(iter(grouped)) in _ITEMS:
+        return next(iter(grouped.values()))
+    return {name: values[0] if len(values) == 1 else values for name, values in grouped.items()}
+
+
+_ITEMS = ("item", "member")  # the elements of a list
+
+
+def _local_name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def parse_count(text: str, most: int) -> int:

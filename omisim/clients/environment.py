@@ -19,6 +19,7 @@ from threading import enumerate as living_threads
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.hosts import endpoint
+from omisim.base.private_file import write_private
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
 from omisim.clients.intercept.children import REFUSING, child_variables
@@ -109,8 +110,8 @@ def _write_profiles(home: Path, cloud: Cloud, account: Account) -> None:
         for name, owner in {**accounts, "default": account}.items()
     }
     (home / ".osc").mkdir()
-    (home / ".osc" / "config.json").write_text(json.dumps(profiles, indent=2))
-    (home / ".osc" / "variables.json").write_text(json.dumps(profiles | {"default": {}}))
+    write_private(home / ".osc" / "config.json", json.dumps(profiles, indent=2))
+    write_private(home / ".osc" / "variables.json", json.dumps(profiles | {"default": {}}))
 
 
 @contextmanager

@@ -13,14 +13,15 @@ from weakref import WeakKeyDictionary
 __all__ = ["DISOWNED", "disown_threads", "find_owner"]
 
 GRACE: Final = 0.05  # seconds in which threads that are about to end may do so
-_POOL_FILE: Final = "concurrent/futures/thread.py"
+# the file and the function of a worker that waits: what it runs for a job lies above them
+_IDLE: Final = {"concurrent/futures/thread.py": "_worker", "trio/_core/_thread_cache.py": "_work"}
 DISOWNED: WeakKeyDictionary[Thread, str] = WeakKeyDictionary()  # a thread → the account of its environment
 
 
 def disown_threads(before: Iterable[Thread], owner: str) -> list[str]:
     """Note the threads that were started since `before` and still run; return their names.
 
-    An idle worker of a ThreadPoolExecutor counts as ended: what it runs later belongs to a later caller.
+    An idle worker of a ThreadPoolExecutor or of trio counts as ended: what it runs later belongs to a later caller.
     """
     for thread in [thread for thread in DISOWNED if not thread.is_alive()]:
         del DISOWNED[thread]
@@ -43,11 +44,12 @@ def _running(before: set[Thread]) -> Iterator[Thread]:
 
 
 def _is_idle(thread: Thread) -> bool:
-    """Whether a thread is a worker of a ThreadPoolExecutor that waits for a job."""
+    """Whether a thread is a worker of a ThreadPoolExecutor, or of trio, that waits for a job."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
     while frame is not None:
         code = frame.f_code
-        if code.co_filename.replace("\\", "/").endswith(_POOL_FILE):
-            return code.co_name == "_worker"  # a job runs below _WorkItem.run
+        for file, worker in _IDLE.items():
+            if code.co_filename.replace("\\", "/").endswith(file):
+                return code.co_name == worker  # a job runs below another function of the file
         frame = frame.f_back
     return False

@@ -13,6 +13,7 @@ from omisim.actions.new_account import open_account
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
@@ -519,7 +520,7 @@ class Cloud:
         """
         from omisim.cloud.console import render_report, view_for_report  # noqa: PLC0415 - only a report needs it
 
-        Path(path).write_text(render_report(view_for_report(self), title), "utf-8")
+        write_private(path, render_report(view_for_report(self), title))
 
     # --- rollback and forks
 

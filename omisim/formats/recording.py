@@ -62,13 +62,24 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
     return Exchange(
         number,
         path,
-        line["req"].get("body"),
+        _read_body(line["req"]),
         status,
-        line["res"].get("body"),
+        _read_body(line["res"]),
         parse_date(line["t"]) if "t" in line else None,
         account or None,
         region or (host.region if host and host.service == "api" else None),
     )
+
+
+def _read_body(message: Mapping[str, Any]) -> Any:
+    """Return a body. Many recorders write it as text: that of a JSON object is read."""
+    body = message.get("body")
+    if not isinstance(body, str) or not body.lstrip().startswith("{"):
+        return body
+    try:
+        return parse_json(body)
+    except ValueError:
+        return body
 
 
 def write(

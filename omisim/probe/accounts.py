@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from omisim.probe.endpoint import Answer, Endpoint, Keys, Unreachable
+from omisim.probe.connection import Answer, Keys, Unreachable
+from omisim.probe.endpoint import Endpoint
 from omisim.probe.runner import Stopped
 
 __all__ = ["CALLERS", "Profile", "find_profiles", "identify"]

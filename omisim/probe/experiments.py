@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.base.texts import iter_texts
+from omisim.probe.fcu import CREATIONS
 
-__all__ = ["Call", "Experiment", "Outcome", "Parameters", "fill", "names_in"]
+__all__ = ["COUNTED", "Call", "Experiment", "Outcome", "Parameters", "fill", "names_in"]
 
 Parameters = dict[str, Any]
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}", re.DOTALL)
-_NAME = re.compile(r"\{([a-z]\w*)\}")
+_NAME = re.compile(r"\{#?([a-z]\w*)\}")
+_NUMBER = re.compile(r"\{#([a-z]\w*)\}")
+COUNTED = ("left", "over", "number")  # names that a call with a quota or a repetition defines itself
 _CREATES = re.compile(r"Create(?!Tags|Route\b|SecurityGroupRule)\w+")
 
 
@@ -45,7 +48,12 @@ class Call:
         needs: Names of the world that must exist although the call does not use them.
         of, state: The answer decides nothing if the resource `of` has left this transient state.
         fleeting: The refusal ends by itself, and no state shows it: a success decides nothing.
-        http: Changes of the request, as `Endpoint.call` takes them.
+        http: Changes of the request, as the `call` of its door takes them.
+        door: The service: "" for the OUTSCALE API, "fcu", or "oos" (object storage).
+        quota, room: The call decides only while this quota of the caller leaves a number from `room[0]` to `room[1]`.
+            Parameters may use `{left}`, and `{over}`, which is one more.
+        repeat: Make the call until it is refused, and judge that; at most so many times, or as `{left}` allows.
+            `{number}` counts them.
     """
 
     do: str = ""
@@ -64,21 +72,31 @@ class Call:
     state: str = ""
     fleeting: bool = False
     http: Mapping[str, str] = field(default_factory=dict)
+    door: str = ""
+    quota: str = ""
+    room: tuple[int, int] = (0, 0)
+    repeat: int = 0
 
     @property
     def uses(self) -> tuple[str, ...]:
         """The names that must have a value before the call."""
-        return (*self.needs, *names_in([self.give, self.wait, self.of, self.shows, self.http]))
+        named = names_in([self.give, self.wait, self.of, self.shows, self.http])
+        return (*self.needs, *(name for name in named if name not in COUNTED))
 
     @property
     def resources(self) -> int:
         """The number of resources that the call creates on an endpoint that agrees with the model."""
-        return 0 if self.code else self.requested
+        return self.requested * self.repeat if self.repeat else 0 if self.code else self.requested
 
     @property
     def requested(self) -> int:
         """The number of resources that the call creates if the endpoint accepts it."""
-        return int(self.give.get("MaxVmsCount", 1)) if _CREATES.fullmatch(self.do) else 0
+        if self.door == "oos":
+            return int(self.do in ("PUT", "POST"))
+        if self.door == "fcu":
+            return int(self.do in CREATIONS)
+        number = self.give.get("MaxVmsCount", 1)
+        return (number if isinstance(number, int) else 1) if _CREATES.fullmatch(self.do) else 0
 
 
 @dataclass(frozen=True)
@@ -100,6 +118,11 @@ class Experiment:
         return tuple(dict.fromkeys(call.switch for call in self.calls if call.switch))
 
     @property
+    def quotas(self) -> tuple[str, ...]:
+        """The quotas that the calls use up."""
+        return tuple(call.quota for call in self.calls if call.quota)
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The names that the calls use and do not save themselves."""
         saved = {name for call in self.calls for name in call.save}
@@ -117,15 +140,26 @@ class Experiment:
 
 
 def fill(value: Any, values: Mapping[str, str]) -> Any:
-    """Replace "{name}" by its value and "{A*300}" by 300 letters A, at any depth. Raises KeyError for unknown names."""
+    """Replace "{name}" by its value, "{#name}" by its number and "{A*300}" by 300 letters A, at any depth.
+
+    An item `{ Item = value, Times = 300 }` of a list becomes 300 items. Raises KeyError for unknown names.
+    """
     if isinstance(value, dict):
         return {key: fill(item, values) for key, item in value.items()}
     if isinstance(value, list):
-        return [fill(item, values) for item in value]
+        return [inner for item in value for inner in _fill_item(item, values)]
     if not isinstance(value, str) or "{" not in value:
         return value
+    if number := _NUMBER.fullmatch(value):
+        return int(values[number[1]])
     repeated = _REPEATED.fullmatch(value)
     return repeated[1] * int(repeated[2]) if repeated else _NAME.sub(lambda match: values[match[1]], value)
+
+
+def _fill_item(item: Any, values: Mapping[str, str]) -> list[Any]:
+    if isinstance(item, dict) and item.keys() == {"Item", "Times"}:
+        return [fill(item["Item"], values)] * int(item["Times"])
+    return [fill(item, values)]
 
 
 def names_in(value: Any) -> Iterator[str]:

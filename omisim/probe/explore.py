@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from omisim.base.data_files import load_toml
-from omisim.probe.endpoint import Answer
+from omisim.probe.connection import Answer
 from omisim.probe.experiments import Call, Parameters, names_in
 from omisim.probe.runner import Runner
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.base.subset import shorten
-from omisim.probe.endpoint import Answer
+from omisim.probe.connection import Answer
 from omisim.probe.experiments import Call, Outcome, fill
 from omisim.probe.matching import find_differences, read_path
 from omisim.spec.errors import ERRORS
@@ -37,6 +37,7 @@ class Finding:
     code: str = ""
     switch: str = ""
     value: Any = None
+    door: str = ""
 
 
 def judge(
@@ -61,7 +62,16 @@ def judge(
     if verdict == DIFFERS and value is None and (reason := _find_obstacle(answer)):
         verdict, measured = CANNOT_TELL, f"{reason}: {answer}"
     return Finding(
-        experiment, call.rules, verdict, text, measured, call.do, code=answer.code, switch=call.switch, value=value
+        experiment,
+        call.rules,
+        verdict,
+        text,
+        measured,
+        call.do,
+        code=answer.code,
+        switch=call.switch,
+        value=value,
+        door=call.door,
     )
 
 
@@ -69,7 +79,7 @@ def _expected(call: Call, switches: Mapping[str, Any]) -> Outcome:
     """Return the expected answer. A switch with the id of the rule replaces its error."""
     code = call.code
     if code and (error := next((switches[rule] for rule in call.rules if rule in switches), None)):
-        code = ERRORS[error].code
+        code = (ERRORS[error].fcu or "") if call.door == "fcu" else ERRORS[error].code
     return Outcome(None, code, call.shows, call.lacks)
 
 
@@ -78,14 +88,14 @@ def _differences(expected: Outcome, answer: Answer, names: Mapping[str, str]) ->
         return [str(answer)]
     shows = fill(dict(expected.shows), names)
     return [
-        *find_differences(shows, answer.body),
+        *find_differences(shows, answer.whole),
         *(f"{path} is present" for path in expected.lacks if _has(answer, path)),
     ]
 
 
 def _has(answer: Answer, path: str) -> bool:
     try:
-        read_path(answer.body, path)
+        read_path(answer.whole, path)
     except KeyError:
         return False
     return True
@@ -111,6 +121,7 @@ def _find_obstacle(answer: Answer) -> str:
     """Return why an unexpected answer decides nothing, or ""."""
     if answer.status in _NO_PERMISSION:
         return "no permission"
-    if answer.code.isdecimal() and _FIRST_QUOTA <= int(answer.code) <= _LAST_QUOTA:
+    code = answer.code
+    if (code.isdecimal() and _FIRST_QUOTA <= int(code) <= _LAST_QUOTA) or code.endswith("LimitExceeded"):
         return "a quota of the account is reached"
     return "the endpoint throttles" if answer.status in (429, 503) else ""

@@ -11,7 +11,8 @@ from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.base.texts import iter_texts
-from omisim.probe.endpoint import Answer
+from omisim.probe.connection import Answer
+from omisim.probe.fcu import list_created
 from omisim.probe.matching import read_path
 from omisim.spec.lifecycle import LIFECYCLES
 
@@ -35,12 +36,15 @@ class Ledger:
         self.owners: dict[str, str] = {}  # id → caller
         self.created: int = 0
 
-    def record(self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    def record(
+        self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], *, fcu: bool = False
+    ) -> str:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
-        if not action.startswith("Create"):
-            return ""
+        named = list_created(action, answer) if fcu else _created_ids(answer) if action.startswith("Create") else []
         old_ids = {*iter_texts(parameters), *self.owners}
-        created = [one for one in _created_ids(answer) if one not in old_ids]
+        created = [one for one in named if find_kind(one) and one not in old_ids]
+        if not created:
+            return ""
         self.created += len(created)
         self.owners |= dict.fromkeys(created, by)
         parts = [one for one in _part_ids(answer) if one not in old_ids]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from omisim.base.suggest import suggest
 from omisim.probe.cells import expand_cells
 from omisim.probe.experiments import Call, Experiment, Outcome, Parameters
+from omisim.probe.fcu import is_unrecorded
 
+DOORS = ("", "fcu", "oos")
 __all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "load_stories", "read_call", "read_story"]
 
 
@@ -44,14 +48,15 @@ class Case:
 
 @cache
 def load_experiments() -> tuple[Experiment, ...]:
-    """Return every experiment of the package, the stories first."""
+    """Return every experiment of the package: the stories, the refusals, and then those that use up a quota."""
     cases: dict[str, int] = {}
-    experiments = load_stories()
+    stories = load_stories()
+    experiments = [one for one in stories if not one.quotas]
     for case in load_cases():
         key = f"{case.rule} {case.action}"
         cases[key] = cases.get(key, 0) + 1
         experiments.append(case.to_experiment(cases[key]))
-    return tuple(experiments)
+    return (*experiments, *(one for one in stories if one.quotas))
 
 
 def load_cases() -> list[Case]:
@@ -93,15 +98,25 @@ def _read_step(step: Mapping[str, Any], where: str) -> Iterator[Call]:
 
 def read_call(row: Mapping[str, Any], where: str) -> Call:
     """Return the call of a TOML table. Raises ValueError for an unknown key."""
+    if unknown := next((name for name in row if name not in _FIELDS), None):
+        raise ValueError(f"{where}: a call has no key {unknown!r}{suggest(unknown, _FIELDS)}")
     fields = dict(row)
     rules = fields.pop("rule", ())
     fields["rules"] = (rules,) if isinstance(rules, str) else tuple(rules)
-    fields |= {name: tuple(fields.get(name, ())) for name in ("lacks", "needs")}
+    fields |= {name: tuple(fields[name]) for name in ("lacks", "needs", "room") if name in fields}
     try:
         fields["outcomes"] = tuple(Outcome(**one) for one in fields.get("outcomes", ()))
-        return Call(**fields)
+        call = Call(**fields)
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from None
+    if call.door not in DOORS:
+        raise ValueError(f"{where}: door must be 'fcu', 'oos' or absent, not {call.door!r}")
+    if call.door == "fcu" and is_unrecorded(call.do):
+        raise ValueError(f"{where}: {call.do} of FCU could not be cleaned up; create it by the OUTSCALE API")
+    return call
+
+
+_FIELDS = {"rule", *(one.name for one in dataclass_fields(Call))} - {"rules"}
 
 
 @cache

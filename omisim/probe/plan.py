@@ -15,7 +15,18 @@ from omisim.probe.world import list_needed
 from omisim.spec.lifecycle import list_cell_rules
 from omisim.spec.rules import Rule, load_rules
 
-__all__ = ["NO_REASON", "Cost", "Coverage", "estimate", "find_rules", "list_coverage", "list_rules", "select"]
+__all__ = [
+    "NO_REASON",
+    "Cost",
+    "Coverage",
+    "estimate",
+    "find_reason",
+    "find_rules",
+    "list_coverage",
+    "list_rules",
+    "select",
+    "uses_storage",
+]
 
 NO_REASON = "no experiment yet"
 _SECONDS_PER_CALL = 1
@@ -82,6 +93,12 @@ def estimate(experiments: Sequence[Experiment], limits: Limits) -> Cost:
     return Cost(len(calls), resources, -int(-seconds // 60))
 
 
+def uses_storage(experiments: Iterable[Experiment]) -> bool:
+    """Whether experiments store anything in object storage."""
+    calls = [call for one in experiments for call in one.calls]
+    return any(call.door == "oos" or "bucket" in call.uses for call in calls)
+
+
 def list_coverage() -> list[Coverage]:
     """Return each modelled rule with the experiments that decide it, or why none does."""
     deciding: dict[str, list[str]] = {}
@@ -89,12 +106,12 @@ def list_coverage() -> list[Coverage]:
         for rule in experiment.rules:
             deciding.setdefault(rule, []).append(experiment.name)
     return [
-        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else _find_reason(rule.id))
+        Coverage(rule, tuple(deciding.get(rule.id, ())), "" if rule.id in deciding else find_reason(rule.id))
         for rule in list_rules().values()
     ]
 
 
-def _find_reason(rule_id: str) -> str:
+def find_reason(rule_id: str) -> str:
     """Return why no experiment decides a rule, or "no experiment yet"."""
     reasons = load_toml("omisim.probe", "undecidable.toml")
     matching = (reason for reason, ids in reasons.items() if any(fnmatchcase(rule_id, pattern) for pattern in ids))

@@ -66,7 +66,7 @@ class Report:
         codes: dict[str, set[str]] = {}
         differing: set[str] = set()
         for one in self.findings:
-            if not one.switch and one.code and one.expected.startswith("code "):
+            if not (one.switch or one.door) and one.code and one.expected.startswith("code "):
                 for rule in one.rules:
                     codes.setdefault(rule, set()).add(one.code)
                 differing.update(one.rules if one.verdict == DIFFERS else ())

@@ -7,22 +7,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from omisim.probe.endpoint import Answer, Unreachable
+from omisim.probe.connection import Absent, Answer, Unreachable
 from omisim.probe.experiments import Call, Experiment, fill
 from omisim.probe.judge import AGREES, CANNOT_TELL, DIFFERS, Finding, judge
 from omisim.probe.ledger import KINDS, Ledger, find_kind, is_brief, read_resource
 from omisim.probe.matching import read_path
+from omisim.probe.objects import Objects
+from omisim.probe.quotas import read_quota
 from omisim.probe.world import Recipe, list_needed
 
 __all__ = ["CannotTell", "Limits", "Runner", "Stopped"]
 
+WRITES = ("PUT", "POST", "DELETE")  # of object storage
 MOST_SILENCE = 3  # calls without an answer in a row
 # names of the world that a run may lack → what it needs
 OPTIONAL = {
     "bob": "a second account", "carol": "an account in another Region", "other_region": "another Region",
     "subregion_b": "a second Subregion",
 }  # fmt: skip
-Sender = Callable[[str, str, Mapping[str, Any], Mapping[str, str]], Answer]
+Sender = Callable[[str, str, Mapping[str, Any], Mapping[str, str], str], Answer]
 
 
 class CannotTell(Exception):
@@ -46,7 +49,7 @@ class Limits:
 class Runner:
     """One run. `initial` are the values that exist before it: account ids, Regions, the prefix.
 
-    `send` makes a call: caller, action, parameters, changes of the request. `callers` are those that it knows.
+    `send` makes a call: caller, action, parameters, changes of the request, door. `callers` are those that it knows.
     """
 
     send: Sender
@@ -59,6 +62,9 @@ class Runner:
     def __post_init__(self) -> None:
         """Start with nothing but the initial names."""
         self.ledger: Ledger = Ledger(self._send, self.initial["prefix"].rstrip("-"), self.sleep, self.limits.pause)
+        self.objects: Objects = Objects(self._store, self.initial["prefix"].rstrip("-"))
+        if "bucket" in self.initial:
+            self.objects.record("alice", self.initial["bucket"])
         self._names: dict[str, str] = dict(self.initial)
         self._stale: set[str] = set()  # ids of the world that a call may have changed
         self._failed: dict[str, str] = {}  # recipe → why it cannot be made
@@ -83,7 +89,7 @@ class Runner:
                 reason = f"{call.do} was accepted"
             if finding.rules or finding.switch:
                 findings.append(finding)
-        self._tidy(before)
+        self._tidy(before, patient=bool(experiment.quotas))  # others need what it has used up
         return findings
 
     def create(self, names: Iterable[str]) -> dict[str, str]:
@@ -116,12 +122,15 @@ class Runner:
     def clean(self) -> dict[str, str]:
         """Delete everything that the run has created; return what remains, with the reason."""
         self._names = dict(self.initial)
-        return self.ledger.clean()
+        left = self.ledger.clean()
+        with suppress(Absent):
+            left |= self.objects.clean()
+        return left
 
     def _decide(self, experiment: Experiment, call: Call, names: dict[str, str]) -> Finding:
         """Make a call of an experiment and judge it."""
         self._prepare(call)
-        values = self._names | names
+        values = self._names | names | self._count(call)
         if missing := [name for name in call.uses if name not in values]:
             raise CannotTell(f"an earlier call did not return {missing[0]}")
         parameters = fill(call.give, values)
@@ -155,18 +164,36 @@ class Runner:
 
     def _make(self, call: Call, names: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
         """Make a call, or wait for a state; return the answer, and the saved names."""
-        if call.wait:
-            answer = self._wait(call, fill(call.wait, names))
-        else:
-            self._check_bound(call)
-            answer = self._request(call.by, call.do, fill(call.give, names), fill(dict(call.http), names))
+        answer = self._wait(call, fill(call.wait, names)) if call.wait else self._repeat(call, names)
         saved = {}
         for name, path in call.save.items() if answer.accepted else ():
             try:
-                saved[name] = str(read_path(answer.body, path))
+                saved[name] = str(read_path(answer.whole, path))
             except KeyError:
                 raise CannotTell(f"{call.do or 'the read'}: the answer has no {path}") from None
         return answer, saved
+
+    def _count(self, call: Call) -> dict[str, str]:
+        """Return the names by which a call counts: how much its quota leaves. Raises CannotTell."""
+        left = call.repeat
+        if call.quota:
+            limit, left = read_quota(self._send, call.by, call.quota)
+            least, most = (0, call.repeat) if call.repeat else call.room
+            if not limit:
+                raise CannotTell(f"the account has no limit {call.quota}")
+            if not least <= left <= most:
+                raise CannotTell(f"the quota {call.quota} leaves {left}; this decides with {least} to {most}")
+        return {"left": str(left), "over": str(left + 1), "number": "1"}
+
+    def _repeat(self, call: Call, names: Mapping[str, str]) -> Answer:
+        """Make a call, or repeat it until it is refused."""
+        for number in range(1, (int(names["left"]) if call.repeat else 0) + 2):
+            self._check_bound(call)
+            values = {**names, "number": str(number)}
+            answer = self._request(call.by, call.do, fill(call.give, values), fill(dict(call.http), values), call.door)
+            if not answer.accepted:
+                break
+        return answer
 
     def _wait(self, call: Call, row_id: str) -> Answer:
         """Read a resource until it has the state of a call, fails, or takes too long; return the last read."""
@@ -224,7 +251,7 @@ class Runner:
 
     def _forget(self, names: set[str]) -> None:
         """Forget the resources that an accepted call may have changed, and those made from them."""
-        changed = {name for name in names if name not in self.initial}
+        changed = {name for name in names if name not in self.initial and name != "bucket"}  # no call changes that one
         for calls in list_needed(self._names).values():
             used = {name for call in calls for name in call.uses}
             saved = {name for call in calls for name in call.save}
@@ -232,25 +259,38 @@ class Runner:
                 changed |= saved
         self._stale |= {self._names.pop(name) for name in changed if name in self._names}
 
-    def _tidy(self, before: set[str]) -> None:
+    def _tidy(self, before: set[str], *, patient: bool) -> None:
         """Delete what an experiment has created, except the world; what cannot be deleted yet waits for the end."""
         kept = {*before, *self._names.values()}
-        self.ledger.clean([one for one in self.ledger.owners if one not in kept], patient=False)
+        self.ledger.clean([one for one in self.ledger.owners if one not in kept], patient=patient)
 
     def _send(self, by: str, action: str, parameters: Mapping[str, Any]) -> Answer:
         return self._request(by, action, parameters, {})
 
-    def _request(self, by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+    def _store(self, by: str, method: str, parameters: Mapping[str, Any]) -> Answer:
+        return self._request(by, method, parameters, {}, "oos")
+
+    def _request(
+        self, by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str], door: str = ""
+    ) -> Answer:
         """Make a call, and record what it creates. Raises Stopped if the endpoint does not answer any more."""
+        if door == "oos" and action in WRITES and not self.objects.is_ours(str(parameters.get("Path"))):
+            raise CannotTell(f"{action} {parameters.get('Path')}: the name does not begin with the run")
         try:
-            answer = self.send(by, action, parameters, options)
+            answer = self.send(by, action, parameters, options, door)
+        except Absent:
+            raise
         except Unreachable as error:
             self._silent += 1
             if self._silent >= MOST_SILENCE:
                 raise Stopped(f"{MOST_SILENCE} calls in a row had no answer: {error}") from None
             raise
         self._silent = 0
-        if answer.accepted and (problem := self.ledger.record(by, action, parameters, answer.body)):
+        if not answer.accepted:
+            return answer
+        if door == "oos" and action in WRITES:
+            self.objects.record(by, str(answer.body["Bucket"]))
+        elif problem := self.ledger.record(by, action, parameters, answer.body, fcu=door == "fcu"):
             raise Stopped(problem)
         return answer
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from omisim.probe.accounts import identify
-from omisim.probe.endpoint import Answer, Endpoint, Unreachable
+from omisim.probe.connection import Answer, Unreachable
+from omisim.probe.doors import Caller
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import CANNOT_TELL
 from omisim.probe.ledger import TAG, find_leftovers
+from omisim.probe.objects import Objects, find_old_buckets
 from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Runner, Stopped
 
@@ -27,7 +29,7 @@ class Interrupted(Exception):
 class Session:
     """One run against an endpoint. `endpoints` has one per caller; `stop` is asked before each call."""
 
-    endpoints: Mapping[str, Endpoint]
+    endpoints: Mapping[str, Caller]
     report: Report
     sleep: Callable[[float], None]
     limits: Limits
@@ -38,7 +40,7 @@ class Session:
     def __post_init__(self) -> None:
         """Ask the endpoint who the callers are. Raises Stopped."""
         self._cleaning = False
-        given = identify(self.endpoints, self.report.run)
+        given = identify({name: caller.api for name, caller in self.endpoints.items()}, self.report.run)
         given |= {"bucket": self.bucket} if self.bucket else {}
         self.runner: Runner = Runner(
             self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches
@@ -67,8 +69,8 @@ class Session:
             self._clean()
             save(final=True)
 
-    def delete_leftovers(self) -> None:
-        """Delete what earlier runs have left behind, and note it."""
+    def delete_leftovers(self, *, buckets: bool = False) -> None:
+        """Delete what earlier runs have left behind, their buckets too if `buckets`, and note it."""
         found = list(find_leftovers(lambda by, action, given: self._send(by, action, given, {}), self.endpoints))
         for run in dict.fromkeys(run for _, run, _ in found):
             owners = {row_id: by for by, other, row_id in found if other == run}
@@ -78,6 +80,22 @@ class Session:
             self.report.left |= left
             if existing:
                 self.report.notes.append(f"{len(existing) - len(left)} left-overs of run {run} were deleted")
+        for by in self.endpoints if buckets else ():
+            self._delete_buckets(by)
+
+    def _delete_buckets(self, by: str) -> None:
+        """Delete the buckets that earlier runs of an account have left behind, and note it."""
+
+        def send(by: str, method: str, given: Mapping[str, Any]) -> Answer:
+            return self._send(by, method, given, {}, "oos")
+
+        for run, bucket in find_old_buckets(send, by):
+            objects = Objects(send, run)
+            objects.record(by, bucket)
+            left = objects.clean()
+            self.report.left |= left
+            if not left:
+                self.report.notes.append(f"the bucket {bucket} of an earlier run was deleted")
 
     def _clean(self) -> None:
         self._cleaning = True
@@ -92,7 +110,9 @@ class Session:
             mark = f"{TAG}={self.report.run}"
             self.report.notes.append(f"still there, with the tag {mark}: {', '.join(self.report.left)}")
 
-    def _send(self, by: str, action: str, given: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+    def _send(
+        self, by: str, action: str, given: Mapping[str, Any], options: Mapping[str, str], door: str = ""
+    ) -> Answer:
         if self.stop() and not self._cleaning:
             raise Interrupted
-        return self.endpoints[by].call(action, given, options)
+        return self.endpoints[by].call(action, given, options, door)

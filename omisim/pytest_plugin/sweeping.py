@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
+from omisim.base.private_file import write_private
 from omisim.engine.marks import Saved
 from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
+from omisim.testing.sweeps.report import explain_emptiness
 from omisim.testing.sweeps.worlds import PATIENCE
 
 __all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
@@ -150,6 +151,8 @@ def summarize(reports: list[Any]) -> Iterator[str]:
     """Yield the lines of the terminal's summary: the outcomes of each test, and the open questions it rests on."""
     for name, data in merge(reports).items():
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in data["outcomes"].items())
+        if not data["worlds"]:
+            outcomes = explain_emptiness(data["calls"], data["left_out"], data["unstable"])
         yield f"{name}: {len(data['worlds'])} runs: {outcomes}"
         for question in data["open_questions"]:
             says = ", then ".join(deviation["says"] for deviation in question["deviations"])
@@ -160,4 +163,4 @@ def summarize(reports: list[Any]) -> Iterator[str]:
 
 def write_json(path: str, reports: list[Any]) -> None:
     """Write the reports of a test session to a file."""
-    Path(path).write_text(json.dumps({"tests": merge(reports)}, indent=2) + "\n", encoding="utf-8")
+    write_private(path, json.dumps({"tests": merge(reports)}, indent=2) + "\n")

@@ -26,6 +26,7 @@ from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.access import Access, Forbidden
 from omisim.server.clouds import FIRST, HEADER, MAX_CLOUDS, CloudError, Clouds, HostedCloud
+from omisim.server.console import read_cloud_name
 from omisim.server.control import Control, Shared
 
 __all__ = ["App"]
@@ -111,7 +112,7 @@ class App:
                 400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
             )
         try:
-            hosted = self.clouds.get(request.headers.get(HEADER.lower(), FIRST))
+            hosted = self.clouds.get(request.headers.get(HEADER.lower()) or read_cloud_name(request) or FIRST)
         except CloudError as problem:
             return self.control.handle(request, problem)
         return self.find_control(hosted).handle(request)

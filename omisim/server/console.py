@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from omisim.base.redact import redact
 from omisim.cloud.account import Account
@@ -21,7 +22,7 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.faults import Dropped, Killed
 from omisim.spec.errors import ApiError
 
-__all__ = ["CONSOLE", "find_page"]
+__all__ = ["CONSOLE", "find_page", "read_cloud_name"]
 
 _HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-cache",
@@ -43,9 +44,15 @@ def find_page(request: HttpRequest, name: str) -> HttpResponse | None:
     return HttpResponse(200, body, {"Content-Type": content_type, **_HEADERS})
 
 
+def read_cloud_name(request: HttpRequest) -> str | None:
+    """Return the cloud that a request of the page names in its query: its event stream cannot send a header."""
+    if not request.path.rstrip("/").endswith("/view"):
+        return None
+    return dict(parse_qsl(request.query)).get("cloud")
+
+
 def _view(cloud: Cloud, _parameters: Mapping[str, Any]) -> Any:
-    with cloud.engine.lock:
-        return describe_view(cloud.engine, History(cloud.engine))
+    return describe_view(cloud.engine, History(cloud.engine))
 
 
 def _resource(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:

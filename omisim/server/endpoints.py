@@ -203,8 +203,10 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
     ),
     ("GET", "view"): Endpoint(
         "Return the console's view: accounts, cards and steps. With Accept: text/event-stream, stream it as "
-        "server-sent events: `view`, then `steps` and `now`; `view` again after a rollback or reset.",
+        "server-sent events: `view`, then `steps` and `now`; `view` again after a rollback or reset. `cloud` names a "
+        "cloud of the server, as the header does.",
         "Document",
+        {"cloud": "string?"},
     ),
     ("GET", "actions"): Endpoint("Return the actions with their parameters.", "Document"),
     ("GET", "resource"): Endpoint("Return fields, timeline, lineage and access of a resource.", "Document", _ID),

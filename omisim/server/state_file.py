@@ -17,6 +17,7 @@ from tempfile import mkstemp
 from typing import BinaryIO
 from urllib.parse import quote
 
+from omisim.base.private_file import PRIVATE, write_private
 from omisim.cloud.cloud import Cloud
 from omisim.state.sqlite_store import (
     APPLICATION_ID,
@@ -36,7 +37,6 @@ except ImportError:  # Windows: two servers that take over one dump at the same 
 
 __all__ = ["open_state_file", "read_state_file"]
 
-PRIVATE = 0o600
 DATABASE = b"SQLite format 3\0"  # how the file of a database begins
 IN_USE = "another server uses this file"
 
@@ -152,8 +152,7 @@ def _take_over(path: Path, file: BinaryIO, prepare: Callable[[Cloud], None]) -> 
     prepare(cloud)
     backup = path.with_name(path.name + ".bak")
     if not backup.exists():
-        backup.touch(PRIVATE, exist_ok=False)
-        backup.write_bytes(text)
+        write_private(backup, text)
     elif backup.read_bytes() != text:
         raise ValueError(f"{backup.name} is in the way: the dump would be kept under this name")
     return cloud, _lock(path, _write_new(path, cloud))

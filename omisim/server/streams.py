@@ -114,19 +114,18 @@ class ViewFeed:
     def __init__(self) -> None:
         self._history: History | None = None
         self._now = ""
-        self._accounts = 0
 
     def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
         """Return the whole view, or what is new of it."""
         engine = cloud.engine
         now = format_date(engine.clock.now())
-        with engine.lock:
-            if self._history is None or not self._history.continues(engine):
-                self._history, self._now = History(engine), now
-                return [("view", describe_view(engine, self._history))]
-            if self._history.is_behind(engine):
-                steps, self._now = self._history.read_new(engine), now
-                return [("steps", {"steps": steps, "now": now, "accounts": describe_accounts(engine)})]
+        steps = self._history.read_new(engine) if self._history is not None else None
+        if steps is None:
+            self._history, self._now = History(engine), now
+            return [("view", describe_view(engine, self._history))]
+        if steps:
+            self._now = now
+            return [("steps", {"steps": steps, "now": now, "accounts": describe_accounts(engine)})]
         if now[:19] != self._now[:19]:  # another second
             self._now = now
             return [("now", {"now": now})]

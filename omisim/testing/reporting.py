@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from omisim.base.private_file import write_private
 from omisim.testing.coverage import Coverage, recording
 from omisim.testing.coverage_report import MAX_LINES, report
 
@@ -50,7 +51,7 @@ class CoverageReport:
             session.config.workeroutput[_OUTPUT_KEY] = self._coverage.to_json()  # type: ignore[attr-defined]  # xdist's
             return
         if self._file is not None:
-            self._file.write_text(json.dumps(self._coverage.to_json(), indent=2) + "\n")
+            write_private(self._file, json.dumps(self._coverage.to_json(), indent=2) + "\n")
         if self._is_below_minimum and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from omisim import __version__
 from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.tools.look import add_source, add_views
 from omisim.tools.model_commands import add_model_commands
@@ -177,7 +178,7 @@ def _demo(options: argparse.Namespace) -> int:
 
         story = play()
         if options.svg:
-            Path(options.svg).write_text(draw(story), "utf-8")
+            write_private(options.svg, draw(story))
         elif options.json:
             print(json.dumps(story.to_dict(), indent=2))
         else:

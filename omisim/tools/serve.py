@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from omisim.base.clock import SystemClock
 from omisim.base.foreign import parse_count
+from omisim.base.private_file import open_private
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.model import AccessKey
@@ -108,9 +109,7 @@ def open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
     """Open a file that its owner alone may read. It keeps nothing back, so that a full disk costs single lines."""
     if not place:
         return None
-    file = FileIO(os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a")
-    if Path(place).is_file():
-        Path(place).chmod(0o600)
+    file = FileIO(open_private(place, os.O_APPEND), "a")
     return stack.enter_context(TextIOWrapper(file, "utf-8", write_through=True))
 
 

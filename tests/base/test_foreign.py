@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from omisim import ManualClock, SystemClock
 from omisim.base.clock import LATEST
-from omisim.base.foreign import MAX_DEPTH, encode_text, parse_count, parse_date, parse_json, parse_url
+from omisim.base.foreign import MAX_DEPTH, encode_text, parse_count, parse_date, parse_json, parse_url, parse_xml
 
 HOSTILE_NUMBERS = ("Infinity", "-Infinity", "NaN", "1e999", "-1e999", "9" * 5000, "²", "١٢", "1_000", " 1", "+1", "0x1")
 HOSTILE_DATES = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "²", "1e999", "9" * 5000, "", "\ud800")
@@ -113,6 +113,33 @@ def test_clocks_stop_far_below_the_last_year(clock: ManualClock | SystemClock) -
             clock.advance(seconds)
     with pytest.raises(ValueError, match="before the year 9000"):
         ManualClock(LATEST + dt.timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"<a/>", {"a": ""}),
+        (b'<?xml version="1.0"?><a xmlns="urn:x"><b>1</b><c z="2"/></a>', {"a": {"b": "1", "c": ""}}),
+        (b"<a><b>1</b><b>2</b></a>", {"a": {"b": ["1", "2"]}}),
+        (b"<a><set><item><b>1</b></item></set></a>", {"a": {"set": [{"b": "1"}]}}),
+    ],
+)
+def test_xml_becomes_data(text: bytes, value: object) -> None:
+    """Elements become objects, and items of EC2 a list, even if there is only one."""
+    assert parse_xml(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{}", b"<a>", b"<html>&nbsp;</html>", b"\xff\xfe<\x00", b"<a>" * 70 + b"</a>" * 70,
+        b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "<!DOCTYPE a><a/>".encode("utf-16"),
+    ],
+)  # fmt: skip
+def test_other_text_is_not_xml(text: bytes) -> None:
+    """Broken, deep and self-expanding documents are refused with ValueError."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_xml(text)
 
 
 def test_other_modules_do_not_parse_foreign_text() -> None:

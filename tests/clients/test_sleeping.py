@@ -287,6 +287,13 @@ class TestSleepUnderFrozenTime:
         run = subprocess.run([sys.executable, "-c", dedent(FROZEN)], capture_output=True, text=True, check=False)
         assert run.stderr == ""
 
+    def test_moves_a_ticking_time_by_the_whole_wait(self, cloud: Cloud) -> None:
+        """The real time that has passed before a wait is not lost."""
+        with freeze_time("2030-01-01", tick=True), cloud.sleeping():
+            before = time.time()
+            time.sleep(60)
+            assert time.time() - before >= 60
+
     @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
     def test_moves_both_clocks_in_either_order(self, clock: type[ManualClock | SystemClock]) -> None:
         """Under freezegun a sleep moves the cloud's time and the frozen one, whichever context was entered first."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from screenshot import SCREENSHOT, play, take_screenshot
 
 from omisim import Account, ApiError
 from omisim.model import Image
@@ -48,11 +51,10 @@ def find_problems(page: Page) -> list[str]:
 
 class TestAxe:
     def test_finds_nothing_serious(self, open_page: Page, golden: Image) -> None:
-        """Every tab, with a selected resource and without, now and in the past."""
-        problems = find_problems(open_page)
+        """Every tab, with a selected resource, now and in the past."""
         open_page.locator(f'.card[data-id="{golden.image_id}"]').click()
         expect(open_page.locator("table.access")).to_be_visible()
-        problems += find_problems(open_page)
+        problems = find_problems(open_page)
         for name in ("Refusals", "Calls", "Request", "Controls"):
             open_page.get_by_role("tab", name=name).click()
             if name == "Request":
@@ -74,12 +76,41 @@ class TestLayout:
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
     def test_shows_part_of_a_large_group(self, page: Page, server: Running, alice: Account) -> None:
-        """Of 200 key pairs, 60 cards are on the board until more are asked for."""
+        """Of 200 key pairs, 40 cards are on the board until more are asked for."""
         for number in range(200):
             alice.create_keypair(keypair_name=f"key-{number}")
         page.goto(f"{server.url}/_omisim/#token={server.token}")
         page.get_by_role("button", name="Key pairs").click()
-        expect(page.locator(".card")).to_have_count(60)
-        page.get_by_role("button", name="Show 140 more").click()
+        expect(page.locator(".card")).to_have_count(40)
+        page.get_by_role("button", name="Show 160 more").click()
         expect(page.locator(".card")).to_have_count(200)
-        expect(page.locator(".card", has_text="key-60").first).to_be_focused()
+        expect(page.locator(".card", has_text="key-40").first).to_be_focused()
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the width and height of a PNG file."""
+    head = path.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", head[16:24])
+    return width, height
+
+
+class TestScreenshot:
+    """The picture of the console in README."""
+
+    def test_is_in_the_documentation(self) -> None:
+        """`python docs/screenshot.py` has written it, at twice the size in which it is shown."""
+        assert read_size(SCREENSHOT) == (2560, 1600)
+        assert SCREENSHOT.stat().st_size < 600_000
+
+    def test_shows_shares_and_refusals(self) -> None:
+        """Its cloud has an OMI that two accounts use, and calls that were refused."""
+        cloud = play()
+        assert {call.error.rule for call in cloud.calls() if call.error} == {"VM-002", "OMI-022"}
+        (golden,) = cloud.account("alice").read_images(filters={"image_names": ["golden"]})
+        assert set(cloud.who_can(golden.image_id)) == {"alice", "bob"}
+
+    def test_can_be_taken_again(self, browser: Browser, tmp_path: Path) -> None:
+        """The script still works."""
+        take_screenshot(browser, tmp_path / "console.png", 800, 600)
+        assert read_size(tmp_path / "console.png") == (1600, 1200)

@@ -72,6 +72,23 @@ class TestPage:
         assert (answer.status_code, answer.headers["Location"]) == (308, "/_omisim/")
 
 
+class TestCloud:
+    def test_may_be_another_one_of_the_server(self, page: Page, server: Running, alice: Account, golden: Image) -> None:
+        """The address names a cloud, which the page reads, follows and changes; the first one stays as it is."""
+        headers = {"Authorization": f"Bearer {server.token}"}
+        requests.post(f"{server.url}/_omisim/clouds", json={"name": "other"}, headers=headers, timeout=30)
+        alice.delete_image(image_id=golden.image_id)
+        page.goto(f"{server.url}/_omisim/?cloud=other#token={server.token}")
+        expect(page.locator(".title")).to_have_text("other")
+        expect(find_card(page, golden.image_id)).to_be_visible()
+        now = alice.cloud.now
+        page.get_by_role("tab", name="Controls").click()
+        page.get_by_label("Seconds").fill("86400")
+        page.get_by_role("button", name="Advance").click()
+        expect(page.locator(".clock")).to_have_text(re.compile("2026-01-02"))
+        assert alice.cloud.now == now
+
+
 class TestResources:
     def test_appear_when_they_are_created(self, console: Page, golden: Image) -> None:
         """An OMI has a card in the column of its account, with its name and its state."""

@@ -108,6 +108,15 @@ class TestObjectStorage:
         assert storage.handle("api", request, NOW).status == 200
 
 
+@pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "\0"])
+def test_object_storage_refuses_control_characters_in_a_header(storage: FrontDoor, value: str) -> None:
+    """No server lets such a header in, but a client in this process could send one. [OOS-003]"""
+    request = HttpRequest("PUT", "oos.eu-west-2.outscale.com", f"/{BUCKET}/k", {"x-amz-meta-a": value}, b"x")
+    response = storage.handle("oos", request, NOW)
+    assert response.status == 400
+    assert b"x-amz-meta-a must not contain control characters" in response.body
+
+
 def test_fcu_answers_any_value_of_any_parameter() -> None:
     """A hostile text in the parameters of EC2 is answered below 500."""
     unsigned = Cloud(auth="off")

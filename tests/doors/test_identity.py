@@ -261,13 +261,19 @@ class TestUnusableKeys:
 
 
 class TestHttpRequests:
-    def test_with_method_options_are_answered_with_204(self, cloud: Cloud, door: Door) -> None:
-        """OPTIONS is answered 204 for any path, without credentials. [REQ-005]"""
-        response = door(cloud, HttpRequest("OPTIONS", HOST, "/api/v1/CreateImage", {}))
+    @pytest.mark.parametrize(
+        ("path", "origin"),
+        [("/api/v1/ReadImages", "*"), ("/eu-west-2/ReadVms", "*"), ("/api/v1/CreateImage", None), ("/", None)],
+    )
+    def test_with_method_options_are_answered_with_204(
+        self, cloud: Cloud, door: Door, path: str, origin: str | None
+    ) -> None:
+        """OPTIONS is answered 204 for any path, without credentials; pages of any site may read only. [REQ-005]"""
+        response = door(cloud, HttpRequest("OPTIONS", HOST, path, {}))
         headers = {name.lower(): value for name, value in response.headers.items()}
         assert response.status == 204
         assert headers["access-control-allow-methods"] == "GET, OPTIONS, POST"
-        assert headers["access-control-allow-origin"] == "*"
+        assert headers.get("access-control-allow-origin") == origin
         assert headers["access-control-max-age"] == "86400"
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])

@@ -14,6 +14,8 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.model_instances import model_data
+from moto.s3 import models
 from support.storing import BUCKET, create_bucket
 
 from omisim import Account, ApiError, Cloud
@@ -100,6 +102,33 @@ class TestObjects:
         oos.complete_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
         assert body_of(oos, "big") == b"a" * 5 * 2**20 + b"b"
         assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
+
+    def test_cost_nothing_for_other_uploads(self, oos: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A request handles the upload that it names, however many have begun; a list handles all. [OOS-007]"""
+        uploads = [oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"] for _ in range(3)]
+        loaded: list[str] = []
+        multipart = models.FakeMultipart
+
+        def load(key: str, *args: Any, **more: Any) -> Any:
+            loaded.append(key)
+            return multipart(key, *args, **more)
+
+        monkeypatch.setattr(models, "FakeMultipart", load)
+        oos.put_object(Bucket=BUCKET, Key="k", Body=b"")
+        oos.get_object(Bucket=BUCKET, Key="k")
+        oos.list_objects_v2(Bucket=BUCKET)
+        assert len(loaded) == 0
+        oos.abort_multipart_upload(Bucket=BUCKET, Key="k", UploadId=uploads[0])
+        assert len(loaded) == 1
+        assert len(oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 2
+        assert len(loaded) == 3
+
+    def test_leave_no_object_of_moto(self, oos: Any) -> None:
+        """Moto keeps a list of all its objects; a request takes its own ones out, so that a server does not grow."""
+        before = {name: len(model.instances_tracked) for name, model in model_data["s3"].items()}
+        oos.put_object(Bucket=BUCKET, Key="k", Body=b"x")
+        assert code_of(oos.get_object, Bucket=BUCKET, Key="z") == (404, "NoSuchKey")
+        assert {name: len(model.instances_tracked) for name, model in model_data["s3"].items()} == before
 
     def test_of_an_aborted_upload_do_not_exist(self, oos: Any) -> None:
         """An aborted upload leaves nothing. [OOS-007]"""

@@ -55,7 +55,7 @@ class TestForm:
         assert "READ" in [grant["Permission"] for grant in grants]
 
     @pytest.mark.parametrize(
-        "field", ["Content-Type", "content-disposition", "x-amz-meta-a", "redirect", "success_action_redirect"]
+        "field", ["Content-Type", "content-disposition", "x-amz-meta-a", "acl", "redirect", "success_action_redirect"]
     )
     def test_with_a_line_feed_in_a_header_is_refused(self, cloud: Cloud, oos: Any, field: str) -> None:
         """A field that becomes a header of an answer cannot begin another one. [OOS-003]"""

@@ -284,6 +284,14 @@ class TestClocks:
         with freeze_time("2021-03-03"):
             assert clock.now() == late
 
+    def test_advances_behind_its_latest_time(self) -> None:
+        """A clock that freezegun has turned back stands still, but `advance` moves it by what it is asked for."""
+        cloud = Cloud(clock=SystemClock())
+        before = cloud.now
+        with freeze_time("2020-01-01"):
+            cloud.advance(60)
+            assert cloud.now >= before + dt.timedelta(seconds=60)
+
     def test_of_the_system_keep_their_offset_in_a_fork(self) -> None:
         """A fork of a cloud on a SystemClock is as far ahead as its original."""
         cloud = Cloud(clock=SystemClock())

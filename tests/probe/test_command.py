@@ -107,6 +107,34 @@ class TestRuns:
         assert (status, out.split()) == (0, ["VOL-004", "agrees", "VOL-005", "agrees"])
         assert "0 resources" not in err
 
+    def test_say_why_rules_are_undecided(self, run: Run, url: str) -> None:
+        """The reasons are counted at the end, and a rule of the user's own is printed too."""
+        Path("mine.toml").write_text(
+            '["mine"]\ncalls = [{ do = "ReadVms", give = { X = "{lost}" }, rule = "MINE-1" }]\n'
+        )
+        status, out, err = run(url, "--experiments", "mine.toml")
+        reason = "an earlier call did not return lost"
+        assert (status, " ".join(out.split())) == (0, f"MINE-1 could not tell could not tell: {reason}")
+        assert f"    1 could not tell: {reason}\n" in err
+        status, _, err = run(url, "--rule", "QTA-001", "--rule", "vm/StartVms/pending")
+        assert (status, "could not tell: the account has no such quota" in err) == (0, True)
+        assert "1 could not tell: a transient state had ended before the call" in err
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("x = [", "mine.toml: Invalid value"),
+            ("x = 1", "mine.toml must consist of tables, one for each experiment"),
+            ('["a"]\ncalls = [{ do = "ReadVms", giv = {} }]', "a call has no key 'giv'; did you mean give?"),
+            ('["a"]\ncalls = [{ door = "fcu", do = "RunInstances" }]', "RunInstances of FCU could not be cleaned up"),
+        ],
+    )
+    def test_refuse_a_wrong_file_of_experiments(self, run: Run, url: str, text: str, problem: str) -> None:
+        """A mistake in a file is one line with its name, and nothing is done."""
+        Path("mine.toml").write_text(text)
+        status, out, err = run(url, "--experiments", "mine.toml")
+        assert (status, out, err.count("\n"), problem in err) == (2, "", 1, True)
+
     def test_create_at_most_what_they_may(self, run: Run, url: str) -> None:
         """Beyond the bound, experiments could not tell."""
         status, out, err = run(url, "--rule", "OMI-022", "--max-resources", "1")
@@ -184,7 +212,13 @@ class TestProblems:
         [
             (("--max-resources", "0"), "--max-resources must be at least 1, not 0"),
             (("--wait", "0"), "--wait and --timeout must be positive"),
-            (("--rule", "OMI-999"), "no experiment decides such a rule"),
+            (("--rule", "OMI-999"), "--rule must be the id of a rule, not 'OMI-999'"),
+            (("--rule", "VM-005"), "no experiment decides such a rule; VM-005: no call shows or fills the capacity"),
+            (("--kind", "nope"), "--kind must be one of access_key, account"),
+            (("--evidence", "infered"), "not 'infered'; did you mean inferred?"),
+            (("--html", "nowhere/page.html"), "--html must be the path of a file in a folder that exists"),
+            (("--calibrate", "."), "--calibrate must be the path of a file in a folder that exists"),
+            (("--oos", "ftp://x"), "--oos must be a URL such as"),
             (("--switches", "nowhere.toml"), "nowhere.toml: No such file"),
             (("--profile", "work"), "config.json: No such file"),
         ],

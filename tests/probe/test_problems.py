@@ -12,7 +12,8 @@ import pytest
 from support.probing import Probed, serve_probed
 
 from omisim import Cloud
-from omisim.probe.endpoint import Endpoint, Keys, Unreachable
+from omisim.probe.connection import Keys, Unreachable
+from omisim.probe.endpoint import Endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import AGREES, CANNOT_TELL
 from omisim.probe.loading import load_experiments, read_story

@@ -152,6 +152,10 @@ class TestThreadThatOutlivesItsTest:
             assert done.wait(5)
             assert "the thread poller was started in an environment of the account alice" in str(errors[0])
 
+        def test_leaves_an_idle_thread_of_trio(omi_env):
+            import trio
+            trio.run(trio.to_thread.run_sync, int)
+
         def test_leaves_an_idle_pool(omi_env):
             assert POOL.submit(requests.post, URL, json={}, timeout=1).result().ok
 
@@ -170,6 +174,10 @@ class TestThreadThatOutlivesItsTest:
     def test_fails_the_test_where_warnings_are_errors(self, pytester: pytest.Pytester) -> None:
         """Under `-W error` the report is an error of the test that started the thread."""
         run_plugin(pytester, self.SOURCE, "-k", "starts_a_thread or fixtures0").assert_outcomes(passed=2, errors=1)
+
+    def test_may_be_an_idle_worker_of_trio(self, pytester: pytest.Pytester) -> None:
+        """Trio keeps a thread for ten seconds after its job."""
+        run_plugin(pytester, self.SOURCE, "-W", "error", "-k", "idle_thread_of_trio").assert_outcomes(passed=1)
 
     def test_may_be_an_idle_worker_of_a_pool(self, pytester: pytest.Pytester) -> None:
         """A ThreadPoolExecutor of a module serves one test after the other."""

@@ -54,9 +54,14 @@ class TestSweep:
                 vm_id = omi_gateway.CreateVms(ImageId=source)["Vms"][0]["VmId"]
                 with pytest.raises(HTTPError):
                     omi_gateway.StartVms(VmIds=[vm_id])
+
+            @pytest.mark.omisim_sweep
+            def test_rests(omi_cloud):
+                pass
         """
         result = run_plugin(pytester, source)
-        result.assert_outcomes(passed=2)
+        result.assert_outcomes(passed=3)
+        assert "::test_rests: 0 runs: none: the code makes no call" in join_output(result)
         assert re.search(r"::test_reads: \d runs: \d survived", join_output(result))
         assert "rests on an open question: with switch start_running is 'no-op'" in join_output(result)
         assert "evidence: measured in 2026: refused" in join_output(result)

@@ -17,6 +17,7 @@ from omisim.state.indexes import INDEXES, TOTALS
 from omisim.state.layers import Layers
 from omisim.state.state import State
 from omisim.state.table import Table
+from omisim.testing import laws
 
 ACCOUNTS, TYPES, NAMES = ("a", "b"), ("standard", "gp2", "io1"), [f"vol-{digit}" for digit in range(6)]
 Step = tuple[str, Any]
@@ -139,3 +140,15 @@ def test_a_deletion_that_is_undone_keeps_its_place_in_each_list(cloud: Cloud) ->
         alice.delete_volume(volume_id=ids[2])
     assert [volume.volume_id for volume in alice.read_volumes()] == ids
     assert list(cloud.engine.state.tables["volume"].find_ids("state", "available")) == ids
+
+
+def test_totals_of_work_that_has_ended_agree_with_the_law() -> None:
+    """An account that has counted its exports, and none of whose exports runs any more, has totals of zero."""
+    cloud = Cloud(timing="manual")
+    alice = cloud.account("alice", quotas={"image_export_limit": 1})
+    source_id = cloud.images.official("debian").image_id
+    image = alice.create_image(image_name="golden", source_image_id=source_id, source_region_name=alice.region)
+    export = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
+    task = alice.create_image_export_task(image_id=image.image_id, osu_export=export)
+    cloud.fail(task.task_id)
+    laws.check(cloud)

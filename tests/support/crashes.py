@@ -15,12 +15,14 @@ from pathlib import Path
 from random import Random
 from threading import Event, Thread
 from typing import Any
+from xml.etree import ElementTree as ET
 
 __all__ = ["Server", "crash"]
 
 REGION = "eu-west-2"
 TOKEN = "crash"
 ACCOUNTS = 4
+FCU_VOLUME = f"Action=CreateVolume&Version=2016-11-15&AvailabilityZone={REGION}a&Size=1"
 FAULT = {"action": "CreateKeypair", "times": 1000000}
 
 
@@ -96,9 +98,11 @@ class Client:
     def _take_step(self, line: HTTPConnection, draw: Random) -> None:
         self.steps += 1
         name = f"{self.number}-{self.steps}"
-        match draw.choice(("create", "create", "tag", "tag", "delete", "put", "put", "read")):
+        match draw.choice(("create", "create by FCU", "tag", "tag", "delete", "put", "put", "read")):
             case "create":
                 self._call(line, ("create",), "CreateVolume", SubregionName=f"{REGION}a", Size=1)
+            case "create by FCU":
+                self._create_by_fcu(line)
             case "tag" if self.volumes:
                 volume_id = draw.choice(list(self.volumes))
                 tags = [{"Key": "step", "Value": name}]
@@ -115,16 +119,25 @@ class Client:
         self.pending = pending
         status, text = _send(line, "POST", f"/api/v1/{action}", parameters, _make_key(self.number))
         answer = json.loads(text)
-        request_id = answer["ResponseContext"]["RequestId"]
+        self._note_answer(answer["ResponseContext"]["RequestId"])
+        if status == 200 and pending is not None:
+            if pending[0] == "create":
+                pending = ("create", answer["Volume"]["VolumeId"])
+            self.apply(pending)
+
+    def _create_by_fcu(self, line: HTTPConnection) -> None:
+        self.pending = ("create",)
+        status, text = _send(line, "GET", f"/fcu/?{FCU_VOLUME}", None, _make_key(self.number))
+        assert status == 200, text
+        texts = {element.tag.rpartition("}")[2]: element.text or "" for element in ET.fromstring(text).iter()}
+        self._note_answer(texts["requestId"])
+        self.apply(("create", texts["volumeId"]))
+
+    def _note_answer(self, request_id: str) -> None:
         assert request_id not in self.requests, f"the request id {request_id} was given twice"
         self.requests.add(request_id)
         self.answers += 1
         self.pending = None
-        if status == 200 and pending is not None:
-            if pending[0] == "create":
-                pending = ("create", answer["Volume"]["VolumeId"])
-                assert pending[1] not in self.volumes.keys() | self.deleted, f"{pending[1]} was given twice"
-            self.apply(pending)
 
     def _put(self, line: HTTPConnection, key: str, body: bytes) -> None:
         self.pending = ("put", key, body.decode())
@@ -138,6 +151,7 @@ class Client:
         """Note the effect of an answered request."""
         match change:
             case ("create", volume_id):
+                assert volume_id not in self.volumes.keys() | self.deleted, f"{volume_id} was given twice"
                 self.volumes[volume_id] = {}
             case ("tag", volume_id, value):
                 self.volumes[volume_id] = {"step": value}

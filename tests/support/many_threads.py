@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from random import Random
 from threading import Barrier, Thread
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from support.catalogue import SUBREGION
@@ -22,6 +24,9 @@ from omisim import Account, Cloud
 __all__ = ["find_anomalies"]
 
 REGISTERS = 12
+OBJECTS = ("object0", "object1", "object2")
+BUCKET = "/oos/eu-west-2/registers"
+FCU = {"Version": "2016-11-15"}
 FIRST = "-"
 API = "https://api.eu-west-2.outscale.com/api/v1"
 JSON = {"Content-Type": "application/json"}
@@ -29,7 +34,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass
 class Registers:
-    """The volumes whose tags are registers, and what the threads have seen of them."""
+    """The volumes whose tags are registers, and what the threads have seen of them and of the objects, others."""
 
     cloud: Cloud
     account: Account
@@ -44,6 +49,7 @@ class Registers:
 
 
 Send = Callable[[str, dict[str, Any]], Any]
+Worker = Callable[[Random, str, int], None]
 
 
 def _tags(volume: str, value: str) -> dict[str, Any]:
@@ -79,6 +85,33 @@ def _read_all(alice: Account, volumes: list[str]) -> dict[str, str]:
     return {row.volume_id: row.tags[0].value for row in alice.read_volumes() if row.volume_id in volumes}
 
 
+def work_by_fcu(registers: Registers, draw: Random, name: str, steps: int, line: HTTPConnection) -> None:
+    """Write and read registers by calls of FCU."""
+
+    def send(action: str, **parameters: str) -> str:
+        line.request("GET", f"/fcu/?{urlencode({'Action': action, **FCU, **parameters})}")
+        return line.getresponse().read().decode()
+
+    for step in range(steps):
+        volume, value, begin = draw.choice(registers.volumes), f"{name}.{step}", time.perf_counter_ns()
+        if draw.random() < 0.5:
+            send("CreateTags", **{"ResourceId.1": volume, "Tag.1.Key": "value", "Tag.1.Value": value})
+            registers.note("write", {volume: value}, begin)
+        else:
+            tag = re.search("<key>value</key><value>([^<]*)</value>", send("DescribeVolumes", **{"VolumeId.1": volume}))
+            registers.note("read", {volume: tag[1] if tag else ""}, begin)
+
+
+def work_by_storage(registers: Registers, draw: Random, name: str, steps: int, line: HTTPConnection) -> None:
+    """Write and read the objects that are registers."""
+    for step in range(steps):
+        key, value, begin = draw.choice(OBJECTS), f"{name}.{step}", time.perf_counter_ns()
+        is_write = draw.random() < 0.5
+        line.request("PUT" if is_write else "GET", f"{BUCKET}/{key}", value if is_write else None)
+        body = line.getresponse().read().decode()
+        registers.note("write" if is_write else "read", {key: value if is_write else body}, begin)
+
+
 def work_on_forks(registers: Registers, _draw: Random, _name: str, steps: int) -> None:
     """Fork the cloud and use the fork: it shows one moment, and its origin never sees it."""
     for _ in range(steps):
@@ -103,7 +136,7 @@ def work_on_time(registers: Registers, _draw: Random, _name: str, steps: int) ->
 
 def work_on_marks(registers: Registers, draw: Random, name: str, steps: int) -> None:
     """Roll the cloud back, which undoes what other threads have written since."""
-    ids = dict.fromkeys(registers.volumes, name)
+    ids = dict.fromkeys((*registers.volumes, *OBJECTS), name)
     for _ in range(steps):
         begin = time.perf_counter_ns()
         mark = registers.cloud.mark()
@@ -120,7 +153,7 @@ def work_on_marks(registers: Registers, draw: Random, name: str, steps: int) -> 
 
 
 @contextmanager
-def open_ways(registers: Registers) -> Iterator[list[Callable[[Random, str, int], None]]]:
+def open_ways(registers: Registers) -> Iterator[list[Worker]]:
     """Yield a worker for each way to use the cloud."""
     alice = registers.account
     with ExitStack() as stack:
@@ -139,13 +172,20 @@ def open_ways(registers: Registers) -> Iterator[list[Callable[[Random, str, int]
             work_by_wire(registers, draw, name, steps, send)
             line.close()
 
+        def connect(worker: Callable[[Registers, Random, str, int, HTTPConnection], None]) -> Worker:
+            def work(draw: Random, name: str, steps: int) -> None:
+                with closing(HTTPConnection(address, timeout=60)) as line:
+                    worker(registers, draw, name, steps, line)
+
+            return work
+
         def send_intercepted(action: str, parameters: dict[str, Any]) -> Any:
             return requests.post(f"{API}/{action}", json=parameters, timeout=60).json()
 
-        def use(send: Send) -> Callable[[Random, str, int], None]:
+        def use(send: Send) -> Worker:
             return lambda draw, name, steps: work_by_wire(registers, draw, name, steps, send)
 
-        def run(worker: Callable[[Registers, Random, str, int], None]) -> Callable[[Random, str, int], None]:
+        def run(worker: Callable[[Registers, Random, str, int], None]) -> Worker:
             return lambda draw, name, steps: worker(registers, draw, name, steps)
 
         yield [
@@ -157,6 +197,8 @@ def open_ways(registers: Registers) -> Iterator[list[Callable[[Random, str, int]
             run(work_on_forks),
             run(work_on_time),
             run(work_on_marks),
+            connect(work_by_fcu),
+            connect(work_by_storage),
         ]
 
 
@@ -170,6 +212,10 @@ def find_anomalies(threads: int, steps: int, seed: int) -> tuple[int, list[str]]
     alice = cloud.account("alice")
     volumes = [alice.create_volume(subregion_name=SUBREGION, size=1).volume_id for _ in range(REGISTERS)]
     alice.create_tags(resource_ids=volumes, tags=[{"key": "value", "value": FIRST}])
+    storage = alice.client("oos")
+    storage.create_bucket(Bucket="registers")
+    for key in OBJECTS:
+        storage.put_object(Bucket="registers", Key=key, Body=FIRST.encode())
     registers = Registers(cloud, alice, volumes)
     barrier = Barrier(threads)
     interval = sys.getswitchinterval()
@@ -192,10 +238,10 @@ def find_anomalies(threads: int, steps: int, seed: int) -> tuple[int, list[str]]
         finally:
             sys.setswitchinterval(interval)
     problems = list(registers.problems)
-    for volume in volumes:
-        history = [operation for name, operation in registers.history if name == volume]
+    for register in (*volumes, *OBJECTS):
+        history = [operation for name, operation in registers.history if name == register]
         if not is_linearizable(history, FIRST):
-            problems.append(f"seed {seed}: the history of {volume} is not linearizable")
+            problems.append(f"seed {seed}: the history of {register} is not linearizable")
     if Cloud.load(cloud.dump()) != cloud or len(cloud.account("alice").read_volumes()) != REGISTERS:
         problems.append(f"seed {seed}: the cloud does not work afterwards")
     return len(registers.history), problems

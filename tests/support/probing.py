@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from support.storing import BUCKET, create_bucket
-
 from omisim import Cloud
 from omisim.probe.accounts import identify
-from omisim.probe.endpoint import Endpoint, Keys
+from omisim.probe.connection import Keys
+from omisim.probe.doors import Caller
+from omisim.probe.endpoint import Endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import Finding
 from omisim.probe.runner import Limits, Runner
 from omisim.server import run_server
+from omisim.spec.catalog import QuotaName
 
 __all__ = ["REGIONS", "Probed", "serve_probed"]
 
@@ -28,7 +29,7 @@ class Probed:
 
     cloud: Cloud
     url: str
-    endpoints: Mapping[str, Endpoint]
+    endpoints: Mapping[str, Caller]
 
     def advance(self, seconds: float) -> None:
         """Let the cloud's time pass instead of ours."""
@@ -36,10 +37,10 @@ class Probed:
 
     def start(self, limits: Limits | None = None, switches: Mapping[str, Any] | None = None) -> Runner:
         """Return a new run."""
-        given = identify(self.endpoints, "omisim-probe-0") | {"bucket": BUCKET}
+        given = identify({name: caller.api for name, caller in self.endpoints.items()}, "omisim-probe-0")
 
-        def send(by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Any:
-            return self.endpoints[by].call(action, parameters, options)
+        def send(by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str], door: str) -> Any:
+            return self.endpoints[by].call(action, parameters, options, door)
 
         callers = frozenset(self.endpoints)
         return Runner(send, callers, given, self.advance, limits or Limits(), switches or {})
@@ -53,18 +54,22 @@ class Probed:
 
 
 @contextmanager
-def serve_probed(cloud: Cloud, callers: Mapping[str, str] = REGIONS) -> Iterator[Probed]:
-    """Serve a cloud with the accounts of the experiments."""
-    accounts = {name: cloud.account(name, region=region) for name, region in callers.items()}
-    create_bucket(cloud.account("alice"))
+def serve_probed(cloud: Cloud, quotas: Mapping[QuotaName, int] | None = None) -> Iterator[Probed]:
+    """Serve a cloud with the accounts of the experiments; `quotas` are those of alice."""
+    accounts = {
+        name: cloud.account(name, region=region, quotas=quotas if name == "alice" else None)
+        for name, region in REGIONS.items()
+    }
     with run_server(cloud) as server:
         endpoints = {
-            name: Endpoint(
-                server.url,
-                Keys(account.access_key, account.secret_key),
-                account.region,
-                now=lambda: cloud.now,
-                sleep=lambda seconds: cloud.advance(seconds=seconds),
+            name: Caller(
+                Endpoint(
+                    server.url,
+                    Keys(account.access_key, account.secret_key),
+                    account.region,
+                    now=lambda: cloud.now,
+                    sleep=lambda seconds: cloud.advance(seconds=seconds),
+                )
             )
             for name, account in accounts.items()
         }

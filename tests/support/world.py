@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from omisim import ApiError, Cloud
-from omisim.probe.endpoint import Answer
+from omisim.probe.connection import Answer
 from omisim.probe.experiments import Parameters, fill
 from omisim.probe.runner import Runner
 from omisim.probe.world import explain_names
@@ -25,7 +25,9 @@ class World:
         given |= {"prefix": "", "region": "eu-west-2", "other_region": "us-east-2"}
         given |= {"subregion_a": "eu-west-2a", "subregion_b": "eu-west-2b", "bucket": "exports"}
 
-        def send(by: str, action: str, parameters: Mapping[str, Any], _options: Mapping[str, str]) -> Answer:
+        def send(
+            by: str, action: str, parameters: Mapping[str, Any], _options: Mapping[str, str], _door: str
+        ) -> Answer:
             if action == "CreateTags":  # the marks, which tests would see
                 return Answer(200, {})
             try:

@@ -633,7 +633,16 @@ class TestReport:
         """Two lost answers with one consequence are one paragraph."""
         text = str(sweep(setup, create_volume, kinds=LOST))
         assert text.count("reproduce:") == 1
-        assert "the same: call 1" in text
+        assert "the same in 1 more run: call 1" in text
+
+    @pytest.mark.parametrize(
+        ("code", "reason"),
+        [(lambda _: None, "the code makes no call"), (create_volume, "no deviation of the selected kinds applies")],
+        ids=["no call", "no such deviation"],
+    )
+    def test_says_why_nothing_was_tried(self, code: Callable[[Cloud], None], reason: str) -> None:
+        """A sweep without a run is not taken for a success."""
+        assert str(sweep(setup, code, kinds=["cut"])).endswith(f" 0 runs\n  none: {reason}")
 
     def test_names_are_complete(self) -> None:
         """Every kind and outcome of the documentation exists."""

@@ -4,8 +4,8 @@
 
 atheris 3.0.0 guides the bytes by the branches that they reach. It has wheels for Python 3.11 to 3.13 on Linux and is
 no part of omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
-fixed seed. Each target runs in a process of its own and prints its runs and their rate. The exit status is 1 if a
-target fails; atheris then leaves the bytes in a file `crash-…` of the working directory.
+fixed seed. With atheris, each target runs in a process of its own. The runs that are printed are those whose bytes were
+enough to draw an input. The exit status is 1 if a target fails.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HANG_SECONDS = 60  # for one input; the targets themselves allow a second of the processor
 MAX_BYTES = 4096
-_RUNS = re.compile(r"^#(\d+)", re.MULTILINE)
+SEEDS, SEED_BYTES = 16, 512  # random inputs to begin with: shorter ones rarely hold a whole input
+_RUNS = re.compile(r"^executed (\d+)", re.MULTILINE)
 
 
 def load_targets() -> dict[str, Callable[[bytes], Any]]:
@@ -37,26 +39,51 @@ def load_targets() -> dict[str, Callable[[bytes], Any]]:
     return {name.removeprefix("test_"): test.hypothesis.fuzz_one_input for name, test in tests.items()}
 
 
+class Counted:
+    """A target that prints how many of its inputs were executed, now and then."""
+
+    def __init__(self, target: Callable[[bytes], Any]) -> None:
+        self._target = target
+        self.executed = 0
+
+    def __call__(self, content: bytes) -> None:
+        """Run the target."""
+        if self._target(content) is not None:
+            self.executed += 1
+            if self.executed % 100 == 0:
+                print(f"executed {self.executed}", flush=True)
+
+
 def run_target(name: str, runs: int, seconds: int) -> None:
-    """Run one target in this process, which atheris ends."""
-    if importlib.util.find_spec("atheris") is None:
-        _run_at_random(load_targets()[name], runs, seconds)
-        return
+    """Run one target with atheris in this process, which it ends."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["omisim"]):
         targets = load_targets()
     limits = [f"-runs={runs}", f"-max_len={MAX_BYTES}", f"-timeout={HANG_SECONDS}", "-rss_limit_mb=2048"]
     limits += [f"-max_total_time={seconds}"] if seconds else []
-    atheris.Setup(["fuzz", *limits], targets[name])
-    atheris.Fuzz()
+    with TemporaryDirectory() as corpus:
+        numbers = random.Random(name)
+        for number in range(SEEDS):
+            Path(corpus, str(number)).write_bytes(numbers.randbytes(SEED_BYTES))
+        atheris.Setup(["fuzz", *limits, corpus], Counted(targets[name]))
+        atheris.Fuzz()
 
 
-def _run_at_random(target: Callable[[bytes], Any], runs: int, seconds: int) -> None:
-    numbers, start, done = random.Random(0), time.monotonic(), 0
-    while done < runs and not (seconds and time.monotonic() - start > seconds):
-        target(numbers.randbytes(numbers.randrange(MAX_BYTES)))
-        done += 1
-    print(f"#{done}")
+def run_at_random(name: str, runs: int, seconds: int) -> int:
+    """Run a target with random bytes, until it has so many runs or the seconds have passed; return the runs."""
+    target, numbers, start, executed = load_targets()[name], random.Random(name), time.monotonic(), 0
+    while executed < runs and not (seconds and time.monotonic() - start > seconds):
+        executed += target(numbers.randbytes(numbers.randrange(MAX_BYTES))) is not None
+    return executed
+
+
+def run_guided(name: str, runs: int, seconds: int) -> tuple[int, str]:
+    """Run a target with atheris, in another process; return the runs, and the output if it has failed."""
+    limits = ["--runs", str(runs), "--seconds", str(seconds)]
+    command = [sys.executable, __file__, "--here", *limits, name]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+    executed = max(map(int, _RUNS.findall(run.stdout)), default=0)
+    return executed, f"exit {run.returncode}\n{run.stdout[-2000:]}\n{run.stderr[-600:]}" if run.returncode else ""
 
 
 def main() -> int:
@@ -71,20 +98,17 @@ def main() -> int:
         run_target(options.targets[0], options.runs, options.seconds)
         return 0
     total, failed = 0, []
+    is_guided = importlib.util.find_spec("atheris") is not None
     for name in options.targets or load_targets():
-        limits = ["--runs", str(options.runs), "--seconds", str(options.seconds)]
-        command = [sys.executable, __file__, "--here", *limits, name]
-        start = time.monotonic()
-        run = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
-        done = max(map(int, _RUNS.findall(run.stdout + run.stderr)), default=0)
-        print(
-            f"{name}: {done:,} runs, {done / (time.monotonic() - start):,.0f} a second, exit {run.returncode}",
-            flush=True,
-        )
-        total += done
-        if run.returncode:
-            failed.append(name)
-            print(run.stdout[-2000:], run.stderr[-600:], sep="\n")
+        start, problem = time.monotonic(), ""
+        if is_guided:
+            executed, problem = run_guided(name, options.runs, options.seconds)
+        else:
+            executed = run_at_random(name, options.runs, options.seconds)
+        rate = executed / (time.monotonic() - start)
+        print(f"{name}: {executed:,} runs, {rate:,.0f} a second {problem}".rstrip(), flush=True)
+        total += executed
+        failed += [name] if problem else []
     print(f"{total:,} runs, {len(failed)} targets failed{': ' if failed else ''}{', '.join(failed)}")
     return int(bool(failed))
 

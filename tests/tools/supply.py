@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 EPOCH = "1767225600"  # 2026-01-01, for both builds
 EXTRAS = ("osc", "fcu", "oos", "server", "demo", "hypothesis")  # what users install
-LOWEST_TESTS = ("doors", "server", "formats", "actions/test_imports.py", "clients/test_intercept.py")
+LOWEST_TESTS = ("doors", "server", "formats", "actions/test_imports.py", "clients/test_gateway.py")
 NEEDED_BY_TESTS = (
     *("pytest", "pytest-xdist", "packaging", "pyyaml", "freezegun", "time-machine", "cryptography", "httpx"),
     *("openapi-spec-validator", "hatchling", "types-PyYAML"),
@@ -66,7 +67,9 @@ def audit() -> bool:
             return True
         command = [python, "-m", "pip_audit", "-r", str(ROOT / "constraints.txt"), "--no-deps", "--disable-pip"]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "ConnectionError" in run.stderr or "ServiceError" in run.stderr or "Connection" in run.stderr:
+    pins = len(re.findall(r"^\S+==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE))
+    is_without_data = run.stdout.count("could not be audited") >= pins  # a mirror of PyPI without its data
+    if is_without_data or "ConnectionError" in run.stderr or "ServiceError" in run.stderr:
         print("audit: the database of vulnerabilities cannot be reached here")
         return True
     print("audit:", (run.stdout or run.stderr).strip())

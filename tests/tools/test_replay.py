@@ -252,7 +252,23 @@ class TestReplayCommand:
         assert out.startswith(f"{place}:1: DeleteVms: status 400, code 5064 was recorded")
         assert err == "    1 DeleteVms VM-041\n1 exchanges, 1 divergences, 0 accepted\n"
         assert main(["replay", place, "--json"]) == 1
-        assert json.loads(capsys.readouterr().out)["divergences"][0]["line"] == 1
+        report = json.loads(capsys.readouterr().out)
+        assert (report["divergences"][0]["line"], report["severity"]) == (1, "answer")
+        assert report["summary"] == [{"action": "DeleteVms", "rule": "VM-041", "count": 1}]
+
+    def test_reads_bodies_that_are_text(self, tmp_path: Path) -> None:
+        """A recorder may write the bodies as they were sent; their ids are followed too."""
+        volume = {"VolumeId": "vol-11111111"}
+        given, answer = {"SubregionName": "eu-west-2a", "Size": 1}, {"Volume": volume}
+        lines = [
+            {"path": f"/api/v1/{action}", "status": 200, "req": {"body": json.dumps(body)}, "res": {"body": result}}
+            for action, body, result in (
+                ("CreateVolume", given, json.dumps(answer)),
+                ("DeleteVolume", volume, "{}"),
+            )
+        ]
+        statuses = [one.says for one in play(*lines).divergences if one.says.startswith("status")]
+        assert statuses == []
 
     def test_passes_when_every_divergence_is_accepted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The status is 0 when every divergence is accepted, and the reasons are printed."""

@@ -120,5 +120,7 @@ def _move_frozen(seconds: float) -> None:
     freezer = _active_freezer()
     if hasattr(freezer, "shift"):
         freezer.shift(seconds)
+    elif hasattr(freezer, "start"):  # a time of freezegun that ticks, whose `tick` would lose what has passed
+        freezer.move_to(freezer() + dt.timedelta(seconds=seconds))
     elif freezer is not None:
         freezer.tick(dt.timedelta(seconds=seconds))

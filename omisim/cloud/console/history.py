@@ -16,10 +16,10 @@ from omisim.base.subset import shorten
 from omisim.cloud.console.cards import KINDS, ROW_KINDS, Card, make_card
 from omisim.cloud.console.refusals import describe_refusal
 from omisim.engine.engine import Engine
-from omisim.engine.session import CallRecord
+from omisim.engine.session import CallRecord, Session
 from omisim.model.serialize import format_date
 from omisim.state.initial_state import initial_state
-from omisim.state.state import Change
+from omisim.state.state import Change, State
 
 __all__ = ["History"]
 
@@ -39,24 +39,23 @@ class _Run:
 class History:
     """The cards of a cloud at the start of its journal (`base`), and `steps` from there until now.
 
-    The caller holds the lock of the engine. `catalogue` has the ids of the platform's resources that are shown, because
-    the history or another resource refers to them.
+    The lock of the engine is held while rows and lists are copied; cards are made after that, from frozen values.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._state = engine.state
-        self._session = engine.session
-        self._rows: dict[str, dict[str, Any]] = {kind: dict(engine.state.rows(kind)) for kind in ROW_KINDS}
+        with engine.lock:
+            self._state, self._session = engine.state, engine.session
+            self._rows: dict[str, dict[str, Any]] = {kind: dict(engine.state.rows(kind)) for kind in ROW_KINDS}
+            journal, records = list(engine.state.journal), list(engine.session.calls)
+            self._position, self._call_position = engine.state.trimmed, engine.session.calls_trimmed
+        self.is_complete: bool = self._position == initial_state().position and not self._call_position
         self._kinds: dict[str, str] = {}
         self._cards: dict[str, Card] = {}
         self._last: Change | None = None
-        self._position = engine.state.trimmed
-        self._call_position = engine.session.calls_trimmed
-        journal = engine.state.journal
         self._go_back(journal)
         self._show_all()
         self.base: dict[str, Card] = dict(self._cards)
-        self.steps: list[Step] = self._read(journal, engine.session.calls)
+        self.steps: list[Step] = self._read(journal, records)
 
     def _go_back(self, journal: Sequence[Change]) -> None:
         """Undo the journal in the copied rows."""
@@ -101,25 +100,28 @@ class History:
         values |= {name: None for name in before if name not in card}
         return [*changes, [row_id, values]] if values else changes
 
-    def continues(self, engine: Engine) -> bool:
-        """Whether the cloud only went on since the last step was read: nothing was undone, replaced or trimmed."""
-        state, session = engine.state, engine.session
+    def read_new(self, engine: Engine) -> list[Step] | None:
+        """Return the steps since the last one; None if this history does not continue.
+
+        Then something was undone, replaced or trimmed, and a new History is needed.
+        """
+        with engine.lock:
+            state, session = engine.state, engine.session
+            if not self._continues(state, session):
+                return None
+            changes = state.journal[self._position - state.trimmed :]
+            records = session.calls[self._call_position - session.calls_trimmed :]
+        return self._read(changes, records) if changes or records else []
+
+    def _continues(self, state: State, session: Session) -> bool:
         if state is not self._state or session is not self._session:
             return False
-        if not state.trimmed <= self._position <= state.position or session.calls_trimmed > self._call_position:
+        if not state.trimmed <= self._position <= state.position:
+            return False
+        if not session.calls_trimmed <= self._call_position <= session.call_position:
             return False
         at = self._position - state.trimmed - 1
         return at < 0 or self._last is None or state.journal[at] is self._last
-
-    def is_behind(self, engine: Engine) -> bool:
-        """Whether the cloud has steps that were not read yet."""
-        return (engine.state.position, engine.session.call_position) != (self._position, self._call_position)
-
-    def read_new(self, engine: Engine) -> list[Step]:
-        """Return the steps since the last one, for a cloud whose history `continues`."""
-        changes = engine.state.journal[self._position - engine.state.trimmed :]
-        records = engine.session.calls[self._call_position - engine.session.calls_trimmed :]
-        return self._read(changes, records)
 
     def _read(self, changes: Sequence[Change], records: Sequence[CallRecord]) -> list[Step]:
         refused = [record.request_id for record in records if record.error is not None]

@@ -29,7 +29,7 @@ _LINK, _SCRIPT = '<link rel="stylesheet" href="console.css">', '<script type="mo
 
 
 def _read(name: str) -> str:
-    return files("omisim.cloud.console").joinpath("page", name).read_text("utf-8")
+    return files("omisim.cloud.console").joinpath("assets", name).read_text("utf-8")
 
 
 @cache

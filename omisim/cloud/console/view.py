@@ -8,6 +8,7 @@ from omisim.base.redact import redact, redact_text
 from omisim.cloud.access_matrix import RIGHTS, state_rule
 from omisim.cloud.console.cards import KINDS, describe_states
 from omisim.cloud.console.history import History
+from omisim.cloud.trace import find_row
 from omisim.engine.engine import Engine
 from omisim.model.serialize import format_date, to_api
 from omisim.state.initial_state import initial_state
@@ -23,23 +24,25 @@ MAX_MATRICES: Final = 50  # OMIs whose access matrix is in a report
 
 
 def describe_view(engine: Engine, history: History) -> dict[str, Any]:
-    """Return everything that the page needs. The caller holds the lock, and has just created the history."""
+    """Return everything that the page needs, for a history that was just created."""
+    with engine.lock:
+        now, timing, accounts = engine.clock.now(), engine.settings.timing, describe_accounts(engine)
     return {
         "format": FORMAT,
-        "now": format_date(engine.clock.now()),
-        "timing": engine.settings.timing,
-        "accounts": describe_accounts(engine),
+        "now": format_date(now),
+        "timing": timing,
+        "accounts": accounts,
         "kinds": [[kind, title] for kind, title in KINDS.items()],
         "states": describe_states(),
         "base": history.base,
         "steps": history.steps,
-        "complete": engine.state.trimmed == initial_state().trimmed and engine.session.calls_trimmed == 0,
+        "complete": history.is_complete,
     }
 
 
 def view_for_report(cloud: Cloud) -> dict[str, Any]:
     """Return the view of a cloud with the access matrices of its last OMIs, which a page in a file cannot ask for."""
-    with cloud.engine.lock:
+    with cloud.engine.lock:  # so that the matrices belong to the last step
         view = describe_view(cloud.engine, History(cloud.engine))
         own = [row_id for row_id in cloud.engine.state.rows("image") if row_id not in initial_state().rows("image")]
         return {**view, "access": {row_id: describe_access(cloud, row_id) for row_id in own[-MAX_MATRICES:]}}
@@ -48,9 +51,11 @@ def view_for_report(cloud: Cloud) -> dict[str, Any]:
 def describe_accounts(engine: Engine) -> list[dict[str, Any]]:
     """Return the accounts in the order of their creation; `platform` marks those that are not a user's."""
     platform = initial_state().rows("account")
+    with engine.lock:
+        rows = dict(engine.state.rows("account"))
     return [
         {"id": row_id, "name": row.name, "region": row.region, "platform": row_id in platform}
-        for row_id, row in engine.state.rows("account").items()
+        for row_id, row in rows.items()
     ]
 
 
@@ -61,9 +66,7 @@ def describe_resource(cloud: Cloud, resource_id: str) -> dict[str, Any]:
     """
     state = cloud.engine.state
     row = next((row for kind in KINDS if (row := state.get(kind, resource_id)) is not None), None)
-    has_lineage = state.get("origin", resource_id) is not None or (
-        row is not None and row.kind in ("image", "snapshot")
-    )
+    has_lineage = state.get("origin", resource_id) is not None or find_row(state, resource_id) is not None
     return {
         "id": resource_id,
         "timeline": redact_text(str(cloud.timeline(resource_id))),

@@ -34,14 +34,11 @@ CACHED_REQUESTS = 256
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]*)/*"
 )
-_CORS = {
-    "Access-Control-Allow-Methods": "GET, OPTIONS, POST",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Max-Age": "86400",
-}
+_OPTIONS_HEADERS = {"Access-Control-Allow-Methods": "GET, OPTIONS, POST", "Access-Control-Max-Age": "86400"}
 _JSON_TYPES = frozenset({"application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"})
 _HEADERS = {"Content-Type": "application/json"}
-_READ_HEADERS = _HEADERS | {"Access-Control-Allow-Origin": "*"}
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+_READ_HEADERS = _HEADERS | _ANY_ORIGIN
 
 
 class OapiDoor:
@@ -61,7 +58,8 @@ class OapiDoor:
         Raises Dropped when a fault drops the connection.
         """
         if request.method == "OPTIONS":
-            return HttpResponse(204, headers=_CORS)
+            name, _ = _route(request.host, request.path)
+            return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_read(name) else {}))
         try:
             outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
         except StoreError as error:
@@ -94,7 +92,7 @@ class OapiDoor:
             return response
         except (Dropped, Killed) as failure:
             return failure
-        headers = _READ_HEADERS if name.startswith("Read") else _HEADERS  # a foreign page may read, never write
+        headers = _READ_HEADERS if _is_read(name) else _HEADERS
         if answer.warnings:
             headers = headers | {"X-Omisim-Warning": "; ".join(answer.warnings)}
         content = render_text(answer).encode()
@@ -113,6 +111,11 @@ def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id:
 def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
     """Return a Request from parameters under their API names; lists and mappings are copied."""
     return Request(action, to_snake_names(parameters), OAPI)
+
+
+def _is_read(action: str) -> bool:
+    """Whether a page of any site may use an action: it may read, never write. The server's own pages may do both."""
+    return action.startswith("Read")
 
 
 def _render_refusal(error: ApiError) -> HttpResponse:

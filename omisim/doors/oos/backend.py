@@ -9,6 +9,7 @@ from threading import RLock, get_ident
 from typing import Any
 from unittest import mock
 
+from moto.core.model_instances import model_data
 from moto.core.request import Request as MotoRequest
 from moto.s3 import models, responses
 from werkzeug.exceptions import HTTPException
@@ -17,6 +18,7 @@ from omisim.doors.http import HttpResponse, clean_header
 
 __all__ = ["call_moto", "use_backend"]
 
+_MODELS: Mapping[str, Any] = model_data["s3"]
 _LOCK = RLock()  # moto keeps its backends in module variables, so requests run one at a time
 
 
@@ -105,5 +107,17 @@ def use_backend(now: dt.datetime) -> Iterator[Any]:
             mock.patch.object(responses, "s3_backends", thread_backends),
             mock.patch.object(models, "utcnow", utcnow),
             mock.patch.object(models, "events_send_notification"),
+            _forget_instances(),
         ):
             yield backend
+
+
+@contextmanager
+def _forget_instances() -> Iterator[None]:
+    """Drop the objects of the context from the lists in which moto keeps all of its objects, for its dashboard."""
+    lengths = [(model, len(model.instances_tracked)) for model in _MODELS.values()]
+    try:
+        yield
+    finally:
+        for model, length in lengths:
+            del model.instances_tracked[length:]

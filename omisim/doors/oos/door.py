@@ -104,6 +104,9 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
         raise StorageError("NoSuchBucket", f"{request.host} is not an object storage host", "OOS-001")
     if is_form(request, place):
         return _parse_form(engine, request, place)
+    for name, value in request.headers.items():
+        if not is_header_value(value):
+            raise StorageError("InvalidArgument", f"{name} must not contain control characters", "OOS-003")
     caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     operation = find_operation(request.method, place, query)

@@ -75,8 +75,16 @@ class MotoBridge:
         for item in (self._state.get("object", named.object_id) for named in places):
             if item is not None:
                 self._load_key(backend, item, with_body=True)
-        for upload in self._state.find_by("upload", "bucket_id", place.bucket_id):
+        for upload in self._find_uploads():
             self._load_upload(backend, upload)
+
+    def _find_uploads(self) -> tuple[Upload, ...]:
+        """Return the multipart uploads that the request concerns: the one that it names, or all that it lists."""
+        bucket_id, upload_id = self._request.place.bucket_id, self._request.upload_id
+        if self._request.operation == "ListMultipartUploads":
+            return tuple(self._state.find_by("upload", "bucket_id", bucket_id))
+        upload: Upload | None = self._state.get("upload", upload_id) if upload_id else None
+        return (upload,) if upload is not None and upload.bucket_id == bucket_id else ()
 
     def _is_own(self, bucket: Bucket) -> bool:
         return bucket.account_id == self._request.caller and bucket.region == self._request.place.region

@@ -81,7 +81,7 @@ def read_form(request: HttpRequest) -> Form:
         raise StorageError("MalformedPOSTRequest", f"the form is malformed: {error}", "OOS-003") from None
     lower_fields = {name.lower(): value for name, value in fields.items()}
     for name, value in lower_fields.items():
-        if (name in (*_HEADERS, *_REDIRECTS) or name.startswith("x-amz-")) and not is_header_value(value):
+        if (name in (*_HEADERS, *_REDIRECTS, "acl") or name.startswith("x-amz-")) and not is_header_value(value):
             raise StorageError("InvalidArgument", f"the field {name} must not contain control characters", "OOS-003")
     if "key" not in lower_fields:
         raise StorageError("InvalidArgument", "the form must contain a field named 'key'", "OOS-003")

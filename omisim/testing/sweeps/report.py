@@ -12,13 +12,22 @@ from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.testing.sweeps.deviations import Deviation
 
-__all__ = ["OUTCOMES", "Outcome", "SweepReport", "World", "split_at_kill"]
+__all__ = ["OUTCOMES", "Outcome", "SweepReport", "World", "explain_emptiness", "split_at_kill"]
 
 Outcome = Literal["survived", "failed cleanly", "left something behind", "wrong result", "never ended"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 _HARMLESS: Final = ("survived", "failed cleanly")
 _MAX_DETAILS: Final = 8  # lines of one finding
 _RULE: Final = re.compile(r"\(([A-Z]{2,4}-\d+)\)")
+
+
+def explain_emptiness(calls: int, left_out: int, unstable: Sequence[str]) -> str:
+    """Return why a sweep has no worlds."""
+    if unstable:
+        return "none: two clean runs differ"
+    if left_out:
+        return "none: limit has left them out"
+    return "none: no deviation of the selected kinds applies" if calls else "none: the code makes no call"
 
 
 def split_at_kill(deviations: Sequence[Deviation]) -> list[Sequence[Deviation]]:
@@ -126,13 +135,16 @@ class SweepReport:
         total = f"sweep over {self.calls} calls: {len(self.worlds)} runs"
         lines = [f"{total} ({self.left_out} left out by limit)" if self.left_out else total]
         lines += [f"  {count} {outcome}" for outcome, count in self.counts.items()]
+        if not self.worlds:
+            lines.append(f"  {explain_emptiness(self.calls, self.left_out, self.unstable)}")
         if self.unstable:
             lines.append("The code keeps state between two runs: the second clean run differs from the first.")
             lines += [f"  {line}" for line in self.unstable]
         for first, *others in self._group_findings():
             lines += ["", *str(first).splitlines()]
             if others:
-                lines += [f"  the same: {'; '.join(world.place for world in others)}"]
+                places = "; ".join(dict.fromkeys(world.place for world in others))
+                lines += [f"  the same in {len(others)} more run{'s'[: len(others) > 1]}: {places}"]
         for world in self.open_questions:
             lines += ["", *self._describe_question(world)]
         return "\n".join(lines)

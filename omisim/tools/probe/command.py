@@ -9,7 +9,6 @@ import secrets
 import signal
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,16 +18,17 @@ from typing import Any
 from omisim import __version__
 from omisim.cloud.switch_file import read_switches
 from omisim.probe.accounts import find_profiles
-from omisim.probe.endpoint import Endpoint, Keys, is_loopback
+from omisim.probe.doors import Caller
+from omisim.probe.endpoint import Endpoint, is_loopback, parse_endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.ledger import TAG
-from omisim.probe.loading import read_story
-from omisim.probe.plan import estimate, find_rules, select
-from omisim.probe.report import Report, read_report
+from omisim.probe.plan import estimate, uses_storage
+from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
 from omisim.tools.probe.exploring import explore
-from omisim.tools.probe.output import Saver, print_coverage, print_plan, show_progress, write_outputs
+from omisim.tools.probe.output import Saver, check_outputs, print_coverage, print_plan, show_progress, write_outputs
+from omisim.tools.probe.selection import find_chosen_rules, read_old_report, select_experiments
 
 __all__ = ["run"]
 
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         limits = _read_limits(options)
         if options.explore is not None:
             return _explore(options, limits)
-        experiments = _select(options)
+        experiments = select_experiments(options)
         if options.dry:
             return print_plan(experiments, limits, json_output=options.json)
         return _probe(options, experiments, limits)
@@ -53,25 +53,6 @@ def run(options: argparse.Namespace) -> int:
     except (Stopped, ValueError, OSError) as error:
         print(f"omisim probe: {error}", file=sys.stderr)
         return FAILED
-
-
-def _select(options: argparse.Namespace) -> list[Experiment]:
-    chosen = select(_find_rules(options), _read_own(options), cheap=options.cheap)
-    if not chosen:
-        raise ValueError("no experiment decides such a rule; `omisim probe --list` lists the rules")
-    return chosen
-
-
-def _read_own(options: argparse.Namespace) -> list[Experiment]:
-    if not options.experiments:
-        return []
-    table = tomllib.loads(Path(options.experiments).read_text("utf-8"))
-    return [read_story(name, row, options.experiments) for name, row in table.items()]
-
-
-def _find_rules(options: argparse.Namespace) -> frozenset[str]:
-    own = {rule for one in _read_own(options) for rule in one.rules}  # may have rules that omisim does not know
-    return find_rules(options.rule, options.kind, options.evidence) | (own if not options.rule else set())
 
 
 def _read_limits(options: argparse.Namespace) -> Limits:
@@ -84,18 +65,21 @@ def _read_limits(options: argparse.Namespace) -> Limits:
 
 
 def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limits: Limits) -> int:
+    check_outputs(options)
     _ask_before(options, estimate(experiments, limits).resources)
     report = _open_report(options)
     switches = read_switches(options.switches) if options.switches else {}
     status = AGREES
     with ExitStack() as stack:
         endpoints = _connect(options, stack)
-        report.region = endpoints["alice"].region
+        report.region = endpoints["alice"].api.region
         stop = stack.enter_context(_stop_on_interrupt())
         session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
         try:
-            session.delete_leftovers()
-            session.run(experiments, _find_rules(options), show_progress, Saver(options.report, report, time.monotonic))
+            session.delete_leftovers(buckets=uses_storage(experiments))
+            session.run(
+                experiments, find_chosen_rules(options), show_progress, Saver(options.report, report, time.monotonic)
+            )
         except Interrupted:
             status = INTERRUPTED
         except Stopped as error:
@@ -110,7 +94,7 @@ def _explore(options: argparse.Namespace, limits: Limits) -> int:
         raise ValueError(f"--explore must be at least 1, not {options.explore}")
     _ask_before(options, limits.resources)
     with ExitStack() as stack:
-        return explore(_connect(options, stack)["alice"], options.explore, options.seed, limits)
+        return explore(_connect(options, stack)["alice"].api, options.explore, options.seed, limits)
 
 
 def _ask_before(options: argparse.Namespace, resources: int) -> None:
@@ -121,15 +105,15 @@ def _ask_before(options: argparse.Namespace, resources: int) -> None:
         raise ValueError("nothing was done: answer yes, or give --yes")
 
 
-def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Endpoint]:
+def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Caller]:
     """Return the endpoint as each caller that has keys; the stack closes them."""
     named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
     endpoints = {}
     for caller, profile in find_profiles(os.environ, Path.home(), named).items():
         region = (options.region if caller == "alice" else "") or profile.region
         endpoint = Endpoint(options.endpoint, profile.keys, region, now=_now, sleep=time.sleep, timeout=options.timeout)
-        stack.callback(endpoint.close)
-        endpoints[caller] = endpoint
+        endpoints[caller] = Caller(endpoint, {"fcu": options.fcu, "oos": options.oos})
+        stack.callback(endpoints[caller].close)
     return endpoints
 
 
@@ -137,12 +121,7 @@ def _open_report(options: argparse.Namespace) -> Report:
     """Return the report to go on with, or a new one."""
     path = Path(options.report) if options.report else None
     if path is not None and path.exists():
-        report = read_report(path.read_text("utf-8"))
-        if report.endpoint != options.endpoint:
-            raise ValueError(f"{path} is a report on {report.endpoint}; give another --report")
-        report.findings = [one for one in report.findings if one.experiment in report.done]
-        report.left, report.notes = {}, []
-        return report
+        return read_old_report(path, options.endpoint)
     started = _now().isoformat(timespec="seconds")
     return Report(options.endpoint, "", __version__, started, f"{TAG}-{secrets.token_hex(4)}")
 
@@ -155,7 +134,7 @@ def _ask(endpoint: str, resources: int) -> bool:
 
 
 def _is_local(endpoint: str) -> bool:
-    return is_loopback(Endpoint(endpoint, Keys("", ""), "", now=_now, sleep=time.sleep).hostname)
+    return is_loopback(parse_endpoint("ENDPOINT", endpoint).hostname or "")
 
 
 def _now() -> dt.datetime:

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from omisim.probe.accounts import identify
-from omisim.probe.endpoint import Answer, Endpoint, Keys
+from omisim.probe.connection import Answer, Keys
+from omisim.probe.endpoint import Endpoint
 from omisim.probe.explore import draw_history, find_difference, render_script, shrink
 from omisim.probe.ledger import TAG
 from omisim.probe.runner import CannotTell, Limits, Runner
@@ -42,7 +43,7 @@ def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits) -> int:
 
 
 def _make_runner(endpoint: Endpoint, limits: Limits) -> Runner:
-    def send(_by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
+    def send(_by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str], _door: str) -> Answer:
         return endpoint.call(action, parameters, options)
 
     given = identify({"alice": endpoint}, f"{TAG}-{secrets.token_hex(4)}")

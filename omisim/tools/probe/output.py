@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from omisim.base.private_file import write_private
 from omisim.probe.experiments import Experiment
+from omisim.probe.judge import CANNOT_TELL
 from omisim.probe.page import render_page
 from omisim.probe.plan import estimate, list_coverage, list_rules
 from omisim.probe.report import Report, list_not_calibrated, write_switches
 from omisim.probe.runner import Limits
 
-__all__ = ["Saver", "print_coverage", "print_plan", "show_progress", "write_outputs"]
+__all__ = ["Saver", "check_outputs", "print_coverage", "print_plan", "show_progress", "write_outputs"]
+
+
+# the beginning of a reason why a rule is not decided → a text for all rules of its kind
+_REASONS = {
+    r"the (state|refusal) .*had ended": "a transient state had ended before the call",
+    r"the account has no limit": "the account has no such quota",
+    r"the quota \w+ leaves": "a quota of the account leaves too much",
+}
 
 
 class Saver:
@@ -29,26 +41,34 @@ class Saver:
         if self._path is None or not (final or self._clock() - self._last >= 1):
             return
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_text(json.dumps(self._report.to_dict(), indent=2), "utf-8")
+        write_private(fresh, json.dumps(self._report.to_dict(), indent=2))
         fresh.replace(self._path)
         self._last = self._clock()
 
 
+def check_outputs(options: argparse.Namespace) -> None:
+    """Raise ValueError, before the run, for a file that could not be written after it."""
+    for option in ("html", "calibrate", "report"):
+        path = Path(getattr(options, option) or "report")
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(f"--{option} must be the path of a file in a folder that exists, not {path}")
+
+
 def write_outputs(options: argparse.Namespace, report: Report) -> None:
-    """Write the files of --html and --calibrate, and print the report and its notes."""
-    if options.html:
-        Path(options.html).write_text(render_page(report), "utf-8")
-    if options.calibrate:
-        text = write_switches(report.switches, report.endpoint, report.started)
-        Path(options.calibrate).write_text(text, "utf-8")
-        if rest := list_not_calibrated(report.findings, report.switches):
-            report.notes.append(f"no switch makes omisim agree on {', '.join(rest)}")
+    """Print the report and its notes, and write the files of --html and --calibrate."""
+    if options.calibrate and (rest := list_not_calibrated(report.findings, report.switches)):
+        report.notes.append(f"no switch makes omisim agree on {', '.join(rest)}")
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
     else:
         _print_table(report)
     for note in report.notes:
         print(f"omisim probe: {note}", file=sys.stderr)
+    if options.html:
+        write_private(options.html, render_page(report))
+    if options.calibrate:
+        text = write_switches(report.switches, report.endpoint, report.started)
+        write_private(options.calibrate, text)
 
 
 def _print_table(report: Report) -> None:
@@ -60,11 +80,23 @@ def _print_table(report: Report) -> None:
             expected = f"expected {finding.expected}; " if finding.expected else ""
             shown.setdefault(rule, []).append(f"{finding.verdict}: {expected}{finding.measured}")
     verdicts = report.rules
-    for rule in filter(verdicts.__contains__, list_rules()):
+    known_rules = filter(verdicts.__contains__, list_rules())
+    for rule in dict.fromkeys((*known_rules, *verdicts)):  # experiments of the user may have rules of their own
         verdict = verdicts[rule]
         print(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
+    for reason, number in Counter(_undecided(report)).most_common():
+        print(f"{number:>5} could not tell: {reason}", file=sys.stderr)
     print(f"{counts or 'no rules'}; {report.calls} calls, {report.created} resources created", file=sys.stderr)
+
+
+def _undecided(report: Report) -> Iterator[str]:
+    """Yield, for each rule that could not be decided, the reason in general terms."""
+    measured = {rule: one.measured for one in report.findings for rule in one.rules}
+    for rule, verdict in report.rules.items():
+        if verdict == CANNOT_TELL:
+            general = [text for pattern, text in _REASONS.items() if re.match(pattern, measured[rule])]
+            yield general[0] if general else measured[rule][:100]
 
 
 def print_plan(experiments: Sequence[Experiment], limits: Limits, *, json_output: bool) -> int:

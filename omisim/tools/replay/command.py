@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"omisim replay: {path}: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(asdict(report), indent=2))
+        summary = [{"action": one[0], "rule": one[1], "count": count} for one, count in report.summary.items()]
+        print(json.dumps({**asdict(report), "severity": report.severity, "summary": summary}, indent=2))
     else:
         _print_report(report, options)
     return STATUSES[report.severity]

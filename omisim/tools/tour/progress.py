@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from omisim.base.private_file import write_private
+
 __all__ = ["Progress"]
 
 
@@ -34,7 +36,7 @@ class Progress:
         """Write the progress; return whether that worked."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"read": sorted(self.read), "reached": sorted(self.reached)}), "utf-8")
+            write_private(self.path, json.dumps({"read": sorted(self.read), "reached": sorted(self.reached)}))
         except OSError:
             return False
         return True

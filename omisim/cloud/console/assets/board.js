@@ -3,7 +3,8 @@
 import { h, setText, svg } from "./dom.js";
 import { drawLines } from "./lines.js";
 
-const PAGE = 60; // cards of a group that are shown at first, and added at a time
+const PAGE = 40; // cards of a group that are shown at first
+const MORE = 300; // and added at a time
 const MAX_LINES = 150; // with more cards than this, only the lines of the selected card are drawn
 const ALWAYS = ["image", "vm", "volume", "snapshot"];
 const FIRST_KINDS = [...ALWAYS, "image_export", "snapshot_export"];
@@ -96,10 +97,11 @@ export class Board {
     const sorted = this.sort();
     this.renderColumns(sorted);
     this.cards.clear();
-    for (const [key, group] of this.groups) {
+    for (const [account, kinds] of sorted) for (const kind of kinds.keys()) this.makeGroup(account, kind);
+    for (const group of this.groups.values()) {
       const ids = (sorted.get(group.account) && sorted.get(group.account).get(group.kind)) || [];
       group.element.hidden = ids.length === 0;
-      this.renderGroup(key, group, ids);
+      this.renderGroup(group, ids);
     }
     const isEmpty = sorted.size === 0;
     this.empty.hidden = !isEmpty;
@@ -115,6 +117,7 @@ export class Board {
     if (key === this.columnsKey) return;
     this.columnsKey = key;
     this.groups.clear();
+    this.columns = new Map(); // account → its column
     const regions = new Map();
     for (const account of accounts.filter(({ platform }) => !platform)) regions.set(account.region, []);
     for (const account of [...accounts].sort((one, other) => other.platform - one.platform)) {
@@ -139,32 +142,42 @@ export class Board {
       { class: account.platform ? "column platform" : "column", "aria-label": `Account ${name} in ${account.region}` },
       h("h3", null, h("span", { class: "account" }, name), h("span", { class: "account-id" }, account.id)),
     );
-    for (const [kind, title] of this.model.view.kinds) {
-      const number = h("span", { class: "number" });
-      const list = h("ul");
-      const more = h("button", { type: "button", class: "more" });
-      const element = h("div", { class: "group", hidden: true }, h("h4", null, `${title}s `, number), list, more);
-      const group = { account: account.id, kind, number, list, more, element, limit: PAGE, shown: new Map() };
-      more.addEventListener("click", () => {
-        const first = group.limit;
-        group.limit += PAGE * 5;
-        this.render();
-        const next = list.children[first];
-        if (next) this.focus(next.firstElementChild);
-      });
-      this.groups.set(`${account.id} ${kind}`, group);
-      column.append(element);
-    }
+    this.columns.set(account.id, column);
     return column;
   }
 
-  renderGroup(key, group, ids) {
+  // Make the group of a kind in a column when its first card comes, in the order of the kinds.
+  makeGroup(account, kind) {
+    const key = `${account} ${kind}`;
+    const column = this.columns.get(account);
+    if (this.groups.has(key) || !column) return;
+    const kinds = this.model.view.kinds.map(([name]) => name);
+    const title = this.model.view.kinds[kinds.indexOf(kind)][1];
+    const number = h("span", { class: "number" });
+    const list = h("ul");
+    const more = h("button", { type: "button", class: "more" });
+    const element = h("div", { class: "group", "data-kind": kind }, h("h4", null, `${title}s `, number), list, more);
+    const group = { account, kind, number, list, more, element, limit: PAGE, shown: new Map() };
+    more.addEventListener("click", () => {
+      const first = group.limit;
+      group.limit += MORE;
+      this.render();
+      const next = list.children[first];
+      if (next) this.focus(next.firstElementChild);
+    });
+    this.groups.set(key, group);
+    const later = [...column.querySelectorAll(".group")].find((other) => kinds.indexOf(other.dataset.kind) > kinds.indexOf(kind));
+    column.insertBefore(element, later || null);
+  }
+
+  renderGroup(group, ids) {
     setText(group.number, ids.length.toLocaleString("en"));
     const at = ids.indexOf(this.selected);
     const limit = Math.max(group.limit, at + 1);
     const rest = ids.length - limit;
     group.more.hidden = rest <= 0;
-    setText(group.more, rest > 0 ? `Show ${Math.min(rest, PAGE * 5).toLocaleString("en")} more of ${rest.toLocaleString("en")}` : "");
+    const offer = rest > MORE ? `${MORE} more of ${rest.toLocaleString("en")}` : `${rest} more`;
+    setText(group.more, `Show ${offer}`);
     const shown = new Map();
     let place = group.list.firstElementChild;
     for (const id of ids.slice(0, limit)) {

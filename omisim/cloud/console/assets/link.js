@@ -3,10 +3,13 @@
 const RETRY_MS = 2000;
 
 export class Link {
+  // The cloud of the server that the address names; without a name, the first one.
+  cloud = new URLSearchParams(location.search).get("cloud");
+
   // Take the token out of the address, and exchange it for a cookie that scripts cannot read.
   static async open(token) {
     const given = token || new URLSearchParams(location.hash.slice(1)).get("token");
-    if (location.hash) history.replaceState(null, "", location.pathname);
+    if (location.hash) history.replaceState(null, "", location.pathname + location.search);
     if (!given) return;
     const answer = await fetch("session", { method: "POST", headers: { "X-Omisim-Token": given }, credentials: "same-origin" });
     if (!answer.ok) throw new Error("The server does not accept this token.");
@@ -14,8 +17,8 @@ export class Link {
 
   // Send a request to the control plane; return its answer, or throw an Error with its reason.
   async ask(method, name, parameters) {
-    const options = { method, credentials: "same-origin" };
-    if (parameters) Object.assign(options, { body: JSON.stringify(parameters), headers: { "Content-Type": "application/json" } });
+    const options = { method, credentials: "same-origin", headers: this.cloud ? { "X-Omisim-Cloud": this.cloud } : {} };
+    if (parameters) options.body = JSON.stringify(parameters);
     const answer = await fetch(name, options);
     const text = await answer.text();
     let data = {};
@@ -36,7 +39,7 @@ export class Link {
     };
     const start = () => {
       if (document.hidden || this.source) return;
-      const source = (this.source = new EventSource("view"));
+      const source = (this.source = new EventSource(this.cloud ? `view?cloud=${encodeURIComponent(this.cloud)}` : "view"));
       for (const name of ["view", "steps", "now"]) source.addEventListener(name, (event) => take(name, JSON.parse(event.data)));
       source.addEventListener("open", () => tell("Live", true));
       source.addEventListener("error", () => {

@@ -51,28 +51,32 @@ export class Model {
     const follows = this.isLatest;
     const shownAt = this.at;
     this.goTo(this.steps.length);
-    for (const step of steps) {
-      const number = this.steps.length;
-      step.number = number;
-      step.before = [];
-      step.after = [];
-      const current = new Map();
-      for (const [id, values] of step.changes) {
-        if (!this.order.has(id)) this.order.set(id, this.order.size);
-        const before = current.has(id) ? current.get(id) : this.cards.get(id);
-        const after = patch(before, values);
-        current.set(id, after);
-        step.before.unshift([id, before]);
-        step.after.push([id, after]);
-        if (!this.touching.has(id)) this.touching.set(id, []);
-        this.touching.get(id).push(number);
-      }
-      if (step.refusal) this.refusals.push(number);
-      this.steps.push(step);
-      this.goTo(this.steps.length);
-    }
+    for (const step of steps) this.take(step);
+    this.goTo(this.steps.length);
     if (!follows) this.goTo(shownAt);
     this.notify();
+  }
+
+  // Apply a new step to the latest cards, and note how to undo it.
+  take(step) {
+    step.number = this.steps.length;
+    step.before = [];
+    step.after = [];
+    for (const [id, values] of step.changes) {
+      if (!this.order.has(id)) this.order.set(id, this.order.size);
+      const before = this.cards.get(id);
+      const after = patch(before, values);
+      step.before.push([id, before]);
+      step.after.push([id, after]);
+      if (after) this.cards.set(id, after);
+      else this.cards.delete(id);
+      if (!this.touching.has(id)) this.touching.set(id, []);
+      this.touching.get(id).push(step.number);
+    }
+    step.before.reverse();
+    if (step.refusal) this.refusals.push(step.number);
+    this.steps.push(step);
+    this.at = this.steps.length;
   }
 
   // Show the cards as they were after a number of steps.

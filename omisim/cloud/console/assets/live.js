@@ -53,7 +53,7 @@ function askForToken(error) {
 
 function show(view, actions) {
   const model = new Model(view);
-  page = new Console(model, "", "Live");
+  page = new Console(model, link.cloud, "Live");
   page.status.classList.add("live");
   const controls = new Controls(link, model, actions);
   const request = new RequestBox(link, model, actions);

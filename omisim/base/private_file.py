@@ -1,0 +1,33 @@
+"""Writing files that their owner alone may read: they may hold keys, the contents of calls, or names of a project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["PRIVATE", "open_private", "write_private"]
+
+PRIVATE = 0o600
+
+
+def open_private(path: str | Path, flags: int = 0) -> int:
+    """Open a file for writing, with the mode 0600 whatever it had, and return its descriptor.
+
+    `flags` are further flags of `os.open`. A device or a pipe keeps its mode. Raises OSError if that fails.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, PRIVATE)
+    try:
+        if Path(path).is_file():
+            Path(path).chmod(PRIVATE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_private(path: str | Path, content: str | bytes) -> None:
+    """Write a file with the mode 0600, as UTF-8, in place of what it held. Raises OSError if that fails."""
+    with os.fdopen(open_private(path, getattr(os, "O_BINARY", 0)), "wb") as file:
+        if Path(path).is_file():
+            file.truncate()
+        file.write(content.encode() if isinstance(content, str) else content)
