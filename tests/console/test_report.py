@@ -71,14 +71,16 @@ class TestReport:
         report.locator(f'.card[data-id="{golden.image_id}"]').click()
         expect(report.locator("table.access")).to_contain_text("OMI-121")
 
-    @pytest.mark.parametrize("name", ["</script><script>alert(1)</script>", "\u2028 \ud800 <!--", "&lt;b&gt;"])
-    def test_shows_any_name_as_it_is(self, open_report: OpenReport, alice: Account, name: str) -> None:
+    def test_shows_any_name_as_it_is(self, open_report: OpenReport, alice: Account) -> None:
         """No name ends the script that holds the data, or runs."""
-        (vm,) = alice.create_vms(image_id=alice.cloud.images.official("debian").image_id)
-        alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "Name", "value": name}])
-        shown = open_report("").locator(f'.card[data-id="{vm.vm_id}"] .name').text_content()
-        assert shown is not None
-        assert shown.replace("\ufffd", "\ud800") == name
+        names = ("</script><script>alert(1)</script>", "\u2028 \ud800 <!--", "&lt;b&gt;")
+        vms = alice.create_vms(image_id=alice.cloud.images.official("debian").image_id, max_vms_count=len(names))
+        for vm, name in zip(vms, names, strict=True):
+            alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "Name", "value": name}])
+        report = open_report("")
+        for vm, name in zip(vms, names, strict=True):
+            shown = report.locator(f'.card[data-id="{vm.vm_id}"] .name').text_content()
+            assert (shown or "").replace("\ufffd", "\ud800") == name
 
     def test_reads_no_more_than_the_history(self, tmp_path: Path) -> None:
         """A cloud that forgets old changes has a report that says so."""
