@@ -61,7 +61,12 @@ class _Callers:
     """The callers of the calls in a call log, by the position of their changes in the journal."""
 
     def __init__(self, calls: Sequence[CallRecord]) -> None:
-        self._calls = [record for record in calls if record.position >= 0 and record.error is None]
+        self._calls: list[CallRecord] = []
+        for record in calls:
+            if record.position >= 0 and record.error is None:
+                while self._calls and self._calls[-1].position > record.position:  # a rollback has undone its changes
+                    self._calls.pop()
+                self._calls.append(record)
         self._positions = [record.position for record in self._calls]
 
     def explain(self, change: Change) -> str:

@@ -113,3 +113,12 @@ class TestTimelines:
         assert not bob.can("DeleteImage", ImageId=golden.image_id)
         alice.update_image(image_id=golden.image_id, description="mine")
         assert str(cloud.timeline(golden.image_id)).splitlines()[-1].endswith("by alice)")
+
+    def test_name_the_caller_after_a_rollback(self, cloud: Cloud) -> None:
+        """Calls that a rollback has undone are not taken for the callers of later changes."""
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        with cloud.savepoint():
+            for _ in range(5):
+                alice.create_volume(size=1, subregion_name="eu-west-2a")
+        volume = bob.create_volume(size=1, subregion_name="eu-west-2a")
+        assert "(CreateVolume#1 by bob)" in str(cloud.timeline(volume.volume_id))
