@@ -59,6 +59,9 @@ def replaced_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
 @contextmanager
 def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
     """Remove the environment variables with these prefixes and set `variables`, until the context exits."""
+    if not variables and not any(name.startswith(prefixes) for name in os.environ):
+        yield  # without reading and writing all variables twice, which is half of the time of a Gateway
+        return
 
     def change(before: dict[str, str]) -> dict[str, str]:
         return {name: value for name, value in before.items() if not name.startswith(prefixes)} | variables
@@ -75,8 +78,10 @@ def original_environ() -> dict[str, str]:
 
 
 def _write_environ(variables: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name not in variables]:
-        del os.environ[name]
+    current = dict(os.environ)  # each look at os.environ encodes and decodes
+    for name in current:
+        if name not in variables:
+            del os.environ[name]
     for name, value in variables.items():
-        if os.environ.get(name) != value:
+        if current.get(name) != value:
             os.environ[name] = value

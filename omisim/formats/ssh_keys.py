@@ -15,10 +15,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.resources import files
 from itertools import combinations
 from math import lcm
 from textwrap import fill
+
+from omisim.base.data_files import read_text
 
 __all__ = ["TYPES", "PublicKey", "generate", "parse"]
 
@@ -241,5 +242,5 @@ def _load_prime_pairs() -> tuple[tuple[int, int], ...]:
 
     The primes are ascending. Each has 1024 bits with the two highest set, so that every product has 2048 bits.
     """
-    primes = files("omisim.formats").joinpath("primes.txt").read_text("ascii").split()
+    primes = read_text("omisim.formats", "primes.txt").split()
     return tuple(combinations([int(prime, 16) for prime in primes], 2))
