@@ -28,7 +28,7 @@ from omisim.model import (
     SnapshotId,
     view_as,
 )
-from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask, select_matching
+from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask
 from omisim.model.filters.dicts import FiltersReadImageExportTaskDict, FiltersSnapshotExportTaskDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -105,7 +105,7 @@ def read_image_export_tasks(
     """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(ImageExportTask, parsed_filters)
-    return select_matching((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
+    return call.select((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
 
 
 @action("CreateSnapshotExportTask", "SnapshotExportTask")
@@ -142,7 +142,7 @@ def read_snapshot_export_tasks(
     """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(SnapshotExportTask, parsed_filters)
-    return select_matching((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
+    return call.select((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
 
 
 @action("DeleteExportTask")

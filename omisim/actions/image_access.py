@@ -28,7 +28,7 @@ from omisim.model import (
     PermissionsOnResourceCreation,
     TextOrEmpty,
 )
-from omisim.model.filters import FiltersImage, select_matching
+from omisim.model.filters import FiltersImage
 from omisim.model.filters.dicts import FiltersImageDict
 from omisim.spec.catalog import LINUX, load_catalog
 from omisim.spec.rules import refuse
@@ -39,7 +39,7 @@ def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None =
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
     visible = (image for image in find_shareable(call, Image, parsed_filters) if is_visible(call, image))
-    return select_matching((_view_image(call, image) for image in visible), parsed_filters)
+    return call.select((_view_image(call, image) for image in visible), parsed_filters)
 
 
 def _view_image(call: Call, image: Image) -> Image:

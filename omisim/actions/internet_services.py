@@ -9,7 +9,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
 from omisim.base.frozen import replace
 from omisim.model import InternetService, Net, NetId, Nic
-from omisim.model.filters import FiltersInternetService, select_matching
+from omisim.model.filters import FiltersInternetService
 from omisim.model.filters.dicts import FiltersInternetServiceDict
 from omisim.model.ids import Id
 from omisim.state.state import State
@@ -40,7 +40,7 @@ def read_internet_services(
 ) -> tuple[InternetService, ...]:
     """List the caller's internet services in creation order."""
     parsed_filters = as_parsed(filters)
-    return select_matching(call.own_rows(InternetService, parsed_filters), parsed_filters)
+    return call.select(call.own_rows(InternetService, parsed_filters), parsed_filters)
 
 
 @action("LinkInternetService")

@@ -11,7 +11,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
 from omisim.model import Keypair, KeypairCreated, view_as
-from omisim.model.filters import FiltersKeypair, select_matching
+from omisim.model.filters import FiltersKeypair
 from omisim.model.filters.dicts import FiltersKeypairDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -65,7 +65,7 @@ def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
 def read_keypairs(call: Call, *, filters: FiltersKeypair | FiltersKeypairDict | None = None) -> tuple[Keypair, ...]:
     """List the caller's keypairs in creation order."""
     parsed_filters = as_parsed(filters)
-    return select_matching(call.own_rows(Keypair, parsed_filters), parsed_filters)
+    return call.select(call.own_rows(Keypair, parsed_filters), parsed_filters)
 
 
 def _check_name_or_id(call: Call, parameters: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from omisim.actions.quotas import check_quotas
 from omisim.actions.route_tables import add_main_table
 from omisim.actions.security_groups import get_default_group
 from omisim.model import Net, NetId, RouteTable, SecurityGroup, ids
-from omisim.model.filters import FiltersNet, select_matching
+from omisim.model.filters import FiltersNet
 from omisim.model.filters.dicts import FiltersNetDict
 from omisim.spec.rules import refuse
 
@@ -63,7 +63,7 @@ def _make_dhcp_options_id(call: Call) -> str:
 def read_nets(call: Call, *, filters: FiltersNet | FiltersNetDict | None = None) -> tuple[Net, ...]:
     """List the caller's Nets in creation order."""
     parsed_filters = as_parsed(filters)
-    return select_matching(call.own_rows(Net, parsed_filters), parsed_filters)
+    return call.select(call.own_rows(Net, parsed_filters), parsed_filters)
 
 
 @action("UpdateNet", "Net")

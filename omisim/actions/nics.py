@@ -28,7 +28,7 @@ from omisim.model import (
     TextOrEmpty,
     ids,
 )
-from omisim.model.filters import FiltersNic, select_matching
+from omisim.model.filters import FiltersNic
 from omisim.model.filters.dicts import FiltersNicDict
 from omisim.spec.rules import refuse
 
@@ -117,7 +117,7 @@ def create_nic(
 def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
     parsed_filters = as_parsed(filters)
-    return select_matching((view_nic(call.state, nic) for nic in call.own_rows(Nic, parsed_filters)), parsed_filters)
+    return call.select((view_nic(call.state, nic) for nic in call.own_rows(Nic, parsed_filters)), parsed_filters)
 
 
 def check_one_change(call: Call, parameters: Mapping[str, Any]) -> None:

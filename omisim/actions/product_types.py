@@ -6,7 +6,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
 from omisim.model import Image, ProductType, TextOrEmpty
-from omisim.model.filters import FiltersProductType, select_matching
+from omisim.model.filters import FiltersProductType
 from omisim.model.filters.dicts import FiltersProductTypeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
@@ -35,8 +35,8 @@ def read_product_types(
 ) -> tuple[ProductType, ...]:
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
     parsed_filters = as_parsed(filters)
-    own = call.own_rows(ProductType, parsed_filters) if call.has_account else []
-    return select_matching((*load_catalog().product_types.values(), *own), parsed_filters)
+    own = call.own_rows(ProductType, parsed_filters) if call.has_account else ()
+    return call.select((*load_catalog().product_types.values(), *own), parsed_filters)
 
 
 @action("DeleteProductType")

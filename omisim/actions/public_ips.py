@@ -13,7 +13,7 @@ from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
 from omisim.base.frozen import replace
 from omisim.model import Nic, NicId, PublicIp, Vm, VmId, VmState
-from omisim.model.filters import FiltersPublicIp, select_matching
+from omisim.model.filters import FiltersPublicIp
 from omisim.model.filters.dicts import FiltersPublicIpDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -93,7 +93,7 @@ def read_public_ips(
     """List the caller's public IPs in creation order."""
     parsed_filters = as_parsed(filters)
     own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp, parsed_filters))
-    return select_matching(own, parsed_filters)
+    return call.select(own, parsed_filters)
 
 
 def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:

@@ -10,7 +10,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.base.frozen import replace
 from omisim.model import LinkRouteTable, Net, NetId, Route, RouteTable, Subnet, SubnetId
-from omisim.model.filters import FiltersRouteTable, select_matching
+from omisim.model.filters import FiltersRouteTable
 from omisim.model.filters.dicts import FiltersRouteTableDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -56,7 +56,7 @@ def read_route_tables(
 ) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, including the main ones. Routes are sorted by destination."""
     parsed_filters = as_parsed(filters)
-    tables = select_matching(call.own_rows(RouteTable, parsed_filters), parsed_filters)
+    tables = call.select(call.own_rows(RouteTable, parsed_filters), parsed_filters)
     return tuple(replace(table, routes=tuple(sorted(table.routes, key=_get_destination))) for table in tables)
 
 

@@ -23,7 +23,7 @@ from omisim.model import (
     Vm,
     view_as,
 )
-from omisim.model.filters import FiltersSecurityGroup, select_matching
+from omisim.model.filters import FiltersSecurityGroup
 from omisim.model.filters.dicts import FiltersSecurityGroupDict
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -131,7 +131,7 @@ def read_security_groups(
     """List the caller's security groups in creation order, including the default ones."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(SecurityGroup, parsed_filters)
-    return tuple(view_group(group) for group in select_matching(own, parsed_filters))
+    return tuple(view_group(group) for group in call.select(own, parsed_filters))
 
 
 def _check_id_or_name(call: Call, parameters: Mapping[str, Any]) -> None:

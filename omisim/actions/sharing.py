@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -32,8 +32,8 @@ def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     return shared and call.get_region(entity.account_id) == call.account.region
 
 
-def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> list[Shared]:
-    """Return the entities of a class in creation order that are visible and match the filters, and perhaps others."""
+def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:
+    """Yield the entities of a class in creation order that are visible and match the filters, and perhaps others."""
     me = call.account.account_id
     shared_with = f"permissions_to_{'launch' if cls is Image else 'create_volume'}.account_ids"
     return call.find_rows(cls, [("account_id", me), (shared_with, me), ("public", True)], filters)

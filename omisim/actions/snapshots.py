@@ -33,7 +33,7 @@ from omisim.model import (
     Volume,
     VolumeId,
 )
-from omisim.model.filters import FiltersSnapshot, select_matching
+from omisim.model.filters import FiltersSnapshot
 from omisim.model.filters.dicts import FiltersSnapshotDict
 from omisim.spec.rules import refuse
 
@@ -135,7 +135,7 @@ def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict
     start, end = parsed_filters.from_creation_date, parsed_filters.to_creation_date
     call.check_range(start, end)
     visible = (row for row in find_shareable(call, Snapshot, parsed_filters) if is_visible(call, row))
-    return select_matching((_view_snapshot(call, snapshot) for snapshot in visible), parsed_filters)
+    return call.select((_view_snapshot(call, snapshot) for snapshot in visible), parsed_filters)
 
 
 def _check_change(call: Call, parameters: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from omisim.actions.quotas import check_each
 from omisim.actions.volumes import check_subregion
 from omisim.base.frozen import replace
 from omisim.model import Net, NetId, RouteTable, Subnet, SubnetId
-from omisim.model.filters import FiltersSubnet, select_matching
+from omisim.model.filters import FiltersSubnet
 from omisim.model.filters.dicts import FiltersSubnetDict
 from omisim.state.state import State
 
@@ -59,7 +59,7 @@ def read_subnets(call: Call, *, filters: FiltersSubnet | FiltersSubnetDict | Non
     """List the caller's Subnets in creation order."""
     parsed_filters = as_parsed(filters)
     own = (view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet, parsed_filters))
-    return select_matching(own, parsed_filters)
+    return call.select(own, parsed_filters)
 
 
 @action("UpdateSubnet", "Subnet")

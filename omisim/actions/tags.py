@@ -11,7 +11,7 @@ from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
 from omisim.base.frozen import replace
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
-from omisim.model.filters import FiltersTag, select_matching
+from omisim.model.filters import FiltersTag
 from omisim.model.filters.dicts import FiltersTagDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -133,4 +133,4 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
         if call.owns(row)
         for tag in row.tags
     )
-    return select_matching(rows, parsed_filters)
+    return call.select(rows, parsed_filters)

@@ -10,7 +10,7 @@ from omisim.actions.framework.registry import action
 from omisim.base.frozen import replace
 from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
-from omisim.model.filters import FiltersVmsStopHistory, select_matching
+from omisim.model.filters import FiltersVmsStopHistory
 from omisim.model.filters.dicts import FiltersVmsStopHistoryDict
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
@@ -62,7 +62,7 @@ def read_vms_stop_history(
     parsed_filters = as_parsed(filters) or FiltersVmsStopHistory()
     call.check_range(parsed_filters.stop_date_after, parsed_filters.stop_date_before)
     stops = (stop for vm in call.own_rows(Vm, parsed_filters) for stop in vm.stops)
-    return select_matching(sorted(stops, key=lambda stop: stop.stop_date), parsed_filters)
+    return call.select(sorted(stops, key=lambda stop: stop.stop_date), parsed_filters)
 
 
 def make_boot_password(tx: Transaction, vm: Vm) -> str | None:

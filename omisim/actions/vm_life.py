@@ -37,7 +37,7 @@ from omisim.model import (
     VmStates,
     VolumeLink,
 )
-from omisim.model.filters import FiltersVm, FiltersVmsState, select_matching
+from omisim.model.filters import FiltersVm, FiltersVmsState
 from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
@@ -56,7 +56,7 @@ def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) ->
     parsed_filters = as_parsed(filters) or FiltersVm()
     _check_prefixes(call, parsed_filters.vm_ids)
     own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, parsed_filters))
-    return select_matching(own, parsed_filters)
+    return call.select(own, parsed_filters)
 
 
 @action("ReadVmsState", "VmStates", paged=True)
@@ -71,7 +71,7 @@ def read_vms_state(
         for vm in call.own_rows(Vm, parsed_filters)
         if all_vms or vm.state is VmState.RUNNING
     )
-    return select_matching(states, parsed_filters)
+    return call.select(states, parsed_filters)
 
 
 def _check_prefixes(call: Call, ids: Sequence[str] | None) -> None:

@@ -37,7 +37,7 @@ from omisim.model import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
-from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume, select_matching
+from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume
 from omisim.model.filters.dicts import FiltersReadVolumeUpdateTaskDict, FiltersVolumeDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.limits import ROOT
@@ -163,7 +163,7 @@ def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | Non
     """List the caller's volumes in creation order."""
     parsed_filters = as_parsed(filters)
     own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, parsed_filters))
-    return select_matching(own, parsed_filters)
+    return call.select(own, parsed_filters)
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
@@ -241,7 +241,7 @@ def read_volume_update_tasks(
 ) -> tuple[VolumeUpdateTask, ...]:
     """List the update tasks of the caller's volumes in order of their start, including finished ones (VOL-050)."""
     parsed_filters = as_parsed(filters)
-    return select_matching(call.own_rows(VolumeUpdateTask, parsed_filters), parsed_filters)
+    return call.select(call.own_rows(VolumeUpdateTask, parsed_filters), parsed_filters)
 
 
 @action("DeleteVolume")

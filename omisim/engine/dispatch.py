@@ -9,7 +9,7 @@ from typing import Any
 
 import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
-from omisim.actions.framework.paging import paginate
+from omisim.actions.framework.paging import compute_limit, paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
 from omisim.actions.sharing import is_visible
@@ -126,11 +126,14 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
         shape.report_malformed_ids(values, "", call.spell, call.report)
     call.stop_if_refused()
     call.values, call.decoded, request.decoded = values, request.decoded, {}
+    paged = action.paged and request.dialect.controls and request.dialect.pages
+    default = call.switch("default_page_size") if paged else 0
+    assert isinstance(default, int)
+    if paged:
+        call.limit = compute_limit(size, token, default, page_size)
     value = action.function(call, **values)
     next_token = None
-    if action.paged and request.dialect.controls and request.dialect.pages:
-        default = call.switch("default_page_size")
-        assert isinstance(default, int)
+    if paged:
         value, next_token = paginate(action.name, value, values.get("filters"), size, token, default, page_size)
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 

@@ -28,7 +28,7 @@ def list_official_images(state: State, region: str) -> list[Image]:
     if region not in load_catalog().regions:
         raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
     owners = state.find_by("account", "name", f"{OUTSCALE.lower()}@{region}")
-    return state.find_narrowest("image", [[("account_id", owner.account_id) for owner in owners]])
+    return list(state.find_narrowest("image", [[("account_id", owner.account_id) for owner in owners]]))
 
 
 def find_newest_official(state: State, family: str, region: str) -> Image:

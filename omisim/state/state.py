@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -105,10 +105,10 @@ class State:
         table = self.tables[kind]
         return [table.by_id[row_id] for row_id in table.find_ids(index, key)]
 
-    def find_narrowest(self, kind: str, lookups: Iterable[Lookup]) -> list[Any]:
-        """Return the rows of the lookup that finds the fewest, in creation order (`Table.find_narrowest`)."""
+    def find_narrowest(self, kind: str, lookups: Iterable[Lookup]) -> Iterator[Any]:
+        """Yield the rows of the lookup that finds the fewest, in creation order (`Table.find_narrowest`)."""
         table = self.tables[kind]
-        return [table.by_id[row_id] for row_id in table.find_narrowest(lookups)]
+        return map(table.by_id.__getitem__, table.find_narrowest(lookups))
 
     def count(self, kind: str, index: str, key: object) -> int:
         """Return the number of rows under a key of an index."""

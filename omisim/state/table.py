@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
-from operator import attrgetter
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from omisim.state.indexes import INDEXES, TOTALS, Fields, list_fields
@@ -77,8 +78,8 @@ class Table:
         ids = self.indexes[index].get(key)
         return _NONE if ids is None else (ids,) if ids.__class__ is str else ids
 
-    def find_narrowest(self, lookups: Iterable[Lookup]) -> Sequence[str]:
-        """Return the ids of the lookup that finds the fewest rows, in creation order.
+    def find_narrowest(self, lookups: Iterable[Lookup]) -> Iterable[str]:
+        """Return the ids of the lookup that finds the fewest rows, in creation order. Do not write before the end.
 
         A pair with the index "id" finds the row with this id.
         """
@@ -86,7 +87,8 @@ class Table:
         narrowest = [ids for ids in min(found, key=lambda parts: sum(map(len, parts))) if ids]
         if len(narrowest) <= 1:
             return narrowest[0] if narrowest else _NONE
-        return sorted(dict.fromkeys(chain.from_iterable(narrowest)), key=self.creation.get)
+        # each is sorted, and an id that several have comes out of them in a row
+        return map(itemgetter(0), groupby(merge(*narrowest, key=self.creation.get)))
 
     def _find(self, index: str, key: object) -> Sequence[str]:
         if index == "id":

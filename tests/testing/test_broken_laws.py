@@ -236,8 +236,8 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "omi_reads_follow_permissions": ("omisim.actions.image_access.is_visible", lambda _call, _row: True),
     "iops_match_the_volume_type": ("omisim.actions.volumes.compute_gp2_iops", lambda _size: None),
     "unfiltered_reads_are_complete_and_ordered": (
-        "omisim.actions.volumes.select_matching",
-        lambda rows, _filters: tuple(rows)[1:],
+        "omisim.actions.framework.call.Call.select",
+        lambda _call, rows, _filters: tuple(rows)[1:],
     ),
     "eager_timing_leaves_no_transient": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
     "who_can_matches_permissions": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
@@ -257,7 +257,7 @@ CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
     "a_deletion_changes_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
     "a_refused_call_changes_nothing": ("omisim.state.state.State.undo_to", lambda _self, _position: None),
     "permissions_change_as_requested": ("omisim.actions.snapshots.apply_change", lambda granted, _change: granted),
-    "reads_match_the_answer_of_a_creation": ("omisim.actions.volumes.select_matching", lambda *_: ()),
+    "reads_match_the_answer_of_a_creation": ("omisim.actions.framework.call.Call.select", lambda *_: ()),
     "why_not_predicts_each_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
 }
 WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
@@ -278,13 +278,13 @@ class TestLaws:
 
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
-        monkeypatch.setattr("omisim.actions.volumes.select_matching", lambda *_: ())
+        monkeypatch.setattr("omisim.actions.framework.call.Call.select", lambda *_: ())
         (what,) = [
             finding.what
             for finding in laws.broken(world.cloud)
             if finding.law == "unfiltered_reads_are_complete_and_ordered"
         ]
-        assert re.fullmatch(r"ReadVolumes of alice lacks (vol-\w+, ){3}vol-\w+ and \d+ more", what)
+        assert re.fullmatch(r"ReadImages of alice lacks (ami-\w+, ){3}ami-\w+ and \d+ more", what)
 
     @pytest.mark.parametrize("name", sorted(BREAKS))
     def test_notice_each_change_that_breaks_them(self, world: World, name: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
-from omisim.model.filters import Filters
+from omisim.model.filters import Filters, select_matching
 from omisim.model.ids import derive_hex
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import get_cell_rule, get_phase
@@ -56,6 +56,7 @@ class Call:
         self.now: dt.datetime = tx.at
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
         self.values: Mapping[str, Any] = {}  # the parsed parameters that the caller gave
+        self.limit: int | None = None  # the number of results of a read after which its page is full
         self.decoded: Mapping[Any, Any] = {}  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []
         self.warnings: list[str] = []
@@ -124,13 +125,17 @@ class Call:
 
     # --- reading
 
-    def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> list[E]:
-        """Return the caller's entities of a class in creation order, at least those that match the filters."""
-        rows = self.find_rows(cls, [("account_id", self._account_id)], filters)
-        return [row for row in rows if self.owns(row)]
+    def select(self, entities: Iterable[T], filters: Filters[T] | None) -> tuple[T, ...]:
+        """Return the entities that match the filters, in their order: all, or as many as the requested page needs."""
+        return select_matching(entities, filters, self.limit)
 
-    def find_rows(self, cls: type[E], lookup: Lookup, filters: Filters[Any] | None = None) -> list[E]:
-        """Return the entities that a lookup finds and the filters match, in creation order, and perhaps others.
+    def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> Iterator[E]:
+        """Yield the caller's entities of a class in creation order, at least those that match the filters."""
+        rows = self.find_rows(cls, [("account_id", self._account_id)], filters)
+        return (row for row in rows if self.owns(row))
+
+    def find_rows(self, cls: type[E], lookup: Lookup, filters: Filters[Any] | None = None) -> Iterator[E]:
+        """Yield the entities that a lookup finds and the filters match, in creation order, and perhaps others.
 
         It takes all rows from the index that has the fewest: that of the lookup, or that of one of the filters.
         """

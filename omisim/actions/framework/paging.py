@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import sys
 from typing import Any
 
 from omisim.base.foreign import parse_json
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 
-__all__ = ["paginate"]
+__all__ = ["compute_limit", "paginate"]
 
 MAX_RESULTS = 1000
+MOST = sys.maxsize // 2 - 1  # two of them, and one more row, can be counted
 UNSIZED = "u."  # begins a token whose page only the platform has limited
 
 
@@ -46,6 +48,27 @@ def paginate(
     end = start + (size or MAX_RESULTS)
     more = (UNSIZED if unsized else "") + _encode_token(mark, end) if end < len(rows) else None
     return rows[start:end], more
+
+
+def compute_limit(size: int | None, next_token: str | None, default_size: int, max_size: int | None) -> int | None:
+    """Return the number of results after which `paginate` has a page and knows whether another follows.
+
+    None if it needs them all. Values that `paginate` refuses give any number.
+    """
+    size = size or default_size or max_size
+    if not size:
+        return None
+    start = 0 if next_token is None else _find_start(next_token.removeprefix(UNSIZED))
+    return None if start is None else start + min(max(size, 0), MOST) + 1
+
+
+def _find_start(next_token: str) -> int | None:
+    """Return the position that a token encodes, or None for what is not a token."""
+    try:
+        _, start = parse_json(base64.b64decode(next_token, validate=True))
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return start if isinstance(start, int) and 0 <= start <= MOST else None
 
 
 def _encode_token(mark: str, start: int) -> str:

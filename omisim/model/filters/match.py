@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import Field, fields
 from functools import cache, lru_cache, partial
-from itertools import repeat
+from itertools import islice, repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_args
 
@@ -65,10 +65,10 @@ def _has_pattern(value: object) -> bool:
     return isinstance(value, str) and is_pattern(value)
 
 
-def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[E, ...]:
-    """Return the entities that match every given filter, in their order."""
-    if filters is None:
-        return tuple(entities)
+def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: int | None = None) -> tuple[E, ...]:
+    """Return the entities that match every given filter, in their order: all, or the first `limit`."""
+    if filters is None or limit is not None:
+        return tuple(islice(entities if filters is None else _iter_matching(entities, filters), limit))
     tests = filters.tests
     matching_entities = []
     for entity in entities:
@@ -78,6 +78,11 @@ def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> tuple[
         else:
             matching_entities.append(entity)
     return tuple(matching_entities)
+
+
+def _iter_matching(entities: Iterable[E], filters: Filters[E]) -> Iterator[E]:
+    tests = filters.tests
+    return (entity for entity in entities if all(test(entity) for test in tests))
 
 
 @cache
