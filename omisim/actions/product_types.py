@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_quotas
@@ -36,7 +38,7 @@ def read_product_types(
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(ProductType, parsed_filters) if call.has_account else ()
-    return call.select((*load_catalog().product_types.values(), *own), parsed_filters)
+    return call.select(chain(load_catalog().product_types.values(), own), parsed_filters)
 
 
 @action("DeleteProductType")

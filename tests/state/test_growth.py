@@ -218,6 +218,21 @@ def test_a_read_without_filters_visits_what_the_caller_sees() -> None:
     assert find_growing({action: call(action, {}, "carol") for action in READS}) == {}
 
 
+NOT_BY_PAGE = {
+    "ReadNics": "the NICs of the crowd belong to the same VM",
+    "ReadSubnets": "the NICs of the crowd use addresses of the same Subnet",
+    "ReadVms": "the volumes and NICs of the crowd belong to the same VM",
+    "ReadVmsStopHistory": "it sorts all stops by their dates",
+}
+
+
+def test_a_page_costs_what_it_shows() -> None:
+    """A page of a read costs the same however many resources would follow it."""
+    names = [name for name in READS if ACTIONS[name].paged and name not in NOT_BY_PAGE]
+    reads = {name: call(name, {"ResultsPerPage": 100}) for name in names}
+    assert find_growing(reads) == {}
+
+
 def refuse(cloud: Cloud, action: str, **parameters: Any) -> None:
     """Make a call that is refused."""
     with pytest.raises(ApiError):
