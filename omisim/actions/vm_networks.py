@@ -113,6 +113,9 @@ def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic
     fits = all(number is not None and 0 <= number <= LAST_DEVICE for number in numbers)
     call.check(fits and len(set(numbers)) == len(numbers), "VM-011/device", device_numbers=numbers)
     plans = [_plan_nic(call, nic) for nic in nics]
+    given_ids = Counter(nic.nic_id for nic in nics if nic.nic_id is not None)
+    for nic_id, count in given_ids.items():
+        call.check(count == 1, "VM-010/twice", nic_id=nic_id)
     first = plans[0].subnet
     for plan in plans[1:]:
         other = plan.subnet
