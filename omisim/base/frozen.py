@@ -6,13 +6,13 @@ at each field too. Here, an object begins as one of a twin class that has the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import field, fields, is_dataclass, make_dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
-__all__ = ["make_builder", "make_constructor", "replace"]
+__all__ = ["make_constructor", "replace"]
 
 T = TypeVar("T")
 
@@ -23,39 +23,6 @@ def make_constructor(cls: Hashable) -> Callable[..., Any]:
 
     Raises TypeError for a class that is not a dataclass with slots, or that does more than to set its fields.
     """
-    twin = _make_twin(cls, [(own.name, Any) for own in _list_fields(cls)])
-
-    def construct(*values: Any) -> Any:
-        instance = twin(*values)
-        instance.__class__ = cls
-        return instance
-
-    return construct
-
-
-@cache
-def make_builder(cls: Hashable) -> Callable[[Mapping[str, Any]], Any]:
-    """Return a function that makes an instance from the values of some fields by name; others have their defaults.
-
-    Raises TypeError as `make_constructor`, and the function for an unknown or a missing field.
-    """
-    twin = _make_twin(
-        cls,
-        [
-            (own.name, Any, field(default=own.default, default_factory=own.default_factory, kw_only=True))
-            for own in _list_fields(cls)
-        ],
-    )
-
-    def build(values: Mapping[str, Any]) -> Any:
-        instance = twin(**values)
-        instance.__class__ = cls
-        return instance
-
-    return build
-
-
-def _list_fields(cls: Any) -> tuple[Any, ...]:
     if (
         not isinstance(cls, type)
         or not is_dataclass(cls)
@@ -63,11 +30,15 @@ def _list_fields(cls: Any) -> tuple[Any, ...]:
         or hasattr(cls, "__post_init__")
     ):
         raise TypeError(f"{cls!r} must be a dataclass with slots and without __post_init__")
-    return fields(cls)
+    names = [field.name for field in fields(cls)]
+    twin: Any = make_dataclass(cls.__name__, names, bases=cls.__bases__, slots=True)
 
+    def construct(*values: Any) -> Any:
+        instance = twin(*values)
+        instance.__class__ = cls
+        return instance
 
-def _make_twin(cls: Any, twin_fields: Sequence[Any]) -> Any:
-    return make_dataclass(cls.__name__, twin_fields, bases=cls.__bases__, slots=True)
+    return construct
 
 
 def replace(instance: T, /, **changes: Any) -> T:
@@ -86,5 +57,5 @@ def replace(instance: T, /, **changes: Any) -> T:
 def _get_parts(cls: Hashable) -> tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]:
     """Return the functions that list the values of an instance and that make one."""
     construct = make_constructor(cls)
-    names = [own.name for own in fields(cls)]  # type: ignore[arg-type]  # it is a class, by make_constructor
+    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # it is a class, by make_constructor
     return (attrgetter(*names) if len(names) > 1 else lambda instance: (getattr(instance, names[0]),)), construct

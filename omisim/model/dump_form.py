@@ -19,7 +19,6 @@ from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from omisim.base.frozen import make_builder
 from omisim.base.subset import shorten
 from omisim.model.serialize import is_date
 
@@ -203,7 +202,7 @@ class _Form(NamedTuple):
 
 
 def _make_object_decoder(cls: Any, max_shared: int) -> _Convert:
-    check_form, build = _make_form_check(cls), make_builder(cls)
+    check_form = _make_form_check(cls)
     forms: dict[tuple[Any, ...], _Form] = {}
 
     def read_object(value: Any) -> Any:
@@ -219,13 +218,13 @@ def _make_object_decoder(cls: Any, max_shared: int) -> _Convert:
                 values[name] = read(value[name])
             except InvalidData as error:
                 raise error.below(f".{name}") from None
-        return share(form.instances, values) if max_shared else build(values)
+        return share(form.instances, values) if max_shared else cls(**values)
 
     def share(instances: dict[tuple[Any, ...], Any], values: dict[str, Any]) -> Any:
         key = tuple(values.values())
         instance = instances.get(key)
         if instance is None:
-            instance = build(values)
+            instance = cls(**values)
             if len(instances) < max_shared:
                 instances[key] = instance
         return instance

@@ -13,7 +13,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from omisim.base.clock import Clock, ManualClock, SystemClock
-from omisim.base.frozen import make_constructor
 from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
 from omisim.model import Entity
@@ -294,9 +293,7 @@ def _read_change(entry: Any, decoders: Mapping[str, Callable[[Any], Any]]) -> Ch
     when = _read_date(at)
     old = None if before is None else read_row(before)
     new = None if after is None else read_row(after)
-    change: Change = _make_change(seq, when, kind, row_id, old, new, cause, order)
-    return change
+    return Change(seq, when, kind, row_id, old, new, cause, order)
 
 
-_make_change = make_constructor(Change)
 _read_int, _read_text, _read_date = make_decoder(int), make_decoder(str), make_decoder(dt.datetime)

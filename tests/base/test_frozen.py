@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from omisim import model
-from omisim.base.frozen import make_builder, make_constructor, replace
+from omisim.base.frozen import make_constructor, replace
 from omisim.state.state import Change
 
 CLASSES = [
@@ -29,17 +29,6 @@ def test_every_class_of_the_model_is_copied(cls: Any) -> None:
     assert replace(instance) is not instance
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(instance, names[0], 1)
-
-
-def test_an_instance_is_built_from_fields_by_name() -> None:
-    """Fields that are not given have their defaults; a missing or unknown one is a TypeError, as in `dataclasses`."""
-    build = make_builder(model.BsuCreated)
-    values = {"volume_id": "vol-00000001", "state": "attached", "link_date": None, "delete_on_vm_deletion": True}
-    assert build(values) == model.BsuCreated(**values)
-    assert make_builder(model.StateComment)({}) == model.StateComment()
-    for wrong in ({}, {**values, "colour": "red"}):
-        with pytest.raises(TypeError):
-            build(wrong)
 
 
 def test_unknown_fields_are_refused() -> None:
@@ -65,5 +54,3 @@ def test_other_classes_are_refused() -> None:
     for cls in (WithoutSlots, WithMore, int):
         with pytest.raises(TypeError):
             make_constructor(cls)
-        with pytest.raises(TypeError):
-            make_builder(cls)

@@ -19,6 +19,7 @@ from omisim.model import (
 )
 from omisim.model.dump_form import InvalidData, deserialize, serialize
 
+LAUNCH = "permissions_to_launch"
 IMAGE = Image(
     account_id="123456789012",
     block_device_mappings=(BlockDeviceMappingImage(device_name="/dev/sda1", bsu=BsuToCreate(volume_size=4)),),
@@ -61,9 +62,9 @@ def test_equal_parts_of_rows_are_shared() -> None:
         ({"state": []}, "state", "must be one of pending, available, failed, not []"),
         ({"creation_date": "2026-01-01"}, "creation_date", "must be a date with a time zone, not '2026-01-01'"),
         ({"creation_date": 3}, "creation_date", "must be str, not 3"),
-        ({"permissions_to_launch": {"global_permission": 0}}, "permissions_to_launch.global_permission", "must be bool"),
-        ({"permissions_to_launch": {"account_ids": [3]}}, "permissions_to_launch.account_ids[0]", "must be str, not 3"),
-        ({"permissions_to_launch": {"account_ids": ""}}, "permissions_to_launch.account_ids", "must be list"),
+        ({LAUNCH: {"global_permission": 0}}, f"{LAUNCH}.global_permission", "must be bool, not 0"),
+        ({LAUNCH: {"account_ids": [3]}}, f"{LAUNCH}.account_ids[0]", "must be str, not 3"),
+        ({LAUNCH: {"account_ids": ""}}, f"{LAUNCH}.account_ids", "must be list, not ''"),
         ({"block_device_mappings": [{"bsu": {"iops": 1.5}}]}, "block_device_mappings[0].bsu.iops", "must be int"),
         ({"block_device_mappings": [{"bsu": {"size": 1}}]}, "block_device_mappings[0].bsu.size", "unknown key"),
         ({"tags": [{"key": "k", "value": "v"}, {"key": "k"}]}, "tags[1].value", "is missing"),
@@ -82,6 +83,6 @@ def test_a_wrong_value_is_named_by_its_path(changes: dict[str, Any], path: str, 
 def test_values_that_are_equal_in_python_are_not_mixed_up() -> None:
     """True is 1 to Python, and not in a dump."""
     shared = {"account_ids": [], "global_permission": True}
-    assert deserialize(Image, serialize(IMAGE) | {"permissions_to_launch": shared})
+    assert deserialize(Image, serialize(IMAGE) | {LAUNCH: shared})
     with pytest.raises(InvalidData):
-        deserialize(Image, serialize(IMAGE) | {"permissions_to_launch": {**shared, "global_permission": 1}})
+        deserialize(Image, serialize(IMAGE) | {LAUNCH: {**shared, "global_permission": 1}})
