@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from ipaddress import IPv4Network
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -105,7 +106,8 @@ def _list_exported(task: Any) -> Collection[object]:
 def _list_members(group: Any) -> Collection[object]:
     """Return the ids of the groups that the rules of a security group name."""
     rules = (*group.inbound_rules, *group.outbound_rules)
-    return {member.security_group_id for rule in rules for member in rule.security_groups_members or ()} - {None}
+    members = chain.from_iterable(filter(None, map(attrgetter("security_groups_members"), rules)))
+    return {member.security_group_id for member in members} - {None}
 
 
 # kind → index → the fields it depends on, and its keys
