@@ -113,8 +113,6 @@ def copy_row(state: State, kind: str, row_id: str, row: Any, digits: str) -> Non
     elif hasattr(row, "key"):
         named = {name: f"{getattr(row, name)}{digits}" for name in NAMES if getattr(row, name, None)}
         row = replace(row, **{**named, row.key: new_id})
-    elif kind == "origin":
-        row = replace(row, id=new_id)
     state.write(kind, new_id, row, EPOCH, "crowd")
 
 
