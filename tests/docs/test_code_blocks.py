@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import configparser
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from hypothesis import settings
 from support.commands import find_problem, iter_commands
 from support.pages import Block, list_blocks
 from support.plugged import run_plugin
+from support.scripts import run_script
 
 from omisim import Cloud
 
@@ -65,10 +64,7 @@ class TestPython:
     @pytest.mark.parametrize("block", [block for block in PYTHON if not is_test_file(block)], ids=str)
     def test_scripts_run(self, folder: Path, block: Block) -> None:
         """A script can be copied: it runs in a process of its own, with warnings as errors."""
-        command = [sys.executable, "-W", "error", "-c", block.text]
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert run.stderr == ""
-        assert run.returncode == 0
+        assert run_script(block.text, folder) == (0, "")
 
 
 class TestConfiguration:
