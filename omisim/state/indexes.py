@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from omisim.model import ENTITIES, Due, ExportState, Origin, SnapshotState, VmState
+from omisim.model import ENTITIES, ClientToken, Due, ExportState, Origin, SnapshotState, VmState
 from omisim.model.filters.fields import is_list, make_getter
 
 __all__ = ["ELSEWHERE", "INDEXES", "TOTALS", "Index", "Totals", "list_fields"]
@@ -48,7 +48,11 @@ class Totals(NamedTuple):
     amounts: Callable[[Any], Mapping[str, int]]
 
 
-_CLASSES: Mapping[str, type] = {entity.kind: entity for entity in ENTITIES} | {"due": Due, "origin": Origin}
+_CLASSES: Mapping[str, type] = {entity.kind: entity for entity in ENTITIES} | {
+    "due": Due,
+    "origin": Origin,
+    "token": ClientToken,
+}
 _ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
 _GONE = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
 Declared = Mapping[str, Index]
@@ -89,8 +93,11 @@ def _list_exported(task: Any) -> Collection[object]:
     """Return the snapshots that a task still has to export."""
     if task.state in _ENDED:
         return ()
-    if task.kind == "snapshot_export":
-        return (task.snapshot_id,)
+    return (task.snapshot_id,) if task.kind == "snapshot_export" else _list_disks(task)
+
+
+def _list_disks(task: Any) -> Collection[object]:
+    """Return the snapshots of the OMI that a task exports, or has exported."""
     return (
         [mapping.bsu.snapshot_id for mapping in task.source.block_device_mappings if mapping.bsu] if task.source else ()
     )
@@ -125,6 +132,7 @@ INDEXES: Mapping[str, Declared] = {
     },
     "image_export": {
         **_by_paths("image_export", *_OWN, "image_id"), **_TAGGED,
+        "exported disk": Index(("source",), _list_disks),
         "snapshot": Index(("source", "state"), _list_exported),
     },
     "internet_service": {**_by_paths("internet_service", *_OWN, "net_id"), **_TAGGED},
@@ -175,6 +183,7 @@ INDEXES: Mapping[str, Declared] = {
         "snapshot": Index(("snapshot_id", "state"), _list_exported),
     },
     "subnet": {**_by_paths("subnet", *_OWN, "net_id"), **_TAGGED},
+    "token": _by_paths("token", "ids"),
     "upload": _by_paths("upload", "bucket_id"),
     "vm": {
         **_by_paths("vm", *_OWN, "image_id", "state"),
