@@ -16,9 +16,9 @@ import pytest
 import yaml
 from hypothesis import settings
 from support.commands import find_problem, iter_commands
+from support.forking import run_forked
 from support.pages import Block, list_blocks
 from support.plugged import run_plugin
-from support.scripts import run_script
 
 from omisim import Cloud
 
@@ -26,6 +26,10 @@ pytest_plugins = ["pytester"]
 
 PYTHON = list_blocks("python")
 SHELL = ("console", "bash", "sh", "shell")
+IMPORTED = (
+    "boto3", "omisim.clients.boto", "omisim.clients.environment", "omisim.clients.gateway", "omisim.cloud",
+    "omisim.doors.fcu", "omisim.doors.oos", "omisim.server", "omisim.testing", "osc_sdk_python", "pytest",
+)  # fmt: skip
 KNOWN = {"diff", "ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
 
 
@@ -64,7 +68,8 @@ class TestPython:
     @pytest.mark.parametrize("block", [block for block in PYTHON if not is_test_file(block)], ids=str)
     def test_scripts_run(self, folder: Path, block: Block) -> None:
         """A script can be copied: it runs in a process of its own, with warnings as errors."""
-        assert run_script(block.text, folder) == (0, "")
+        run = run_forked(block.text, folder, *IMPORTED)
+        assert (run.status, run.stderr) == (0, "")
 
 
 class TestConfiguration:
