@@ -286,7 +286,7 @@ class TestGuard:
                 lambda: sock.sendmsg([b"x"], [], 0, address),
                 lambda: socket.getnameinfo(address, 0),
             ):
-                with pytest.raises(NotServed, match="a connection to api.eu-west-2.outscale.com"):
+                with pytest.raises(NotServed, match="a connection to api"):
                     send()
             sock.sendto(b"x", sock.getsockname())
             sock.connect(sock.getsockname())
