@@ -114,9 +114,9 @@ class State:
         """Return the number of rows under a key of an index."""
         return len(self.tables[kind].find_ids(index, key))
 
-    def get_totals(self, kind: str, account_id: str) -> Mapping[str, int]:
-        """Return the totals of an account's rows (`state/indexes.py`)."""
-        return self.tables[kind].get_totals(account_id)
+    def get_totals(self, kind: str, owner: str) -> Mapping[str, int]:
+        """Return the totals of the rows of an account, or of another owner (`state/indexes.py`)."""
+        return self.tables[kind].get_totals(owner)
 
     def order(self, kind: str, row_id: str) -> int:
         """Return the creation number of an existing row, by which rows are sorted."""
