@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
@@ -28,7 +28,7 @@ _RERUNS: Final = 2  # how often killed code may run again until it succeeds
 _SECOND: Final = frozenset({"refused", "lost", "killed", "cut"})
 
 
-@frozen()
+@dataclass(frozen=True, slots=True)
 class Options:
     """The options of a sweep; see `sweep`."""
 
