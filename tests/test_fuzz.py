@@ -81,12 +81,17 @@ def test_json_body(action: str, body: bytes) -> None:
     send("off", "api", HttpRequest("POST", "api.eu-west-2.outscale.com", f"/api/v1/{action}", {}, body))
 
 
+@cache
+def make_parameters(action: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Return the strategy of any values of the parameters that an action has."""
+    known = [api_name(name) for name in ACTIONS[action].shape.all_fields]
+    return st.dictionaries(st.sampled_from(known), values, max_size=4) if known else st.just({})
+
+
 @given(names, st.data())
 def test_json_parameters(action: str, data: st.DataObject) -> None:
     """The OAPI door answers any values of known parameters. [REQ-009]"""
-    known = [api_name(name) for name in ACTIONS[action].shape.all_fields]
-    given_values = data.draw(st.dictionaries(st.sampled_from(known), values, max_size=4)) if known else {}
-    body = json.dumps(given_values).encode()
+    body = json.dumps(data.draw(make_parameters(action))).encode()
     send("off", "api", HttpRequest("POST", "api.eu-west-2.outscale.com", f"/api/v1/{action}", {}, body))
 
 
@@ -243,12 +248,15 @@ OPTIONS = st.sampled_from(
 )
 
 
+parsers = cache(cli.parsers)  # they take longer to build than a command line to read
+
+
 @given(st.lists(st.tuples(OPTIONS, texts).map("=".join) | OPTIONS | texts, max_size=4))
 def test_command_line(words: list[str]) -> None:
     """Options of `serve` are read, or refused by an exit status of 2 or a ValueError."""
     with bounded(ValueError), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         try:
-            options = cli.parsers()["serve"].parse_args(words)
+            options = parsers()["serve"].parse_args(words)
         except SystemExit as error:
             assert error.code in (0, 2)  # noqa: PT017 - argparse exits
             return

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
-from itertools import islice
 
 from omisim.actions.framework.call import Call
 from omisim.base.hosts import DOMAIN
 from omisim.model import Subnet
+from omisim.model.address_sets import get_address_bit, get_range_bits
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 __all__ = [
-    "RESERVED", "check_address", "find_free_addresses", "find_taken_addresses", "make_private_dns",
-    "make_private_ip", "make_public_dns", "make_public_ip", "parse_range",
+    "check_address", "count_free_addresses", "find_free_addresses", "is_taken", "make_private_dns", "make_private_ip",
+    "make_public_dns", "make_public_ip", "may_overlap", "parse_range",
 ]  # fmt: skip
 
 FIRST = 4  # the platform reserves the first four addresses of a Subnet and the last one
@@ -50,17 +50,42 @@ def parse_range(call: Call, text: str) -> IPv4Network | None:
         return None
 
 
-def find_taken_addresses(state: State, subnet_id: str) -> set[str]:
-    """Return the addresses of a Subnet that NICs use."""
-    return {ip.private_ip for nic in state.find_by("nic", "subnet_id", subnet_id) for ip in nic.private_ips}
+def _find_taken_addresses(state: State, kind: str, owner: str) -> int:
+    """Return the addresses (`model/address_sets.py`) of the NICs of a Subnet, or of the Subnets of a Net."""
+    return state.get_totals(kind, owner).get("addresses", 0)
+
+
+def may_overlap(state: State, net_id: str, network: IPv4Network) -> bool:
+    """Whether a range, of a /16 at most, may have addresses in common with a Subnet of a Net: surely if it is in it."""
+    return bool(_find_taken_addresses(state, "subnet", net_id) & get_range_bits(network))
+
+
+def is_taken(state: State, subnet: Subnet, address: str) -> bool:
+    """Whether a NIC uses an address of a Subnet."""
+    return bool(_find_taken_addresses(state, "nic", subnet.subnet_id) & get_address_bit(address))
+
+
+def count_free_addresses(state: State, subnet: Subnet) -> int:
+    """Return how many addresses of a Subnet no NIC uses."""
+    taken = _find_taken_addresses(state, "nic", subnet.subnet_id)
+    return IPv4Network(subnet.ip_range).num_addresses - RESERVED - taken.bit_count()
 
 
 def find_free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[str] = ()) -> list[str]:
     """Return the first `count` free addresses of a Subnet except `but`, or fewer if the Subnet has no more."""
     network = IPv4Network(subnet.ip_range)
-    used = find_taken_addresses(state, subnet.subnet_id) | set(but)
-    usable = (str(network[number]) for number in range(FIRST, network.num_addresses - 1))
-    return list(islice((ip for ip in usable if ip not in used), count))
+    every = get_range_bits(network)
+    start = every & -every
+    free = (every ^ start << network.num_addresses - 1) & ~((start << FIRST) - 1)
+    free &= ~_find_taken_addresses(state, "nic", subnet.subnet_id)
+    for address in but:
+        free &= ~get_address_bit(address)
+    addresses: list[str] = []
+    while free and len(addresses) < count:
+        lowest = free & -free
+        addresses.append(str(network[lowest.bit_length() - start.bit_length()]))
+        free ^= lowest
+    return addresses
 
 
 def check_address(call: Call, subnet: Subnet, text: str) -> str:

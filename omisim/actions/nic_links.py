@@ -95,15 +95,13 @@ def link_private_ips(
         requested_addresses = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
     own_addresses = {ip.private_ip for ip in nic.private_ips}
     new_addresses = [ip for ip in requested_addresses if ip not in own_addresses]
-    other_nics: list[Nic] = [
-        row for row in call.state.find_by("nic", "subnet_id", subnet.subnet_id) if row.nic_id != nic_id
-    ]
+    holders: dict[str, Nic] = {}
     for address in new_addresses:
-        for other in other_nics:
-            for ip in other.private_ips:
-                may_link = ip.private_ip != address or (allow_relink and not ip.is_primary)
-                call.check(may_link, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
-    for other in other_nics:
+        for other in call.state.find_by("nic", "address", (subnet.subnet_id, address)):
+            holders[other.nic_id] = other
+            may_link = allow_relink and address != other.private_ips[0].private_ip
+            call.check(may_link, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+    for other in sorted(holders.values(), key=lambda nic: call.state.order("nic", nic.nic_id)):
         call.put(_remove_addresses(other, new_addresses))
         unlink_public_ips(call.tx, other.nic_id, new_addresses)
     call.put(

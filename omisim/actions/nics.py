@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from omisim.actions.addresses import check_address, find_free_addresses, find_taken_addresses, make_private_dns
+from omisim.actions.addresses import check_address, find_free_addresses, is_taken, make_private_dns
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import view_nic
@@ -40,7 +40,6 @@ def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[Private
 
     Without a requested primary address, a free one becomes primary (NIC-002).
     """
-    taken_addresses = find_taken_addresses(call.state, subnet.subnet_id)
     chosen: dict[str, None] = {}
     primary = [ip for ip in requested_ips if ip.is_primary]
     call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
@@ -48,7 +47,7 @@ def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[Private
         if call.check(ip.private_ip is not None, "NIC-003/address"):
             assert ip.private_ip is not None
             address = check_address(call, subnet, ip.private_ip)
-            is_free = address not in taken_addresses and address not in chosen
+            is_free = not is_taken(call.state, subnet, address) and address not in chosen
             call.check(is_free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
             chosen[address] = None
     missing_count = more + (not primary)

@@ -137,9 +137,11 @@ def link_public_ip(
         nic = nics[0] if nics else None
     address = _choose_private_ip(call, nic, private_ip)
     relink = nic is None if allow_relink is None else allow_relink
-    linked_before = [
-        row for row in find_linked_ips(call.state, nic.nic_id if nic else vm_id or "") if row.private_ip == address
-    ]
+    linked_before: list[PublicIp] = (
+        call.state.find_by("public_ip", "address of NIC", (nic.nic_id, address))
+        if nic is not None
+        else find_linked_ips(call.state, vm_id or "")
+    )
     elsewhere = ip.link_public_ip_id is not None and ip not in linked_before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
     other_ips = [row.public_ip for row in linked_before if row is not ip]

@@ -5,8 +5,9 @@ Rules with the same protocol and ports are stored as one rule with all their IP 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network
+from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed_list
@@ -24,6 +25,7 @@ FLAT = ("from_port_range", "ip_protocol", "ip_range", "to_port_range")
 NUMBERED = {"1": "icmp", "6": "tcp", "17": "udp"}
 LAST_PORT, LAST_NUMBER = 65535, 255
 Rules = tuple[SecurityGroupRule, ...]
+ByPorts = dict[object, SecurityGroupRule]
 
 
 def _check_rules_alone(call: Call, parameters: Mapping[str, Any]) -> None:
@@ -49,16 +51,16 @@ def create_security_group_rule(
     """Add one rule, or those under Rules, to a group. Returns the group."""
     group = _get_group(call, security_group_id, flow)
     requested_rules = _parse_rules(call, group, "to_link")
-    before = _get_rules(group, flow)
+    rules_by_ports = _index_by_ports(_get_rules(group, flow))
     for rule in requested_rules:
-        duplicates = _find_overlap(before, rule)
+        duplicates = _find_overlap(rules_by_ports, rule)
         call.check(not duplicates, "SG-027", security_group_id=security_group_id, there=duplicates)
-    after = before
+    used = _count_targets(rules_by_ports.values())
     for rule in requested_rules:
-        after = _add_rule(call, after, rule)
+        _add_rule(call, rules_by_ports, rule)
     quota = "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit"
-    check_each(call, quota, _count_targets(before), _count_targets(after) - _count_targets(before))
-    return view_group(call.put(_replace_rules(group, flow, after)))
+    check_each(call, quota, used, _count_targets(rules_by_ports.values()) - used)
+    return view_group(call.put(_replace_rules(group, flow, tuple(rules_by_ports.values()))))
 
 
 @action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
@@ -77,12 +79,13 @@ def delete_security_group_rule(
 ) -> SecurityGroup:
     """Remove one rule, or those under Rules, from a group. Each must equal an existing rule. Returns the group."""
     group = _get_group(call, security_group_id, flow)
-    after = _get_rules(group, flow)
+    rules_by_ports = _index_by_ports(_get_rules(group, flow))
     for rule in _parse_rules(call, group, "to_unlink"):
-        missing = [target for target in _list_targets(rule) if target not in _find_overlap(after, rule)]
+        missing = [target for target in _list_targets(rule) if target not in _find_overlap(rules_by_ports, rule)]
         call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
-        after = _remove_rule(after, rule)
-    return view_group(call.put(_replace_rules(group, flow, after)))
+        if not missing:
+            _remove_rule(rules_by_ports, rule)
+    return view_group(call.put(_replace_rules(group, flow, tuple(rules_by_ports.values()))))
 
 
 def _parse_rules(call: Call, group: SecurityGroup, suffix: str) -> list[SecurityGroupRule]:
@@ -198,8 +201,13 @@ def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMemb
 # --- rules as sets of targets
 
 
-def _get_key(rule: SecurityGroupRule) -> tuple[object, ...]:
-    return (rule.ip_protocol, rule.from_port_range, rule.to_port_range)
+_get_ports = attrgetter("ip_protocol", "from_port_range", "to_port_range")
+_get_ranges, _get_members = attrgetter("ip_ranges"), attrgetter("security_groups_members")
+
+
+def _index_by_ports(rules: Rules) -> ByPorts:
+    """Return the rules of a group by their protocol and ports, which differ (SG-012)."""
+    return dict(zip(map(_get_ports, rules), rules, strict=True))
 
 
 def _list_targets(rule: SecurityGroupRule) -> list[str]:
@@ -207,36 +215,37 @@ def _list_targets(rule: SecurityGroupRule) -> list[str]:
     return [*(rule.ip_ranges or ()), *filter(None, members)]
 
 
-def _count_targets(rules: Rules) -> int:
-    return sum(len(_list_targets(rule)) for rule in rules)
+def _count_targets(rules: Iterable[SecurityGroupRule]) -> int:
+    return sum(sum(map(len, filter(None, map(get, rules)))) for get in (_get_ranges, _get_members))
 
 
-def _find_overlap(rules: Rules, requested: SecurityGroupRule) -> list[str]:
+def _find_overlap(rules: ByPorts, requested: SecurityGroupRule) -> list[str]:
     """Return the targets of a requested rule that the rules already contain."""
-    existing = {target for rule in rules if _get_key(rule) == _get_key(requested) for target in _list_targets(rule)}
-    return [target for target in _list_targets(requested) if target in existing]
+    existing = rules.get(_get_ports(requested))
+    targets = set(_list_targets(existing)) if existing is not None else ()
+    return [target for target in _list_targets(requested) if target in targets]
 
 
-def _add_rule(call: Call, rules: Rules, requested: SecurityGroupRule) -> Rules:
-    """Return the rules with a requested one, under a new id, or as part of the one with the same ports (SG-012)."""
-    existing = next((rule for rule in rules if _get_key(rule) == _get_key(requested)), None)
+def _add_rule(call: Call, rules: ByPorts, requested: SecurityGroupRule) -> None:
+    """Add a requested rule under a new id, or to the one with the same ports (SG-012)."""
+    ports = _get_ports(requested)
+    existing = rules.get(ports)
     if existing is None:
-        return (*rules, replace(requested, security_group_rule_id=call.new_id("security_group_rule")))
+        rules[ports] = replace(requested, security_group_rule_id=call.new_id("security_group_rule"))
+        return
     ranges = dict.fromkeys((*(existing.ip_ranges or ()), *(requested.ip_ranges or ())))
     members = dict.fromkeys((*(existing.security_groups_members or ()), *(requested.security_groups_members or ())))
-    merged = replace(existing, ip_ranges=tuple(ranges) or None, security_groups_members=tuple(members) or None)
-    return tuple(merged if rule is existing else rule for rule in rules)
+    rules[ports] = replace(existing, ip_ranges=tuple(ranges) or None, security_groups_members=tuple(members) or None)
 
 
-def _remove_rule(rules: Rules, requested: SecurityGroupRule) -> Rules:
-    remaining_rules = []
-    for rule in rules:
-        rest = rule
-        if _get_key(rule) == _get_key(requested):
-            ranges = tuple(text for text in rule.ip_ranges or () if text not in (requested.ip_ranges or ()))
-            removed_members = requested.security_groups_members or ()
-            members = tuple(member for member in rule.security_groups_members or () if member not in removed_members)
-            rest = replace(rule, ip_ranges=ranges or None, security_groups_members=members or None)
-        if _list_targets(rest):
-            remaining_rules.append(rest)
-    return tuple(remaining_rules)
+def _remove_rule(rules: ByPorts, requested: SecurityGroupRule) -> None:
+    """Remove the targets of a requested rule, and their rule with its last target."""
+    ports = _get_ports(requested)
+    existing = rules[ports]
+    ranges = tuple(text for text in existing.ip_ranges or () if text not in (requested.ip_ranges or ()))
+    removed_members = requested.security_groups_members or ()
+    members = tuple(member for member in existing.security_groups_members or () if member not in removed_members)
+    if ranges or members:
+        rules[ports] = replace(existing, ip_ranges=ranges or None, security_groups_members=members or None)
+    else:
+        del rules[ports]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -32,6 +33,7 @@ __all__ = ["get_default_group", "resolve_groups", "view_group", "view_light_grou
 
 _NAME = re.compile(r"[a-zA-Z0-9 _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+_get_members = attrgetter("security_groups_members")
 
 
 def view_light_group(group: SecurityGroup) -> SecurityGroupLight:
@@ -41,7 +43,7 @@ def view_light_group(group: SecurityGroup) -> SecurityGroupLight:
 
 def view_group(group: SecurityGroup) -> SecurityGroup:
     """Return the answered form of a group: in a Net, its rules show the groups that they name by id alone (SG-013)."""
-    if group.net_id is None:
+    if group.net_id is None or not any(map(_get_members, (*group.inbound_rules, *group.outbound_rules))):
         return group
     inbound, outbound = (tuple(map(_hide_names, rules)) for rules in (group.inbound_rules, group.outbound_rules))
     return replace(group, inbound_rules=inbound, outbound_rules=outbound)

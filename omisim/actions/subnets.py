@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from omisim.actions.addresses import RESERVED, find_taken_addresses, parse_range
+from omisim.actions.addresses import count_free_addresses, may_overlap, parse_range
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
@@ -22,8 +22,7 @@ MAX_SIZE, MIN_SIZE = 16, 29  # prefix lengths
 
 def view_subnet(state: State, subnet: Subnet) -> Subnet:
     """Return the answered form of a Subnet, with the number of its free addresses."""
-    free = IPv4Network(subnet.ip_range).num_addresses - RESERVED - len(find_taken_addresses(state, subnet.subnet_id))
-    return replace(subnet, available_ips_count=free)
+    return replace(subnet, available_ips_count=count_free_addresses(state, subnet))
 
 
 @action("CreateSubnet", "Subnet")
@@ -35,13 +34,12 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     net = call.get_owned(Net, net_id, "NET-002")
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
-    other_subnets: list[Subnet] = call.state.find_by("subnet", "net_id", net_id)
     if network is not None:
         inside = network.subnet_of(IPv4Network(net.ip_range))
         call.check(inside, "NET-011", ip_range=ip_range, net_range=net.ip_range)
-        overlapping = [row.subnet_id for row in other_subnets if network.overlaps(IPv4Network(row.ip_range))]
+        overlapping = _list_overlapping(call.state, net_id, network)
         call.check(not overlapping, "NET-012", ip_range=ip_range, overlapping=overlapping)
-    check_each(call, "subnet_limit", len(other_subnets), 1)
+    check_each(call, "subnet_limit", call.state.count("subnet", "net_id", net_id), 1)
     subnet = call.add(
         Subnet(
             account_id=call.account.account_id,
@@ -52,6 +50,14 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
         )
     )
     return view_subnet(call.state, subnet)
+
+
+def _list_overlapping(state: State, net_id: str, network: IPv4Network) -> list[str]:
+    """Return the ids of the Subnets of a Net that have addresses in common with a range."""
+    if network.prefixlen >= MAX_SIZE and not may_overlap(state, net_id, network):
+        return []
+    subnets: list[Subnet] = state.find_by("subnet", "net_id", net_id)
+    return [subnet.subnet_id for subnet in subnets if network.overlaps(IPv4Network(subnet.ip_range))]
 
 
 @action("ReadSubnets", "Subnets", paged=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network
 from typing import Any
 
-from omisim.actions.addresses import RESERVED, find_taken_addresses
+from omisim.actions.addresses import count_free_addresses
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
 from omisim.actions.nics import add_nic, check_unlinked, choose_addresses
@@ -157,11 +156,7 @@ def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, requ
         needs[plan.subnet.subnet_id] += plan.needs
     for plan in plans:
         subnet_id = plan.subnet.subnet_id
-        free = (
-            IPv4Network(plan.subnet.ip_range).num_addresses
-            - RESERVED
-            - len(find_taken_addresses(call.state, subnet_id))
-        )
+        free = count_free_addresses(call.state, plan.subnet)
         call.check(least * needs[subnet_id] <= free, "NIC-005", subnet_id=subnet_id)
         if needs[subnet_id]:
             requested_count = min(requested_count, free // needs[subnet_id])

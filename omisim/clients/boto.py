@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, wraps
 from io import BytesIO
 from threading import RLock
@@ -17,6 +19,7 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
+from botocore.utils import parse_timestamp
 
 from omisim.base.hosts import endpoint
 from omisim.clients.intercept.signing import sign_at
@@ -24,14 +27,17 @@ from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
+from omisim.doors.http import HttpResponse
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["make_client"]
+__all__ = ["make_client", "read_timestamp"]
 
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)  # in answers
+_UTC = parse_timestamp("1970-01-01T00:00:00.000Z").tzinfo  # of the class that botocore uses
 _LOCK = RLock()
 if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
@@ -66,8 +72,7 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
             response = send_to_cloud(door, service, request.method, host, f"/{target}", headers, request.body)
         except Dropped as error:
             raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
-        body = BytesIO(response.body)
-        raw = urllib3.HTTPResponse(body, response.headers, preload_content=False, request_method=request.method)
+        raw = _Body(response.body) if service == "fcu" else _make_stream(request.method, response)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
     client.meta.events.register_first(f"before-send.{protocol}", send)
@@ -81,6 +86,19 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
     if service == "oos":
         client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
+
+
+class _Body(BytesIO):
+    """The body of an answer that botocore reads at once. urllib3's response takes 30 microseconds more."""
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the whole body."""
+        yield self.read()
+
+
+def _make_stream(method: str, response: HttpResponse) -> urllib3.HTTPResponse:
+    """Return the answer as a stream, which the client of object storage hands to its caller."""
+    return urllib3.HTTPResponse(BytesIO(response.body), response.headers, preload_content=False, request_method=method)
 
 
 def _lower_names(headers: Any) -> dict[str, str]:
@@ -105,10 +123,24 @@ def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Calla
 
 @cache
 def _session() -> boto3.Session:
-    """Return a session for omisim's clients only, which caches botocore's service models, and shares them with FCU."""
+    """Return a session for omisim's clients only, which caches botocore's service models, and shares them with FCU.
+
+    Two settings of botocore spare a quarter of a call: a parser of timestamps, and a User-Agent that stays the same.
+    """
     session = botocore.session.get_session()
     session.register_component("data_loader", LOADER)
-    return boto3.Session(botocore_session=session)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_timestamp)
+    boto3_session = boto3.Session(botocore_session=session)
+    session.set_default_client_config(Config(user_agent=session.user_agent()))
+    return boto3_session
+
+
+def read_timestamp(value: Any) -> dt.datetime:
+    """Return the time of a timestamp as botocore does, which takes 60 times as long for the form of the answers."""
+    if value.__class__ is str and _TIMESTAMP.fullmatch(value):
+        return dt.datetime.fromisoformat(value[:-1]).replace(tzinfo=_UTC)
+    at: dt.datetime = parse_timestamp(value)
+    return at
 
 
 class _CloudTimeSigner:

@@ -69,7 +69,7 @@ class Cloud:
         auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
             access key or login must exist. "off": every request is accepted.
         history: The number of changes and of calls to keep for `events` and `calls`. Everything since a live mark is
-            kept in addition.
+            kept in addition. Older than that, a deleted resource is known only as an ancestor of others.
         fetch: A function that returns the bytes of a URL outside this cloud's object storage, for imports. Without it,
             such a URL is unreachable (IMP-002). A fork keeps it; a dump does not.
         licences: What licences authorise, by product code: `{"0002": {"export": False}}` (see `licences`).
@@ -449,8 +449,8 @@ class Cloud:
 
         `account` selects the changes of the resources of the account with this name; without both, all changes are
         returned. `str` shows a line for each, with the call that caused it. The result is empty for an unchanged
-        resource of the catalogue, and for changes older than the history. Raises ValueError for an id that has never
-        existed in this cloud, and for an unknown account.
+        resource of the catalogue, and for changes older than the history. Raises ValueError for an id of which
+        neither the cloud nor its history knows, and for an unknown account.
         """
         with self.engine.lock:
             changes: tuple[Change, ...] = self.events
@@ -463,7 +463,7 @@ class Cloud:
             if resource_id is not None:
                 known = any(self.engine.state.get(kind, resource_id) is not None for kind in (*_LISTED, "origin"))
                 if not known and not any(change.id == resource_id for change in self.events):
-                    raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
+                    raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
                 changes = tuple(change for change in changes if change.id == resource_id)
             return Timeline(changes, self.engine.session.calls)
 
@@ -471,7 +471,8 @@ class Cloud:
         """Return the tree of a resource's parents and descendants, deleted ones included.
 
         `str` shows it as text, `mermaid()` and `svg()` as a picture. It has at most `most` ancestors and descendants.
-        Raises ValueError for an id that has never existed in this cloud.
+        A deleted resource without descendants leaves it when the history no longer reaches its deletion. Raises
+        ValueError for an id of which neither the cloud nor its history knows.
         """
         with self.engine.lock:
             tree = trace_lineage(self.engine.state, resource_id, most)

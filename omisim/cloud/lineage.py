@@ -10,7 +10,7 @@ from typing import Any
 from omisim.base.frozen import frozen
 from omisim.base.graph import Edge, Graph, Node
 from omisim.cloud.deletion import Deletion
-from omisim.model.serialize import serialize
+from omisim.model.dump_form import serialize
 
 __all__ = ["Lineage", "join_tree"]
 

@@ -8,25 +8,23 @@ from typing import Any
 
 from omisim.cloud.lineage import Lineage, join_tree
 from omisim.model import AccountRow, Content, Image, Origin
-from omisim.state.lineage import get_product_codes
+from omisim.state.lineage import KINDS, get_product_codes
 from omisim.state.state import State
 
 __all__ = ["KINDS", "find_row", "trace_lineage"]
-
-KINDS = ("image", "snapshot", "volume", "vm", "image_export", "snapshot_export", "object")
 
 
 def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
     """Return the lineage of a resource, with `most` ancestors and `most` descendants at the most.
 
-    Raises ValueError for an id that has never existed in the cloud.
+    Raises ValueError for an id of which neither the cloud nor its history knows.
     """
     if type(most) is not int or most < 1:
         raise ValueError(f"most must be a positive int, not {most!r}")
     if not isinstance(resource_id, str) or (
         state.get("origin", resource_id) is None and find_row(state, resource_id) is None
     ):
-        raise ValueError(f"no resource {resource_id} has ever existed in this cloud")
+        raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
     above = _collect(resource_id, lambda row_id: _list_parents(state, row_id), most)
     below = _collect(resource_id, lambda row_id: _list_children(state, row_id, most), most)
     nodes = {row_id: _describe(state, row_id, below.omitted.get(row_id, 0)) for row_id in {**above.ids, **below.ids}}

@@ -30,6 +30,7 @@ from omisim.model.ids import make_request_id
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 from omisim.state.dump import from_dict, to_dict
+from omisim.state.forgetting import forget_ended
 from omisim.state.initial_state import initial_state
 from omisim.state.journal_store import JournalStore, StoreError
 from omisim.state.observer import Observer
@@ -520,7 +521,9 @@ class Engine:
         longest = max(len(self.state.journal), calls, len(session.warnings))
         if longest < 2 * self.history:
             return
-        self.state.trim(self.state.position - self.kept_changes())
+        start = self.state.position - self.kept_changes()
+        forget_ended(self.state, start)
+        self.state.trim(start)
         self.session.trim_calls(self.session.call_position - self.kept_calls())
         del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]

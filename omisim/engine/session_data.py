@@ -14,7 +14,7 @@ from typing import Any
 from omisim.engine.faults import Fault
 from omisim.engine.scheduler import Failure
 from omisim.engine.session import Session
-from omisim.model.serialize import InvalidData, deserialize
+from omisim.model.dump_form import InvalidData, deserialize
 from omisim.spec.errors import ERRORS
 from omisim.state.dump import check_object, reading
 

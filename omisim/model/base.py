@@ -123,12 +123,31 @@ class UpdateState(StrEnum):
     FAILED = "failed"
 
 
+def keep_text(render: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return `render`, which an entity that is rendered again answers from a text that it keeps, as it is frozen.
+
+    An entity keeps the text of the latest of such functions. Other values are rendered each time.
+    """
+
+    def get_text(value: Any) -> str:
+        kept: tuple[object, str] | None = getattr(value, "_text", None)
+        if kept is not None and kept[0] is render:
+            return kept[1]
+        text = render(value)
+        if isinstance(value, Entity):
+            object.__setattr__(value, "_text", (render, text))
+        return text
+
+    return get_text
+
+
 class Entity:
     """The base class of resources: values with an id and their own row in the State."""
 
-    __slots__ = ()
+    __slots__ = ("_text",)
     kind: ClassVar[str]
     key: ClassVar[str]
+    _text: tuple[object, str]  # not a field: see `keep_text`
 
     @property
     def is_gone(self) -> bool:

@@ -17,8 +17,9 @@ class Content:
 
 @frozen()
 class Origin:
-    """The origin of a resource, which outlives it. `parents` are (relation, id) pairs, the main one first.
+    """The origin of a resource, which outlives it (`state/forgetting.py`). `parents` are (relation, id) pairs.
 
+    The main parent is the first one.
     `codes` are its own or inherited product codes. The API does not show them on disks (LIC-012). `values` are those of
     a VM's new volume, as (name, value, source): the source is "request", "OMI", "snapshot" or "default" (BDM-001).
     """

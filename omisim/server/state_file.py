@@ -6,7 +6,6 @@ over.
 
 from __future__ import annotations
 
-import gc
 import os
 import sqlite3
 import sys
@@ -17,6 +16,7 @@ from tempfile import mkstemp
 from typing import BinaryIO
 from urllib.parse import quote
 
+from omisim.base.garbage import pause_collections
 from omisim.base.private_file import PRIVATE, write_private
 from omisim.cloud.cloud import Cloud
 from omisim.state.sqlite_store import (
@@ -51,7 +51,7 @@ def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[C
     """
     path = Path(os.path.realpath(name))  # the target of a symbolic link is written
     try:
-        with _without_collections():
+        with pause_collections():
             cloud, database = _open(path, create, prepare)
     except sqlite3.Error as error:
         raise ValueError(f"{name}: {error}") from None
@@ -78,22 +78,10 @@ def read_state_file(name: str) -> Cloud:
     with path.open("rb") as file:
         is_database = file.read(len(DATABASE)) == DATABASE
     try:
-        with _without_collections():
+        with pause_collections():
             return _read(path)[0] if is_database else Cloud.load(parse_json(path.read_bytes().decode()))
     except (sqlite3.Error, ValueError) as error:
         raise ValueError(f"{name} is not a state file or a dump that can be read: {error}") from None
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Leave out the garbage collector while rows are loaded: it would look at all of them again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _open(

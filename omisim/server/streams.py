@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 from omisim.base.redact import redact
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.console import History, describe_accounts, describe_view
-from omisim.model.serialize import format_date, serialize
+from omisim.model.dump_form import serialize
+from omisim.model.serialize import format_date
 from omisim.state.state import Change
 
 __all__ = ["MAX_STREAMS", "ChangeFeed", "Streams", "TooManyStreams", "ViewFeed", "describe_change"]

@@ -81,6 +81,12 @@ class ApiError(Exception):
         """Return the same refusal with another error (the switch `{rule id: error name}`)."""
         return ApiError(self._row, self.facts, kind)
 
+    def without_traceback(self) -> ApiError:
+        """Return the same refusal without its traceback, which keeps the frames of a call and what they refer to."""
+        twin = ApiError.__new__(ApiError, *self.args)
+        vars(twin).update(vars(self))
+        return twin
+
     def __reduce__(self) -> tuple[type[ApiError], tuple[Rule, dict[str, Any], ErrorKind]]:
         """Support pickling, which pytest-xdist needs."""
         return ApiError, (self._row, self.facts, self._kind)

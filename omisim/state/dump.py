@@ -7,14 +7,16 @@ of a database (`omisim/state/sqlite_store.py`).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from omisim.base.clock import Clock, ManualClock, SystemClock
+from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
 from omisim.model import Entity
-from omisim.model.serialize import InvalidData, deserialize, serialize
+from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
 
@@ -49,14 +51,15 @@ class Loaded(NamedTuple):
 
 def to_dict(state: State, settings: Settings, clock: Clock, history: int, first: State) -> dict[str, Any]:
     """Return the state, the settings and the clock of a cloud as JSON data. `first` is the initial State."""
-    return {
-        "omisim": VERSION,
-        "settings": describe_settings(settings, history),
-        "clock": describe_clock(clock),
-        "rows": {kind: rows for kind in ROWS if (rows := _serialize_rows(state, first, kind))},
-        "trimmed": state.trimmed,
-        "journal": [_serialize_change(change) for change in state.journal],
-    }
+    with pause_collections():
+        return {
+            "omisim": VERSION,
+            "settings": describe_settings(settings, history),
+            "clock": describe_clock(clock),
+            "rows": {kind: rows for kind in ROWS if (rows := _serialize_rows(state, first, kind))},
+            "trimmed": state.trimmed,
+            "journal": _serialize_journal(state.journal),
+        }
 
 
 def describe_settings(settings: Settings, history: int) -> dict[str, Any]:
@@ -85,13 +88,26 @@ def describe_clock(clock: Clock) -> dict[str, Any]:
 
 def _serialize_rows(state: State, first: State, kind: str) -> dict[str, Any]:
     now, then = state.rows(kind), first.rows(kind)
-    changed = {i: [state.order(kind, i), serialize(row)] for i, row in now.items() if then.get(i) is not row}
+    order, encode = state.order, make_encoder(ROWS[kind]) or _keep
+    changed = {i: [order(kind, i), encode(row)] for i, row in now.items() if then.get(i) is not row}
     return changed | {row_id: [0, None] for row_id in then if row_id not in now}
 
 
-def _serialize_change(change: Change) -> list[Any]:
-    before, after = serialize(change.before), serialize(change.after)
-    return [change.seq, change.at.isoformat(), change.kind, change.id, before, after, change.cause, change.order]
+def _serialize_journal(journal: list[Change]) -> list[list[Any]]:
+    encoders = {kind: make_encoder(cls) or _keep for kind, cls in ROWS.items()}
+    lines, at, date = [], None, ""
+    for change in journal:
+        if change.at is not at:
+            at, date = change.at, change.at.isoformat()
+        encode, before, after = encoders[change.kind], change.before, change.after
+        old = None if before is None else encode(before)
+        new = None if after is None else encode(after)
+        lines.append([change.seq, date, change.kind, change.id, old, new, change.cause, change.order])
+    return lines
+
+
+def _keep(value: Any) -> Any:
+    return value
 
 
 # --- loading
@@ -113,7 +129,8 @@ def from_dict(data: Mapping[str, Any], state: State) -> Loaded:
         check_object(data, "omisim settings clock rows trimmed journal", "session")
         settings, history = _read_settings(data["settings"], version)
         clock = _read_clock(data["clock"])
-        _fill_state(state, data)
+        with pause_collections():
+            _fill_state(state, data)
     except InvalidData as error:
         raise ValueError(f"the dump is damaged: {error}") from None
     return Loaded(settings, clock, state, history, data.get("session"))
@@ -232,41 +249,51 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
     check_object(data["rows"], "", " ".join(ROWS), ".rows")
     rows = {kind: _read_rows(kind, saved) for kind, saved in data["rows"].items()}
     trimmed: int = _read(int, data, "trimmed", "")
-    journal: list[Change] = []
     if not isinstance(data["journal"], list):
         raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
-    for number, entry in enumerate(data["journal"]):
-        with reading(f".journal[{number}]"):
-            change = _read_change(entry)
-            if change.seq != trimmed + number:
-                raise InvalidData(f"must have the number {trimmed + number}, not {change.seq}")
-        journal.append(change)
-    state.restore(rows, journal, trimmed)
+    state.restore(rows, _read_journal(data["journal"], trimmed), trimmed)
 
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
     cls, rows = ROWS[kind], {}
-    is_entity = issubclass(cls, Entity)
+    read_row, get_id = make_decoder(cls), attrgetter(cls.key) if issubclass(cls, Entity) else None
     for row_id, entry in _check_mapping(saved, f".rows.{kind}").items():
         try:
             order, value = entry
-            row = deserialize(cls, value)
+            row = None if value is None else read_row(value)
         except InvalidData as error:
             raise error.below(f".rows.{kind}.{row_id}") from None
         except (TypeError, ValueError):
             raise InvalidData("must be a creation number and a row", f".rows.{kind}.{row_id}") from None
-        if type(order) is not int or (is_entity and row is not None and row.id != row_id):
+        if type(order) is not int or (get_id and row is not None and get_id(row) != row_id):
             raise InvalidData("must be a creation number and the row of this id", f".rows.{kind}.{row_id}")
         rows[row_id] = (order, row)
     return rows
 
 
-def _read_change(entry: Any) -> Change:
+def _read_journal(entries: list[Any], first: int) -> list[Change]:
+    decoders = {kind: make_decoder(cls) for kind, cls in ROWS.items()}
+    changes: list[Change] = []
+    for number, entry in enumerate(entries):
+        with reading(f".journal[{number}]"):
+            change = _read_change(entry, decoders)
+            if change.seq != first + number:
+                raise InvalidData(f"must have the number {first + number}, not {change.seq}")
+        changes.append(change)
+    return changes
+
+
+def _read_change(entry: Any, decoders: Mapping[str, Callable[[Any], Any]]) -> Change:
     seq, at, kind, row_id, before, after, cause, order = entry
-    cls = ROWS[kind]
+    read_row = decoders[kind]
     for number in (seq, order):
-        deserialize(int, number)
+        _read_int(number)
     for text in (row_id, cause):
-        deserialize(str, text)
-    when = deserialize(dt.datetime, at)
-    return Change(seq, when, kind, row_id, deserialize(cls, before), deserialize(cls, after), cause, order)
+        _read_text(text)
+    when = _read_date(at)
+    old = None if before is None else read_row(before)
+    new = None if after is None else read_row(after)
+    return Change(seq, when, kind, row_id, old, new, cause, order)
+
+
+_read_int, _read_text, _read_date = make_decoder(int), make_decoder(str), make_decoder(dt.datetime)

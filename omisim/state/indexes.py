@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
+from ipaddress import IPv4Network
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from omisim.model import ENTITIES, Due, ExportState, Origin, SnapshotState, VmState
+from omisim.model import ENTITIES, ClientToken, Due, ExportState, Origin, SnapshotState, VmState
+from omisim.model.address_sets import get_address_bit, get_range_bits
 from omisim.model.filters.fields import is_list, make_getter
 
 __all__ = ["ELSEWHERE", "INDEXES", "TOTALS", "Index", "Totals", "list_fields"]
@@ -42,13 +45,21 @@ class Index(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """`amounts` returns what a row adds to the totals of its account, by name. It depends on `fields` alone."""
+    """`amounts` returns what a row adds to the totals of its owner, by name. It depends on `fields` alone.
+
+    `owner` is the field with the owner's id, which never changes.
+    """
 
     fields: tuple[str, ...]
     amounts: Callable[[Any], Mapping[str, int]]
+    owner: str = "account_id"
 
 
-_CLASSES: Mapping[str, type] = {entity.kind: entity for entity in ENTITIES} | {"due": Due, "origin": Origin}
+_CLASSES: Mapping[str, type] = {entity.kind: entity for entity in ENTITIES} | {
+    "due": Due,
+    "origin": Origin,
+    "token": ClientToken,
+}
 _ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
 _GONE = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
 Declared = Mapping[str, Index]
@@ -89,8 +100,11 @@ def _list_exported(task: Any) -> Collection[object]:
     """Return the snapshots that a task still has to export."""
     if task.state in _ENDED:
         return ()
-    if task.kind == "snapshot_export":
-        return (task.snapshot_id,)
+    return (task.snapshot_id,) if task.kind == "snapshot_export" else _list_disks(task)
+
+
+def _list_disks(task: Any) -> Collection[object]:
+    """Return the snapshots of the OMI that a task exports, or has exported."""
     return (
         [mapping.bsu.snapshot_id for mapping in task.source.block_device_mappings if mapping.bsu] if task.source else ()
     )
@@ -99,7 +113,8 @@ def _list_exported(task: Any) -> Collection[object]:
 def _list_members(group: Any) -> Collection[object]:
     """Return the ids of the groups that the rules of a security group name."""
     rules = (*group.inbound_rules, *group.outbound_rules)
-    return {member.security_group_id for rule in rules for member in rule.security_groups_members or ()} - {None}
+    members = chain.from_iterable(filter(None, map(attrgetter("security_groups_members"), rules)))
+    return {member.security_group_id for member in members} - {None}
 
 
 # kind → index → the fields it depends on, and its keys
@@ -125,6 +140,7 @@ INDEXES: Mapping[str, Declared] = {
     },
     "image_export": {
         **_by_paths("image_export", *_OWN, "image_id"), **_TAGGED,
+        "exported disk": Index(("source",), _list_disks),
         "snapshot": Index(("source", "state"), _list_exported),
     },
     "internet_service": {**_by_paths("internet_service", *_OWN, "net_id"), **_TAGGED},
@@ -136,6 +152,9 @@ INDEXES: Mapping[str, Declared] = {
             "subnet_id",
         ),
         **_TAGGED,
+        "address": Index(
+            ("private_ips", "subnet_id"), lambda row: [(row.subnet_id, ip.private_ip) for ip in row.private_ips]
+        ),
     },
     "object": _by_paths("object", "bucket_id"),
     "origin": {"parent": Index(("parents",), lambda row: [parent for _, parent in row.parents])},
@@ -146,6 +165,10 @@ INDEXES: Mapping[str, Declared] = {
         "holder": Index(
             ("link_public_ip_id", "nic_id", "vm_id"),
             lambda row: (row.nic_id or row.vm_id,) if row.link_public_ip_id else (),
+        ),
+        "address of NIC": Index(
+            ("link_public_ip_id", "nic_id", "private_ip"),
+            lambda row: ((row.nic_id, row.private_ip),) if row.link_public_ip_id and row.nic_id else (),
         ),
     },
     "route_table": {
@@ -175,6 +198,7 @@ INDEXES: Mapping[str, Declared] = {
         "snapshot": Index(("snapshot_id", "state"), _list_exported),
     },
     "subnet": {**_by_paths("subnet", *_OWN, "net_id"), **_TAGGED},
+    "token": _by_paths("token", "ids"),
     "upload": _by_paths("upload", "bucket_id"),
     "vm": {
         **_by_paths("vm", *_OWN, "image_id", "state"),
@@ -206,13 +230,26 @@ def _count_unfinished(task: Any) -> Mapping[str, int]:
     return {} if task.state in _ENDED else {"unfinished": 1}
 
 
-# kind → the totals of an account that quotas limit, which the first quota has counted
+def _list_addresses(nic: Any) -> Mapping[str, int]:
+    """Return the addresses of a NIC. Those of a Subnet's NICs differ, so that the sum of the sets is their union."""
+    return {"addresses": sum(get_address_bit(ip.private_ip) for ip in nic.private_ips)}
+
+
+def _list_range(subnet: Any) -> Mapping[str, int]:
+    """Return the addresses of a Subnet. The Subnets of a Net do not overlap, so that the sum is their union."""
+    return {"addresses": get_range_bits(IPv4Network(subnet.ip_range))}
+
+
+# kind → the totals of an account that quotas limit, and the addresses in use in a Net or Subnet; the first check of
+# one counts them
 TOTALS: Mapping[str, Totals] = {
     "image_export": Totals(("state",), _count_unfinished),
     "net": Totals(("state",), lambda row: {} if row.is_gone else {"all": 1}),
     "security_group": Totals(("net_id",), lambda row: {"public": 1} if row.net_id is None else {}),
+    "nic": Totals(("private_ips",), _list_addresses, "subnet_id"),
     "snapshot": Totals(("state",), lambda row: {"unfinished": 1} if row.state in _UNFINISHED else {}),
     "snapshot_export": Totals(("state",), _count_unfinished),
+    "subnet": Totals(("ip_range",), _list_range, "net_id"),
     "vm": Totals(("state", "vm_type"), lambda row: {} if row.state is VmState.TERMINATED else {row.vm_type: 1}),
     "volume": Totals(("iops", "size", "volume_type"), _count_disk),
 }

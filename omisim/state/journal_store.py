@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any, NamedTuple, Protocol
 
-from omisim.model.serialize import serialize_text
+from omisim.model.dump_form import serialize_text
 from omisim.state.initial_state import initial_state
 from omisim.state.state import State
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from omisim.model import Content, Image, ImageExportTask, Origin
 from omisim.state.state import State
 
-__all__ = ["get_product_codes", "has_system"]
+__all__ = ["KINDS", "get_product_codes", "has_system"]
+
+# the kinds whose resources have an origin
+KINDS = ("image", "snapshot", "volume", "vm", "image_export", "snapshot_export", "object")
 
 # the relations through which a disk gets its content from its parent
 CONTENT = (

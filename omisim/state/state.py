@@ -109,9 +109,9 @@ class State:
         """Return the number of rows under a key of an index."""
         return len(self.tables[kind].find_ids(index, key))
 
-    def get_totals(self, kind: str, account_id: str) -> Mapping[str, int]:
-        """Return the totals of an account's rows (`state/indexes.py`)."""
-        return self.tables[kind].get_totals(account_id)
+    def get_totals(self, kind: str, owner: str) -> Mapping[str, int]:
+        """Return the totals of the rows of an account, or of another owner (`state/indexes.py`)."""
+        return self.tables[kind].get_totals(owner)
 
     def order(self, kind: str, row_id: str) -> int:
         """Return the creation number of an existing row, by which rows are sorted."""
@@ -206,6 +206,13 @@ class State:
         count = position - self._trimmed
         if count > 0:
             self._journal, self._trimmed, self._journal_owned = self._journal[count:], position, True
+
+    def forget(self, kind: str, row_id: str) -> None:
+        """Remove a row that no kept change concerns, without a change in the journal (`state/forgetting.py`)."""
+        table = self.writable(kind)
+        table.put(row_id, None, table.order(row_id))
+        if self.stored:
+            self.reverted.add((kind, row_id))
 
     def fork(self) -> State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""

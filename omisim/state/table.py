@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from omisim.state.indexes import INDEXES, TOTALS, Fields, list_fields
+from omisim.state.indexes import INDEXES, TOTALS, Fields, Totals, list_fields
 from omisim.state.layers import Layers
 
 __all__ = ["Lookup", "Table"]
@@ -29,7 +29,7 @@ class Table:
 
     `by_id` holds the rows, in creation order only while `sorted`. `creation` maps ids to creation numbers, of which
     none is greater than `last`. `indexes` maps the name of an index to the ids by key: one id, or a list in creation
-    order. `totals` maps an account to its totals; None if they have to be counted.
+    order. `totals` maps an owner to its totals; None if they have to be counted.
 
     A write does not touch the indexes and the totals: it notes in `pending` the row that they know, None for a new one.
     The first search after it brings them up to date (`catch_up`). While this lasts, `indexes` is None, and after an
@@ -100,18 +100,18 @@ class Table:
             return (key,) if key in self.by_id else _NONE
         return self.find_ids(index, key)
 
-    def get_totals(self, account_id: str) -> Mapping[str, int]:
-        """Return the totals of an account (`TOTALS`)."""
+    def get_totals(self, owner: str) -> Mapping[str, int]:
+        """Return the totals of an account, or of another owner (`TOTALS`)."""
         self.catch_up()
         if self.totals is None:
             self.totals = self.count_totals()
-        return self.totals.get(account_id) or {}
+        return self.totals.get(owner) or {}
 
     def count_totals(self) -> Layers:
-        """Return the totals of all accounts by visiting every row."""
+        """Return the totals of all owners by visiting every row."""
         totals = Layers()
         for row in self.by_id.values():
-            _add_amounts(totals, row, 1, TOTALS[self.kind].amounts)
+            _add_amounts(totals, row, 1, TOTALS[self.kind])
         return totals
 
     # --- writing
@@ -230,17 +230,18 @@ class Table:
         return bisect_left(ids, order, key=self.creation.get)
 
     def _update_totals(self, totals: Layers, old: Any, new: Any) -> None:
-        fields, amounts = TOTALS[self.kind]
-        get_fields = attrgetter(*fields)
+        declared = TOTALS[self.kind]
+        get_fields = attrgetter(*declared.fields)
         if old is None or new is None or get_fields(old) != get_fields(new):
             for row, sign in ((old, -1), (new, 1)):
                 if row is not None:
-                    _add_amounts(totals, row, sign, amounts)
+                    _add_amounts(totals, row, sign, declared)
 
 
-def _add_amounts(totals: Layers, row: Any, sign: int, amounts: Callable[[Any], Mapping[str, int]]) -> None:
-    """Add what a row amounts to to the totals of its account. Forks share them, so they are replaced."""
-    mine = Counter(totals.get(row.account_id) or {})
-    for name, amount in amounts(row).items():
+def _add_amounts(totals: Layers, row: Any, sign: int, declared: Totals) -> None:
+    """Add what a row amounts to to the totals of its owner. Forks share them, so they are replaced."""
+    owner = getattr(row, declared.owner)
+    mine = Counter(totals.get(owner) or {})
+    for name, amount in declared.amounts(row).items():
         mine[name] += sign * amount
-    totals.own[row.account_id] = {name: amount for name, amount in mine.items() if amount}
+    totals.own[owner] = {name: amount for name, amount in mine.items() if amount}

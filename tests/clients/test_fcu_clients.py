@@ -15,8 +15,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.utils import parse_timestamp
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from omisim import Account, Cloud
+from omisim.clients.boto import read_timestamp
 from omisim.server import Running
 
 OSC_CLI = shutil.which("osc-cli", path=str(Path(sys.executable).parent))
@@ -140,6 +144,24 @@ class TestOscCli:
         command = [str(OSC_CLI), "fcu", "CreateVolume", "--AvailabilityZone", ZONE, "--Size", "4"]
         run = subprocess.run(command, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, check=True)
         assert json.loads(run.stdout)["CreateVolumeResponse"]["volumeId"] == alice.read_volumes()[0].volume_id
+
+
+class TestSettings:
+    """The settings of omisim's own clients, which save time."""
+
+    @given(value=st.datetimes().map(lambda at: f"{at.isoformat(timespec='milliseconds')}Z") | st.integers(0, 10**10))
+    @example(value="2026-01-01T00:00:00Z")
+    @example(value="2026-01-01T02:00:00.000+02:00")
+    @example(value="Thu, 01 Jan 2026 00:00:00 GMT")
+    def test_read_timestamps_as_botocore_does(self, value: Any) -> None:
+        """A timestamp in the answers' form takes a shorter way to the same time, in a time zone of the same class."""
+        at, expected = read_timestamp(value), parse_timestamp(value)
+        assert (at, type(at.tzinfo)) == (expected, type(expected.tzinfo))
+
+    def test_name_boto3_as_the_user_agent(self, omi_fcu: Any, cloud: Cloud) -> None:
+        """A request says that it is boto3's."""
+        omi_fcu.describe_regions()
+        assert cloud.calls()[-1].headers["user-agent"].startswith(f"Boto3/{boto3.__version__} ")
 
 
 class TestWaiters:

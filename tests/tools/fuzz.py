@@ -1,11 +1,12 @@
 """Fuzz every place that reads bytes from outside: the tests of `tests/test_fuzz.py`, driven by atheris or at random.
 
-    python tests/tools/fuzz.py [--runs N] [--seconds N] [TARGET...]
+    python tests/tools/fuzz.py [--runs N] [--seconds N] [--corpus FOLDER] [TARGET...]
 
 atheris 3.0.0 guides the bytes by the branches that they reach. It has wheels for Python 3.11 to 3.13 on Linux and is
 no part of omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
 fixed seed. With atheris, each target runs in a process of its own. The runs that are printed are those whose bytes were
-enough to draw an input. The exit status is 1 if a target fails.
+enough to draw an input. With `--corpus`, a run begins with the inputs that earlier ones found worth keeping, and leaves
+an input that fails in this folder. The exit status is 1 if a target fails.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -57,14 +59,16 @@ class Counted:
                 print(f"executed {self.executed}", flush=True)
 
 
-def run_target(name: str, runs: int, seconds: int) -> None:
-    """Run one target with atheris in this process, which it ends."""
+def run_target(name: str, runs: int, seconds: int, kept: str) -> None:
+    """Run one target with atheris in this process, which it ends. `kept` is the folder of all corpora, or ""."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["omisim"]):
         targets = load_targets()
     limits = [f"-runs={runs}", f"-max_len={MAX_BYTES}", f"-timeout={HANG_SECONDS}", "-rss_limit_mb=2048"]
     limits += [f"-max_total_time={seconds}"] if seconds else []
-    with TemporaryDirectory() as corpus:
+    with TemporaryDirectory() if not kept else nullcontext(str(Path(kept, name))) as corpus:
+        Path(corpus).mkdir(parents=True, exist_ok=True)
+        limits += [f"-artifact_prefix={corpus}-"] if kept else []
         numbers = random.Random(name)
         for number in range(SEEDS):
             Path(corpus, str(number)).write_bytes(numbers.randbytes(SEED_BYTES))
@@ -80,9 +84,9 @@ def run_at_random(name: str, runs: int, seconds: int) -> int:
     return executed
 
 
-def run_guided(name: str, runs: int, seconds: int) -> tuple[int, str]:
+def run_guided(name: str, runs: int, seconds: int, kept: str) -> tuple[int, str]:
     """Run a target with atheris, in another process; return the runs, and the output if it has failed."""
-    limits = ["--runs", str(runs), "--seconds", str(seconds)]
+    limits = ["--runs", str(runs), "--seconds", str(seconds), "--corpus", kept]
     command = [sys.executable, __file__, "--here", *limits, name]
     run = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
     executed = max(map(int, _RUNS.findall(run.stdout)), default=0)
@@ -94,18 +98,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=100_000, help="of each target (default 100,000)")
     parser.add_argument("--seconds", type=int, default=0, help="for each target, at most")
+    parser.add_argument("--corpus", default="", metavar="FOLDER", help="keep the inputs of each target below it")
     parser.add_argument("--here", action="store_true", help="run the one target in this process")
     parser.add_argument("targets", nargs="*", help="names of targets (default all)")
     options = parser.parse_args()
     if options.here:
-        run_target(options.targets[0], options.runs, options.seconds)
+        run_target(options.targets[0], options.runs, options.seconds, options.corpus)
         return 0
     total, failed = 0, []
     is_guided = importlib.util.find_spec("atheris") is not None
     for name in options.targets or load_targets():
         start, problem = time.monotonic(), ""
         if is_guided:
-            executed, problem = run_guided(name, options.runs, options.seconds)
+            executed, problem = run_guided(name, options.runs, options.seconds, options.corpus)
         else:
             executed = run_at_random(name, options.runs, options.seconds)
         rate = executed / (time.monotonic() - start)

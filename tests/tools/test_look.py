@@ -71,7 +71,7 @@ def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
-        (("lineage", "ami-00000000", *SHARED[1:]), "no resource ami-00000000 has ever existed"),
+        (("lineage", "ami-00000000", *SHARED[1:]), "no resource ami-00000000 exists"),
         (("lineage", "golden"), "choose a cloud with --scenario NAME, --state FILE or --url URL"),
         (("lineage", "golden", "--state", "README.md"), "README.md is not a state file or a dump that can be read: "),
         (("lineage", "golden", "--state", "missing.json"), "missing.json"),

@@ -19,6 +19,7 @@ from omisim.doors.fcu.forms import GROUPS, SCOPES
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.table import Row, load_section
 from omisim.doors.fcu.views import get_view, make_getter
+from omisim.model.base import keep_text
 from omisim.model.filters.match import compile_patterns
 from omisim.model.ids import PREFIXES, Id
 from omisim.model.serialize import format_date
@@ -114,7 +115,7 @@ class Selection:
         self._token_name = row.pages[0].lower() + row.pages[1:]
         self._item_name = shape.member.serialization.get("name", "member")
         self._render = make_renderer(shape.member)
-        self._render_cached = lru_cache(maxsize=CACHED_ITEMS)(self._render_entity)
+        self._get_text = keep_text(lru_cache(maxsize=CACHED_ITEMS)(self._render_entity))  # views are made anew
 
     def select(self, context: Context, criteria: Criteria, rows: Sequence[Any]) -> str:
         """Return one page of the list as XML, with the token of the next page. The page becomes `context.result`."""
@@ -155,7 +156,7 @@ class Selection:
         if self._row.group:
             groups = GROUPS[self._row.group]((row, self._view(row)) for row in page)
             return "".join([make_element(self._item_name, self._render(group)) for group in groups])
-        return "".join(map(self._render_cached, page))
+        return "".join(map(self._get_text, page))
 
     def _render_entity(self, entity: Any) -> str:
         return make_element(self._item_name, self._render(self._view(entity)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
 from omisim.engine.dispatch import Answer, Body
+from omisim.model.base import keep_text
+from omisim.model.json_text import encode_json
 from omisim.model.serialize import to_api
 from omisim.spec.errors import ApiError
 
@@ -28,7 +29,7 @@ def render_body(answer: Answer) -> dict[str, Any]:
 
 
 def render_text(answer: Answer) -> str:
-    """Return an answer as JSON text: the same content as `render_body`, serialized from a cache."""
+    """Return an answer as JSON text: the same content as `render_body`, each resource from the text that it keeps."""
     if answer.value.__class__ is Body:
         return json.dumps(render_body(answer))
     parts = [f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}']
@@ -51,12 +52,8 @@ def render_refusal(error: ApiError) -> str:
     )
 
 
+_get_text = keep_text(encode_json)
+
+
 def _value_text(value: Any) -> str:
-    if value.__class__ is tuple:
-        return f"[{','.join([_entity_text(item) for item in value])}]"
-    return _entity_text(value)
-
-
-@lru_cache(maxsize=8192)  # entities are frozen, so each is serialized once
-def _entity_text(entity: Any) -> str:
-    return json.dumps(to_api(entity), separators=(",", ":"))
+    return f"[{','.join(map(_get_text, value))}]" if value.__class__ is tuple else _get_text(value)

@@ -1,0 +1,315 @@
+"""The form of the model's values in dumps: JSON data with snake_case names and all fields.
+
+A class has one encoder and one decoder, made from its type hints when it is first met. Both pass over what needs no
+conversion: most fields are texts, numbers and None.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+from math import isfinite
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from omisim.base.subset import shorten
+from omisim.model.serialize import is_date
+
+__all__ = ["InvalidData", "deserialize", "make_decoder", "make_encoder", "serialize", "serialize_text"]
+
+_JSON = frozenset({str, int, float, bool, NoneType})
+MAX_FORMS = 64  # of the objects of one class, for which a check is remembered
+MAX_SHARED = 256  # values of one class and form that are shared
+_Convert = Callable[[Any], Any]
+
+
+# --- encoding
+
+
+def serialize(value: Any) -> Any:
+    """Return a value as JSON data for a dump. Omits only what `deserialize` can restore."""
+    if value.__class__ is tuple:
+        return [serialize(item) for item in value]
+    encode = make_encoder(value.__class__)
+    return value if encode is None else encode(value)
+
+
+@cache
+def make_encoder(hint: Any) -> _Convert | None:
+    """Return a function that encodes values of a type, which are not None; None if they are JSON data."""
+    if get_origin(hint) in (Union, UnionType):
+        return make_encoder(next(arg for arg in get_args(hint) if arg is not NoneType))
+    if get_origin(hint) is tuple:
+        return _make_tuple_encoder(get_args(hint))
+    if is_dataclass(hint):
+        return _make_object_encoder(hint)
+    if is_date(hint):
+        return dt.datetime.isoformat
+    if hint is bytes:
+        return lambda value: base64.b64encode(value).decode()
+    return attrgetter("_value_") if _is_enum(hint) else None
+
+
+def _make_tuple_encoder(args: tuple[Any, ...]) -> _Convert:
+    encoders = [make_encoder(arg) for arg in args if arg is not Ellipsis]
+    if not any(encoders):
+        return list
+    if args[-1] is Ellipsis:
+        encode = encoders[0]
+        assert encode is not None
+        return lambda value: [encode(item) for item in value] if value else []
+    return lambda value: [
+        item if encode is None or item is None else encode(item) for encode, item in zip(encoders, value, strict=True)
+    ]
+
+
+def _make_object_encoder(cls: Any) -> _Convert:
+    hints = get_type_hints(cls)
+    read_fields, names = _make_getter(cls)
+    left_out = [field.name for field in fields(cls) if field.default is None]
+    encoders = [(name, encode) for name in names if (encode := make_encoder(hints[name])) is not None]
+    always = [(name, encode) for name, encode in encoders if NoneType not in get_args(hints[name])]
+    sometimes = [pair for pair in encoders if pair not in always]
+
+    def encode_object(value: Any) -> dict[str, Any]:
+        items = dict(zip(names, read_fields(value), strict=True))
+        for name, encode in always:
+            items[name] = encode(items[name])
+        for name, encode in sometimes:
+            if items[name] is not None:
+                items[name] = encode(items[name])
+        for name in left_out:
+            if items[name] is None:
+                del items[name]
+        return items
+
+    return encode_object
+
+
+def _make_getter(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[str, ...]]:
+    """Return a function that reads all fields of a value, and their names."""
+    names = tuple(field.name for field in fields(cls))
+    return (attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)), names
+
+
+def serialize_text(value: Any) -> str:
+    """Return `serialize(value)` as JSON text, at less cost."""
+    return _ENCODER.encode(value)
+
+
+def _serialize_shallow(value: Any) -> Any:
+    """Return a value that JSON does not know as one with the same text in `serialize`: fields and items may remain."""
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else _make_writer(value.__class__)(value)
+
+
+@cache
+def _make_writer(cls: Any) -> Callable[[Any], dict[str, Any]]:
+    read_fields, names = _make_getter(cls)
+    left_out = tuple(field.name for field in fields(cls) if field.default is None)
+
+    def write(value: Any) -> dict[str, Any]:
+        items = dict(zip(names, read_fields(value), strict=True))
+        for name in left_out:
+            if items[name] is None:
+                del items[name]
+        return items
+
+    return write
+
+
+_ENCODER = json.JSONEncoder(default=_serialize_shallow, check_circular=False, allow_nan=False)
+
+
+# --- decoding
+
+
+class InvalidData(ValueError):
+    """A value that `serialize` cannot have returned: the reason, and the path of the value in the data."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(f"{path.removeprefix('.')}: {reason}")
+        self.reason: str = reason
+        self.path: str = path
+
+    def below(self, step: str) -> InvalidData:
+        """Return the same error with a path that starts one step higher."""
+        return InvalidData(self.reason, step + self.path)
+
+
+def deserialize(cls: Any, value: Any) -> Any:
+    """Return the instance of `cls` that `serialize` returned as `value`. Raises InvalidData for other data."""
+    return None if value is None else make_decoder(cls)(value)
+
+
+@cache
+def make_decoder(cls: Any) -> _Convert:
+    """Return a function that decodes values of a type, which are not None. It raises InvalidData for other data."""
+    return _make_decoder(cls, shared=False)
+
+
+@cache
+def _make_decoder(cls: Any, *, shared: bool) -> _Convert:
+    """Return a decoder of a type. `shared`: equal values inside of rows become one object if they are frequent."""
+    origin = get_origin(cls)
+    if origin in (Union, UnionType):
+        read = _make_decoder(next(arg for arg in get_args(cls) if arg is not NoneType), shared=shared)
+        return lambda value: None if value is None else read(value)
+    if origin is tuple:
+        return _make_tuple_decoder(get_args(cls))
+    if is_dataclass(cls):
+        return _make_object_decoder(cls, MAX_SHARED if shared else 0)
+    if is_date(cls):
+        return lambda value: _read_date(_check_type(value, str))
+    if cls is bytes:
+        return _read_bytes
+    return _make_enum_decoder(cls) if _is_enum(cls) else lambda value: _check_type(value, cls)
+
+
+def _make_tuple_decoder(args: tuple[Any, ...]) -> _Convert:
+    is_list = args[-1] is Ellipsis
+    readers = [_make_decoder(arg, shared=True) for arg in args if arg is not Ellipsis]
+
+    def read_tuple(value: Any) -> Any:
+        if not _check_type(value, list) and is_list:
+            return ()
+        if not is_list and len(value) != len(readers):
+            raise InvalidData(f"must have {len(readers)} items, not {len(value)}")
+        items = []
+        for number, part in enumerate(value):
+            try:
+                items.append(readers[0 if is_list else number](part))
+            except InvalidData as error:
+                raise error.below(f"[{number}]") from None
+        return tuple(items)
+
+    return read_tuple
+
+
+class _Form(NamedTuple):
+    """What the names and the classes of an object's values say: the fields to convert, and the shared instances."""
+
+    conversions: tuple[tuple[str, _Convert], ...]
+    instances: dict[tuple[Any, ...], Any]
+
+
+def _make_object_decoder(cls: Any, max_shared: int) -> _Convert:
+    check_form = _make_form_check(cls)
+    forms: dict[tuple[Any, ...], _Form] = {}
+
+    def read_object(value: Any) -> Any:
+        key = (*_check_type(value, dict), *map(type, value.values()))
+        form = forms.get(key)
+        if form is None:
+            form = _Form(check_form(value), {})
+            if len(forms) < MAX_FORMS:
+                forms[key] = form
+        values = value.copy()
+        for name, read in form.conversions:
+            try:
+                values[name] = read(value[name])
+            except InvalidData as error:
+                raise error.below(f".{name}") from None
+        return share(form.instances, values) if max_shared else cls(**values)
+
+    def share(instances: dict[tuple[Any, ...], Any], values: dict[str, Any]) -> Any:
+        key = tuple(values.values())
+        instance = instances.get(key)
+        if instance is None:
+            instance = cls(**values)
+            if len(instances) < max_shared:
+                instances[key] = instance
+        return instance
+
+    return read_object
+
+
+def _make_form_check(cls: Any) -> Callable[[dict[str, Any]], tuple[tuple[str, _Convert], ...]]:
+    hints = get_type_hints(cls)
+    plain = {name: accepted for name, hint in hints.items() if (accepted := _list_json_classes(hint))}
+    readers = {field.name: _make_decoder(hints[field.name], shared=True) for field in fields(cls)}
+    required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+
+    def check_form(value: dict[str, Any]) -> tuple[tuple[str, _Convert], ...]:
+        """Return the fields that need a reader, from the names and the classes of the values alone."""
+        for name in value:
+            if name not in readers:
+                raise InvalidData("unknown key", f".{name}")
+        missing = [name for name in required if name not in value]
+        if missing:
+            raise InvalidData("is missing", f".{missing[0]}")
+        return tuple(
+            (name, _make_quick_decoder(hints[name], part.__class__) or readers[name])
+            for name, part in value.items()
+            if part.__class__ not in plain.get(name, ())
+        )
+
+    return check_form
+
+
+def _list_json_classes(hint: Any) -> frozenset[type]:
+    """Return the classes of a field's JSON values if they need no conversion: of `str | None`, str and NoneType."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return frozenset(options) if all(option in _JSON and option is not float for option in options) else frozenset()
+
+
+def _make_quick_decoder(hint: Any, json_class: type) -> _Convert | None:
+    """Return a decoder of a type for values that are known to be of a class; None if that makes no difference."""
+    if get_origin(hint) in (Union, UnionType):
+        return _make_quick_decoder(next(arg for arg in get_args(hint) if arg is not NoneType), json_class)
+    if json_class is not str:
+        return None
+    return _read_date if is_date(hint) else _Members(hint).__getitem__ if _is_enum(hint) else None
+
+
+class _Members(dict[str, Any]):
+    """The members of an enum by value. A lookup raises InvalidData for another value."""
+
+    def __init__(self, cls: Any) -> None:
+        super().__init__((member.value, member) for member in cls)
+
+    def __missing__(self, value: str) -> Any:
+        raise InvalidData(f"must be one of {', '.join(self)}, not {value!r}")
+
+
+def _make_enum_decoder(cls: Any) -> _Convert:
+    members = _Members(cls)
+    return lambda value: members[value] if value.__class__ is str else members.__missing__(value)
+
+
+def _is_enum(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, StrEnum)
+
+
+@lru_cache(maxsize=1024)  # the rows of one call have the same date
+def _read_date(text: str) -> dt.datetime:
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidData(f"must be a date with a time zone, not {text!r}")
+    return at
+
+
+def _read_bytes(value: Any) -> bytes:
+    try:
+        return base64.b64decode(_check_type(value, str), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidData("must be base64") from None
+
+
+def _check_type(value: Any, accepted: Any) -> Any:
+    if type(value) is not accepted and (accepted is not float or type(value) is not int):
+        raise InvalidData(f"must be {accepted.__name__}, not {shorten(value)}")
+    if accepted is float and not isfinite(value):
+        raise InvalidData(f"must be a finite number, not {value}")
+    return value
