@@ -162,7 +162,7 @@ class Table:
             changed = pending.items()
         for row_id, old in changed:
             new = self.by_id.get(row_id)
-            self._move(indexes, row_id, old, new)
+            self.change_keys(indexes, row_id, old, new)
             if totals is not None:
                 self._update_totals(totals, old, new)
         for row_id in pending:
@@ -172,7 +172,7 @@ class Table:
         self.indexes, self.totals = indexes, totals
         return indexes
 
-    def _move(self, indexes: dict[str, Layers], row_id: str, old: Any, new: Any) -> None:
+    def change_keys(self, indexes: dict[str, Layers], row_id: str, old: Any, new: Any) -> None:
         """Move a row from the keys of one version to those of another. None has no keys."""
         assert self.fields is not None
         get, empty, indexes_by_field = self.fields

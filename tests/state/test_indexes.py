@@ -95,7 +95,7 @@ def test_an_interrupted_search_leaves_no_wrong_index(place: int, monkeypatch: py
     alice.delete_volume(volume_id=ids[1])
     alice.create_tags(resource_ids=[ids[2]], tags=[{"key": "a", "value": "b"}])
     alice.create_volume(subregion_name="eu-west-2a", size=2)
-    calls, move = count(), Table._move  # noqa: SLF001 - the step to interrupt
+    calls, move = count(), Table.change_keys
 
     def interrupted(*args: Any) -> None:
         is_here, is_after = next(calls) == place // 2, place % 2
@@ -105,7 +105,7 @@ def test_an_interrupted_search_leaves_no_wrong_index(place: int, monkeypatch: py
         if is_here:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Table, "_move", interrupted)
+    monkeypatch.setattr(Table, "change_keys", interrupted)
     with pytest.raises(KeyboardInterrupt):
         alice.read_volumes(filters={"tag_keys": ["a"]})
     monkeypatch.undo()
