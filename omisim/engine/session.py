@@ -59,8 +59,8 @@ class CallRecord:
     def record_failure(self, error: ApiError | Dropped | Killed) -> None:
         """Store the failure in the record, and the request id in the refusal."""
         if isinstance(error, ApiError):
-            self.error, self.status = error, error.status
             error.request_id = self.request_id
+            self.error, self.status = error.without_traceback(), error.status
         else:
             self.dropped, self.status = True, 0
 

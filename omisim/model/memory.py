@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from functools import lru_cache
 
+from omisim.base.frozen import frozen
 from omisim.base.sharing import share
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Content:
     """The content of a disk: text files by path, and the number of writes. Snapshots and their volumes share it."""
 
@@ -17,7 +17,7 @@ class Content:
     files: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Origin:
     """The origin of a resource, which outlives it (`state/forgetting.py`). `parents` are (relation, id) pairs.
 
@@ -47,7 +47,7 @@ def make_origin(
     return Origin(kind, account_id, label, share(parents), codes, values)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ClientToken:
     """The request and the created ids of a ClientToken's first use (SNP-014)."""
 
@@ -55,7 +55,7 @@ class ClientToken:
     ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Due:
     """A scheduled transition. It happens at a time, after `reads` more counted reads, or only on request."""
 

@@ -275,6 +275,26 @@ class TestGuard:
                 socket.getaddrinfo("oos.eu-west-2.outscale.com", 443)
         assert len(strays) == 2
 
+    def test_refuses_datagrams_and_reverse_lookups(self) -> None:
+        """No method of a socket resolves the name of an OUTSCALE host; other addresses and names pass."""
+        address = ("api.eu-west-2.outscale.com", 443)
+        with guard_hosts() as strays, socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            for send in (
+                lambda: sock.sendto(b"x", address),
+                lambda: sock.sendto(b"x", 0, address),
+                lambda: sock.sendmsg([b"x"], [], 0, address),
+                lambda: socket.getnameinfo(address, 0),
+            ):
+                with pytest.raises(NotServed, match="a connection to api"):
+                    send()
+            sock.sendto(b"x", sock.getsockname())
+            sock.connect(sock.getsockname())
+            sock.sendmsg([b"y"])
+            assert [sock.recv(1), sock.recv(1)] == [b"x", b"y"]
+            assert socket.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[1] == "80"
+        assert len(strays) == 4
+
     def test_lets_an_intercepting_cloud_answer(self, cloud: Cloud) -> None:
         """A cloud that intercepts inside a guarded context answers."""
         with guard_hosts() as strays, cloud.intercept():

@@ -60,3 +60,17 @@ class TestParameters:
         with pytest.raises(Exception, match="vm_ids is not a parameter of this action"):
             alice.call("StopVms", vm_ids=["i-00000000"])
         assert cloud.calls("StopVms")[0].parameters == {"vm_ids": ["i-00000000"]}
+
+
+class TestRefusal:
+    @pytest.mark.parametrize("door", DOORS)
+    def test_keeps_no_frames(self, cloud: Cloud, alice: Account, door: str) -> None:
+        """The log keeps a refusal without its traceback, which would keep every value of the call in memory."""
+        with pytest.raises(Exception, match=r"i-12345678|code = 5063") as refusal:
+            DOORS[door](alice, ["i-12345678"])
+        assert refusal.value.__traceback__ is not None
+        (call,) = cloud.calls("StopVms")
+        assert call.error is not None
+        assert (call.error.__traceback__, call.error.__context__, call.error.__cause__) == (None, None, None)
+        assert call.error.facts["vm_id"] == "i-12345678"
+        assert call.error.request_id == call.request_id

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from omisim.clients.intercept.replaced import wrap_attributes
 from omisim.clients.intercept.stack import refuse_lookup
@@ -12,13 +13,19 @@ from omisim.clients.intercept.stack import refuse_lookup
 __all__ = ["patch_sockets"]
 
 _LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex")  # asyncio uses the first
-_CONNECTS = ("connect", "connect_ex")  # of a socket; they resolve a host name themselves
+# the methods of a socket that resolve a host name themselves → the place of the address among their arguments
+_METHODS: Final = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
 
 
 def patch_sockets() -> Callable[[], None]:
     """Patch the lookups of `socket` to refuse OUTSCALE hosts; return a function that removes the patches."""
     lookups = [(socket, name, _wrap_lookup) for name in _LOOKUPS]
-    return wrap_attributes(*lookups, *((socket.socket, name, _wrap_connect) for name in _CONNECTS))
+    methods = [
+        (socket.socket, name, partial(_wrap_method, place=place))
+        for name, place in _METHODS.items()
+        if hasattr(socket.socket, name)  # Windows has no sendmsg
+    ]
+    return wrap_attributes((socket, "getnameinfo", _wrap_address_lookup), *lookups, *methods)
 
 
 def _wrap_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,13 +36,26 @@ def _wrap_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
     return look_up
 
 
-def _wrap_connect(real: Callable[..., Any]) -> Callable[..., Any]:
-    def connect(sock: socket.socket, address: Any, /) -> Any:
-        if isinstance(address, tuple) and address:
-            _check(address[0])
-        return real(sock, address)
+def _wrap_address_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
+    def look_up(address: Any, *args: Any, **kwargs: Any) -> Any:
+        _check_address(address)
+        return real(address, *args, **kwargs)
 
-    return connect
+    return look_up
+
+
+def _wrap_method(real: Callable[..., Any], place: int) -> Callable[..., Any]:
+    def call(sock: socket.socket, /, *args: Any) -> Any:
+        if place < len(args) and args:
+            _check_address(args[place])
+        return real(sock, *args)
+
+    return call
+
+
+def _check_address(address: Any) -> None:
+    if isinstance(address, tuple) and address:
+        _check(address[0])
 
 
 def _check(host: Any) -> None:
