@@ -12,10 +12,11 @@ import tracemalloc
 from collections.abc import Callable
 
 from omisim import Account, Cloud
+from omisim.model import Entity
 
 RESOURCES, FIRST = 10_000, 2_000  # the first ones fill the caches
 SUBREGION = "eu-west-2a"
-Create = Callable[[int], object]
+Create = Callable[[int], Entity]
 
 
 def _create_volumes(account: Account) -> Create:
@@ -53,7 +54,8 @@ def measure(make_creation: Callable[[Account], Create]) -> float:
     traced = []
     for numbers in (range(FIRST), range(FIRST, RESOURCES)):
         for number in numbers:
-            create(number)
+            resource = create(number)
+        account.cloud.lineage(resource.id)
         account.read_images(filters={"states": ["failed"]})  # a search brings the indexes up to date
         account.read_snapshots(filters={"states": ["error"]})
         account.read_volumes(filters={"volume_states": ["error"]})
