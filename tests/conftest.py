@@ -16,7 +16,7 @@ from omisim.model import Image, Vm
 
 SWIFT = [phase for phase in Phase if phase is not Phase.explain]  # which can take minutes after a failure
 settings.register_profile("dev", max_examples=25, deadline=None, phases=SWIFT)
-settings.register_profile("ci", max_examples=100, deadline=None, phases=SWIFT, derandomize=True)
+settings.register_profile("ci", max_examples=40, deadline=None, phases=SWIFT, derandomize=True)
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 

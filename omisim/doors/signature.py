@@ -12,11 +12,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from urllib.parse import parse_qsl
 
+from omisim.base.frozen import frozen
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
 from omisim.formats.sigv4 import (
     DIALECTS,
@@ -45,7 +45,7 @@ _PORT = re.compile(r":[0-9]+$")
 _SLASHES = re.compile(r"/{2,}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # parsed results are cached, so comparing by identity is enough, and fast
+@frozen(eq=False)  # parsed results are cached, so comparing by identity is enough, and fast
 class Signature:
     """The parsed signature of a request."""
 

@@ -15,6 +15,7 @@ __all__ = ["api_name", "format_date", "is_date", "snake_name", "to_api", "to_api
 
 _JSON = frozenset({str, int, float, bool, NoneType})
 _VERBATIM = "="  # marks a name that is not in the API's form
+MAX_NAME = 256  # letters of a name that is converted; the names of the API are much shorter
 
 
 @lru_cache(maxsize=4096)
@@ -23,12 +24,17 @@ def api_name(name: str) -> str:
     return name[1:] if name.startswith(_VERBATIM) else "".join(word.capitalize() for word in name.split("_"))
 
 
-@lru_cache(maxsize=4096)
 def snake_name(name: str) -> str:
     """Convert an API name to snake_case: `VmId` → `vm_id`.
 
-    A name in another form (`vmId`, `vm_id`) is kept behind a mark, so that it matches no snake_case name.
+    A name in another form (`vmId`, `vm_id`), or longer than all names, is kept behind a mark, so that it matches no
+    snake_case name.
     """
+    return _convert_name(name) if len(name) <= MAX_NAME else _VERBATIM + name  # the cache keeps no megabytes
+
+
+@lru_cache(maxsize=4096)
+def _convert_name(name: str) -> str:
     ours = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
     ours += "_" if iskeyword(ours) else ""  # With → with_
     return ours if name.isidentifier() and api_name(ours) == name else _VERBATIM + name

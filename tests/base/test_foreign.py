@@ -8,9 +8,9 @@ import json
 from contextlib import suppress
 
 import pytest
-from base.test_one_address import syntax_nodes
 from hypothesis import given
 from hypothesis import strategies as st
+from support.syntax import syntax_nodes
 
 from omisim import ManualClock, SystemClock
 from omisim.base.clock import LATEST
@@ -146,7 +146,7 @@ def test_other_modules_do_not_parse_foreign_text() -> None:
     """Only omisim/base/foreign.py uses Python's lenient parsers on text from outside."""
     users = {
         path
-        for path, node in syntax_nodes()
+        for path, node in syntax_nodes("|".join(PARSERS))
         if isinstance(node, ast.Call)
         and (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) in PARSERS
         and not path.startswith(tuple(OWN_TEXT))

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 
-import omisim
+from support.syntax import syntax_nodes
+
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
-
-PACKAGE = Path(omisim.__file__).parent
-
-
-def syntax_nodes() -> Iterator[tuple[str, ast.AST]]:
-    """Yield each node of each module of omisim, with the path of the module."""
-    for source in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-            yield source.relative_to(PACKAGE).as_posix(), node
 
 
 class TestSuggestions:
@@ -35,7 +25,7 @@ class TestSuggestions:
         """Only omisim/base/suggest.py uses difflib, so all suggestions follow the same rule."""
         users = {
             path
-            for path, node in syntax_nodes()
+            for path, node in syntax_nodes("difflib")
             if (isinstance(node, ast.ImportFrom) and node.module == "difflib")
             or (isinstance(node, ast.Import) and any(alias.name == "difflib" for alias in node.names))
         }
@@ -46,6 +36,8 @@ class TestDefaultRegion:
     def test_is_spelled_out_in_one_module(self) -> None:
         """The default Region is a literal only in omisim/base/hosts.py; every other module imports its name."""
         literals = {
-            path for path, node in syntax_nodes() if isinstance(node, ast.Constant) and node.value == DEFAULT_REGION
+            path
+            for path, node in syntax_nodes(DEFAULT_REGION)
+            if isinstance(node, ast.Constant) and node.value == DEFAULT_REGION
         }
         assert literals == {"base/hosts.py"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textwrap import dedent, indent
 
 import pytest
-from support.interpreter import run_python
+from support.forking import run_forked
+from support.interpreter import TESTS
 
 # an entrance → the missing package, and what the error names
 ENTRANCES = {
@@ -34,13 +35,16 @@ CASES = [(entrance, *case) for entrance, cases in ENTRANCES.items() for case in 
 
 def run_without(package: str, code: str) -> str:
     """Run code where a package cannot be imported; return what it prints, or the text of its exception."""
-    return run_python(
+    code = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "from omisim import Cloud\n"
         "cloud = Cloud(); alice = cloud.account('alice')\n"
         f"try:\n{indent(dedent(code), '    ')}\n"
         "except Exception as error: print(f'{type(error).__name__}: {error}')"
     )
+    run = run_forked(code, TESTS, "omisim.cloud")
+    assert (run.status, run.stderr) == (0, "")
+    return run.stdout
 
 
 class TestMissingExtra:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import configparser
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import settings
 from support.commands import find_problem, iter_commands
+from support.forking import run_forked
 from support.pages import Block, list_blocks
 from support.plugged import run_plugin
 
@@ -27,6 +26,10 @@ pytest_plugins = ["pytester"]
 
 PYTHON = list_blocks("python")
 SHELL = ("console", "bash", "sh", "shell")
+IMPORTED = (
+    "boto3", "omisim.clients.boto", "omisim.clients.environment", "omisim.clients.gateway", "omisim.cloud",
+    "omisim.doors.fcu", "omisim.doors.oos", "omisim.server", "omisim.testing", "osc_sdk_python", "pytest",
+)  # fmt: skip
 KNOWN = {"diff", "ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
 
 
@@ -65,10 +68,8 @@ class TestPython:
     @pytest.mark.parametrize("block", [block for block in PYTHON if not is_test_file(block)], ids=str)
     def test_scripts_run(self, folder: Path, block: Block) -> None:
         """A script can be copied: it runs in a process of its own, with warnings as errors."""
-        command = [sys.executable, "-W", "error", "-c", block.text]
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert run.stderr == ""
-        assert run.returncode == 0
+        run = run_forked(block.text, folder, *IMPORTED)
+        assert (run.status, run.stderr) == (0, "")
 
 
 class TestConfiguration:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["run_python"]
+__all__ = ["TESTS", "run_python"]
 
 TESTS = Path(__file__).parents[1]
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from support.plugged import run_plugin, run_plugin_isolated
 from tools import exploration
 
 from omisim import Account, ApiError, Cloud
@@ -271,16 +272,10 @@ PLAIN = """
 """
 
 
-def run_tests(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run the file above."""
-    pytester.makepyfile(PLAIN)
-    return pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", "-p", "no:randomly", *arguments)
-
-
 class TestPytestOption:
     def test_reports_the_coverage_of_a_session(self, pytester: pytest.Pytester) -> None:
         """`--omisim-coverage` ends the session with the counts and the items that were never tried."""
-        result = run_tests(pytester, "-p", "no:xdist", "--omisim-coverage")
+        result = run_plugin(pytester, PLAIN, "--omisim-coverage")
         result.assert_outcomes(passed=2)
         result.stdout.fnmatch_lines(
             [
@@ -292,41 +287,39 @@ class TestPytestOption:
 
     def test_merges_the_coverage_of_xdist_workers(self, pytester: pytest.Pytester) -> None:
         """Two workers reach the same coverage as one process."""
-        paths = []
-        for spread in ("0", "2"):
-            enough = ("--omisim-coverage-fail-under", "0.5", "--omisim-coverage-json", "seen.json")
-            result = run_tests(pytester, "-n", spread, *enough)
+        enough = ("--omisim-coverage-fail-under", "0.5", "--omisim-coverage-json", "seen.json")
+        data = []
+        for run, workers in ((run_plugin, ()), (run_plugin_isolated, ("-p", "xdist.plugin", "-n", "2"))):
+            result = run(pytester, PLAIN, *workers, *enough)
             result.assert_outcomes(passed=2)
             assert result.ret == pytest.ExitCode.OK
-            paths.append(json.loads((pytester.path / "seen.json").read_text()))
-        assert paths[0] == paths[1]
-        coverage = Coverage.from_json(paths[0])
+            data.append(json.loads((pytester.path / "seen.json").read_text()))
+        assert data[0] == data[1]
+        coverage = Coverage.from_json(data[0])
         assert coverage.actions == {"CreateVolume", "DeleteVolume", "ReadVms"}
         assert coverage.cells == {"volume/DeleteVolume/available", "volume/DeleteVolume/creating"}
 
     def test_fails_a_session_below_the_threshold(self, pytester: pytest.Pytester) -> None:
         """`--omisim-coverage-fail-under` fails a session whose tests passed and exercised less."""
-        result = run_tests(pytester, "-p", "no:xdist", "--omisim-coverage-fail-under", "99")
+        result = run_plugin(pytester, PLAIN, "--omisim-coverage-fail-under", "99")
         result.assert_outcomes(passed=2)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.fnmatch_lines(["FAIL omisim coverage of * % is under 99 %"])
 
     def test_refuses_a_file_that_cannot_be_written(self, pytester: pytest.Pytester) -> None:
         """A file in a missing directory is a usage error at the start of the session."""
-        result = run_tests(pytester, "-p", "no:xdist", "--omisim-coverage-json", "nowhere/seen.json")
+        result = run_plugin(pytester, PLAIN, "--omisim-coverage-json", "nowhere/seen.json")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*directory *nowhere does not exist*"])
 
     def test_imports_nothing_when_it_is_not_given(self, pytester: pytest.Pytester) -> None:
         """Without the option nothing is imported and nothing is recorded."""
-        pytester.makepyfile(
-            """
+        source = """
             import sys
             from omisim.engine.engine import Engine
 
             def test_unheard():
                 assert Engine.observer is None
                 assert not [name for name in sys.modules if name.startswith("omisim.testing")]
-            """
-        )
-        pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=1)
+        """
+        run_plugin_isolated(pytester, source).assert_outcomes(passed=1)
