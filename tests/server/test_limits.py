@@ -62,6 +62,16 @@ class TestClients:
             lines[-1].sendall(SMUGGLED)
             assert lines[-1].recv(12) == b"HTTP/1.1 200"
 
+    def test_keep_their_connections_up_to_the_limit(self, server: Running) -> None:
+        """Each of 30 clients sends its second request on the connection of the first."""
+        with ExitStack() as stack:
+            lines = [stack.enter_context(connect(server)) for _ in range(30)]
+            for line in lines * 2:
+                line.sendall(SMUGGLED)
+                answer = line.recv(65536)
+                assert answer.startswith(b"HTTP/1.1 200 ")
+                assert b"Connection: close" not in answer
+
     def test_that_send_large_bodies_are_refused_at_once(self, server: Running) -> None:
         """The announced length decides, before a byte of the body and before authentication."""
         answer = send(server, HEAD + b"Content-Length: 300000000\r\n\r\n" + b"x" * 100_000)
