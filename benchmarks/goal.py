@@ -14,7 +14,21 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-__all__ = ["Figure", "Goal", "Limit", "Side", "calibrated", "cpu", "elapsed", "measure", "over", "share", "single"]
+__all__ = [
+    "Figure",
+    "Goal",
+    "Limit",
+    "Side",
+    "calibrated",
+    "cpu",
+    "elapsed",
+    "measure",
+    "over",
+    "share",
+    "single",
+    "typical",
+    "work",
+]
 
 Side = Callable[[], float]
 Round = Mapping[str, float]
@@ -88,6 +102,12 @@ def measure(goal: Goal, rounds: int, topic: str) -> list[Figure]:
 def cpu(call: Callable[[], object], calls: int = 1) -> Side:
     """Return a side: the mean CPU time of a call in seconds."""
     return _timed(time.process_time, call, calls)
+
+
+def typical(call: Callable[[], object], calls: int) -> Side:
+    """Return a side: the median CPU time of a call in seconds, which single slow calls do not move."""
+    one = cpu(call)
+    return lambda: median(one() for _ in range(calls))
 
 
 def elapsed(call: Callable[[], object], calls: int = 1) -> Side:

@@ -17,11 +17,11 @@ from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from benchmarks.goal import Goal, Limit, calibrated, cpu, over, share, work
+from benchmarks.goal import Goal, Limit, calibrated, cpu, over, share, typical, work
 from benchmarks.processes import printed
 from omisim import Account, Cloud
 
-ROUNDS, IMAGES = 300, 1000
+CALLS, ROUNDS, IMAGES = 20, 25, 1000
 FIRST_GATEWAY = """
 import time
 from omisim import Cloud
@@ -90,8 +90,7 @@ def goals() -> Iterator[Goal]:
         ),
     ]  # fmt: skip
     for name, limit, call in calls:
-        # one call a round, because a difference of two sides needs them close together
-        sides = {side: cpu(partial(call, api)) for side, api in make_gateways(alice, call).items()}
+        sides = {side: typical(partial(call, api), CALLS) for side, api in make_gateways(alice, call).items()}
         added = Limit("share of a canned call", share("omisim", "null", "plain"), limit)
         yield Goal(name, sides, (added,), rounds=ROUNDS)
     yield from list_images_goals()
