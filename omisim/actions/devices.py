@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from omisim.actions.framework.call import Call
+from omisim.base.frozen import frozen
 from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
 from omisim.spec import limits
 
 __all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "compute_gp2_iops"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SizeRules:
     """The ids of the rules on a disk. Several chapters of the documentation state the same facts."""
 

@@ -84,7 +84,8 @@ def _subtract_used(call: Call, name: str, limit: int) -> int | None:
 
 
 def _get_limit(call: Call, name: str) -> int:
-    limit: int = dict(call.account.quotas).get(name, load_catalog().quotas[name]["max"])
+    own = [limit for quota, limit in call.account.quotas if quota == name]
+    limit: int = own[0] if own else load_catalog().quotas[name]["max"]
     return limit
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from omisim.actions.devices import VM_DEVICE, check_pair, check_size, merge_disks
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
+from omisim.base.frozen import frozen
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
 from omisim.model.serialize import snake_name
 from omisim.spec.limits import ROOT
@@ -16,7 +17,7 @@ from omisim.spec.limits import ROOT
 __all__ = ["PlannedDisk", "plan_disks"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PlannedDisk:
     """A volume to create for a new VM. `size` is in GiB. `values` tell the source of each value (`Origin`)."""
 

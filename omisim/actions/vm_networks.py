@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from omisim.actions.addresses import count_free_addresses
@@ -13,7 +12,7 @@ from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
 from omisim.actions.nics import add_nic, check_unlinked, choose_addresses
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
-from omisim.base.frozen import replace
+from omisim.base.frozen import frozen, replace
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 
@@ -22,7 +21,7 @@ PRIMARY = "Primary network interface"
 __all__ = ["Networks", "PlannedNic", "add_nics", "check_nics_alone", "limit_by_addresses", "plan_networks"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PlannedNic:
     """A NIC for a new VM: an existing one (`nic`), or one to create in a Subnet.
 
@@ -48,7 +47,7 @@ class PlannedNic:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Networks:
     """The location of a new VM: the public Cloud with groups, or a Net with NICs, the primary one first."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from omisim.base.frozen import frozen
 from omisim.spec.catalog import load_catalog
 
 __all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "get_vm_shape", "strip_flag"]
@@ -15,7 +15,7 @@ MAX_CORES, MAX_MEMORY = 78, 1039  # a choice, not a source (VMT-008)
 _TINA = re.compile(r"tinav([1-7])\.c([1-9][0-9]{0,3})r([1-9][0-9]{0,3})(?:p([1-3]))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class VmShape:
     """The shape of a VM type. `memory` is in GiB. `flagged` is whether the name contains the performance."""
 

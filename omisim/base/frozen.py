@@ -1,61 +1,139 @@
-"""Frozen dataclasses with slots, made and copied fast: every write of a State makes some.
+"""`frozen`: the decorator of immutable dataclasses with slots, which are quick to declare, to make and to copy.
 
-The `__init__` of a frozen dataclass sets each field by a call of `object.__setattr__`, and `dataclasses.replace` looks
-at each field too. Here, an object begins as one of a twin class that has the same slots and is not frozen.
+`dataclass(frozen=True)` compiles six methods of each class, which took more than half of an import of omisim, and its
+`__init__` sets each field by a call of `object.__setattr__`. Here, the classes share all methods except `__init__`. A
+new object, and the copy by `replace`, belongs to a twin class with the same slots, which is not frozen, until it is
+complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import fields, is_dataclass, make_dataclass
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from functools import cache
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, dataclass_transform
 
-__all__ = ["make_constructor", "replace"]
+__all__ = ["frozen", "replace"]
 
 T = TypeVar("T")
 
 
-@cache
-def make_constructor(cls: Hashable) -> Callable[..., Any]:
-    """Return a function that makes an instance from the values of all fields, in their order.
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def frozen(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[T]], type[T]]:
+    """Return a decorator that makes a frozen dataclass with slots.
 
-    Raises TypeError for a class that is not a dataclass with slots, or that does more than to set its fields.
+    `kw_only` is whether its fields are given by name only, and `eq` whether instances are equal by their values instead
+    of by identity. Methods that the class defines stay. Raises TypeError for a class with __post_init__.
     """
-    if (
-        not isinstance(cls, type)
-        or not is_dataclass(cls)
-        or "__slots__" not in vars(cls)
-        or hasattr(cls, "__post_init__")
-    ):
-        raise TypeError(f"{cls!r} must be a dataclass with slots and without __post_init__")
-    names = [field.name for field in fields(cls)]
-    twin: Any = make_dataclass(cls.__name__, names, bases=cls.__bases__, slots=True)
 
-    def construct(*values: Any) -> Any:
-        instance = twin(*values)
-        instance.__class__ = cls
-        return instance
+    def decorate(plain: type[T]) -> type[T]:
+        if hasattr(plain, "__post_init__"):
+            raise TypeError(f"{plain.__name__} must not have __post_init__: it would never be called")
+        cls: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(plain)
+        twin = type(cls)(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, "__setattr__": object.__setattr__})
+        _TWINS[cls] = twin
+        methods: dict[str, Any] = {"__init__": _make_init(cls, twin, kw_only=kw_only)}
+        if eq:
+            methods |= _make_comparison(tuple(field.name for field in fields(cls) if field.compare))
+        for name, method in (_SHARED | methods).items():
+            if name not in vars(plain):
+                setattr(cls, name, method)
+        return cls  # type: ignore[no-any-return]  # Any, so that attributes can be set
 
-    return construct
+    return decorate
 
 
 def replace(instance: T, /, **changes: Any) -> T:
-    """Return a copy of a frozen dataclass with slots, with other values of some fields.
+    """Return a copy of an instance of a `frozen` class, with other values of some fields.
 
-    Raises TypeError for another class, and AttributeError for an unknown field.
+    Raises TypeError for an instance of another class, and AttributeError for an unknown field.
     """
-    get, construct = _get_parts(instance.__class__)  # type: ignore[arg-type]  # for mypy, type[T] may not be hashable
-    copy: T = construct(*get(instance))
+    cls = instance.__class__
+    copy: Any = object.__new__(cls)
+    _get_copier(cls)(instance, copy)  # type: ignore[arg-type]  # for mypy, type[T] may not be hashable
     for name, value in changes.items():
-        object.__setattr__(copy, name, value)
-    return copy
+        setattr(copy, name, value)
+    copy.__class__ = cls
+    return copy  # type: ignore[no-any-return]
+
+
+_TWINS: dict[type, type] = {}
+
+
+def _make_init(cls: Any, twin: type, *, kw_only: bool) -> Any:
+    """Return the `__init__` of a class. It has the signature that `dataclass` would give it."""
+    scope: dict[str, Any] = {"_enter": object.__setattr__, "_twin": twin, "_cls": cls, "_missing": MISSING}
+    parameters, lines = ["self", *["*"] * kw_only], ['_enter(self, "__class__", _twin)']
+    for one in fields(cls):
+        value = one.name
+        if one.default_factory is not MISSING:
+            scope[f"_make_{one.name}"] = one.default_factory
+            value = f"_make_{one.name}() if {one.name} is _missing else {one.name}"
+            parameters.append(f"{one.name}=_missing")
+        elif one.default is not MISSING:
+            scope[f"_default_{one.name}"] = one.default
+            parameters.append(f"{one.name}=_default_{one.name}")
+        else:
+            parameters.append(one.name)
+        lines.append(f"self.{one.name} = {value}")
+    init = _compile(cls, "__init__", parameters, [*lines, "self.__class__ = _cls"], scope)
+    init.__annotations__ = {one.name: one.type for one in fields(cls)} | {"return": None}
+    return init
 
 
 @cache
-def _get_parts(cls: Hashable) -> tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]:
-    """Return the functions that list the values of an instance and that make one."""
-    construct = make_constructor(cls)
-    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # it is a class, by make_constructor
-    return (attrgetter(*names) if len(names) > 1 else lambda instance: (getattr(instance, names[0]),)), construct
+def _get_copier(cls: Any) -> Callable[[Any, Any], None]:
+    """Return the function that copies the fields of an instance to a new object, and makes it one of the twin class."""
+    if cls not in _TWINS:
+        raise TypeError(f"{cls.__name__} must be a class that `frozen` has made")
+    lines = ['_enter(new, "__class__", _twin)', *(f"new.{one.name} = old.{one.name}" for one in fields(cls))]
+    copier: Callable[[Any, Any], None] = _compile(
+        cls, "_copy", ["old", "new"], lines, {"_enter": object.__setattr__, "_twin": _TWINS[cls]}
+    )
+    return copier
+
+
+def _compile(cls: type, name: str, parameters: list[str], lines: list[str], scope: dict[str, Any]) -> Any:
+    """Return a function of these lines, in the module of a class, that has the names of the scope too."""
+    body = "".join(f"  {line}\n" for line in lines)
+    text = f"def make({', '.join(scope)}):\n def {name}({', '.join(parameters)}):\n{body} return {name}\n"
+    namespace: dict[str, Any] = {}
+    exec(text, vars(sys.modules[cls.__module__]), namespace)  # noqa: S102 - as dataclasses does it
+    function = namespace["make"](**scope)
+    function.__qualname__ = f"{cls.__qualname__}.{name}"
+    return function
+
+
+def _make_comparison(names: tuple[str, ...]) -> dict[str, Any]:
+    get: Callable[[Any], Any] = attrgetter(*names) if names else lambda _: ()
+
+    def equals(self: Any, other: object) -> Any:
+        return get(self) == get(other) if other.__class__ is self.__class__ else NotImplemented
+
+    return {"__eq__": equals, "__hash__": lambda self: hash(get(self))}
+
+
+def _repr(self: Any) -> str:
+    shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
+    return f"{self.__class__.__qualname__}({shown})"
+
+
+def _set(_self: Any, name: str, _value: object) -> NoReturn:
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _delete(_self: Any, name: str) -> NoReturn:
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _reduce(self: Any) -> tuple[Any, ...]:
+    return _restore, (self.__class__, {one.name: getattr(self, one.name) for one in fields(self)})
+
+
+def _restore(cls: Any, values: dict[str, Any]) -> Any:
+    return cls(**values)
+
+
+_SHARED = {"__repr__": _repr, "__setattr__": _set, "__delattr__": _delete, "__reduce__": _reduce}

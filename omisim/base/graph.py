@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
+from omisim.base.frozen import frozen
+
 __all__ = ["Edge", "Graph", "Node"]
 
 CHAR, LINE, PAD = 7.2, 17, 10  # width of a character, height of a line and margin inside a box, in pixels
@@ -31,7 +33,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {  # style of a node → fill and borde
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Node:
     """A box with lines of text. `style` is a key of `COLOURS`; nodes with the same `group` belong together."""
 
@@ -41,7 +43,7 @@ class Node:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Edge:
     """An arrow from one node to another, with lines of text."""
 
@@ -50,7 +52,7 @@ class Edge:
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Graph:
     """Nodes and the edges between them, and the title of the picture."""
 

@@ -11,13 +11,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import enumerate as living_threads
 from typing import TYPE_CHECKING, Any
 
+from omisim.base.frozen import frozen
 from omisim.base.hosts import endpoint
 from omisim.base.private_file import write_private
 from omisim.clients.gateway import speed_up_gateways
@@ -35,7 +36,7 @@ __all__ = ["Environment", "credentials", "enter_environment"]
 HIDDEN_PREFIXES = ("OSC_", "AWS_", "BOTO_")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Environment:
     """The environment of the code under test.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 from typing import Any
 
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_permissions, is_visible
+from omisim.base.frozen import frozen
 from omisim.doors import oapi
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
@@ -43,7 +43,7 @@ _HEADINGS = {"read": "see"}
 _YES, _NO = "✓", "✗"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Cell:
     """Whether an account has a right on an OMI now, and the id of the rule that decides it."""
 

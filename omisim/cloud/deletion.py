@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.doors import oapi
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image, Snapshot, Vm, Volume, VolumeLink
@@ -14,7 +14,7 @@ from omisim.state.state import State
 __all__ = ["Deletion", "describe_deletion"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Deletion:
     """What the deletion of a resource would do.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.state.state import ROWS, State
 
 __all__ = ["Difference", "diff_states"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Difference:
     """A row that differs between two clouds.
 

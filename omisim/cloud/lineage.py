@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from textwrap import wrap
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.base.graph import Edge, Graph, Node
 from omisim.cloud.deletion import Deletion
 from omisim.model.dump_form import serialize
@@ -32,7 +33,7 @@ _ARROWS: Mapping[str, tuple[str, bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen()
 class Lineage:
     """One resource in a lineage tree.
 

@@ -8,10 +8,11 @@ apply to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from omisim.base.frozen import frozen
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
@@ -47,7 +48,7 @@ OFFERS: Mapping[str, str] = {
 DEFAULT_REGIONS = ("cloudgouv-eu-west-1",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Product:
     """A snapshot of a product. Methods that take a Product look up its current state, so an old value is valid.
 

@@ -14,6 +14,7 @@ from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import Request
 from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
+from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.engine.similar_ids import find_similar_ids, get_unknown_id
 from omisim.model import AccountRow
@@ -41,7 +42,7 @@ class Answer:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Body:
     """The value of an answer that is rendered as it is: its JSON object by API names, without ResponseContext."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from weakref import WeakSet
 
+from omisim.base.frozen import frozen
 from omisim.engine.scheduler import Failure
 from omisim.engine.session import Session
 from omisim.state.settings import Settings
@@ -25,7 +25,7 @@ class Mark:
         self.call_position: int = call_position
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Saved:
     """Everything about an engine that `Engine.restore` brings back."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from omisim.base.clock import Clock
-from omisim.base.frozen import replace
+from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import suggest
 from omisim.model import Due, Entity, Image, ImageState, SnapshotState, Vm, VmStates, Volume
 from omisim.model.ids import PREFIXES, Id
@@ -22,7 +21,7 @@ from omisim.state.transaction import Transaction
 __all__ = ["Failure", "Scheduler"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Failure:
     """A request that the next transition of a kind, or of one resource, ends in its failure state."""
 
@@ -142,7 +141,7 @@ class Scheduler:
         return min(rows, key=lambda due: due.order, default=None)
 
     def _apply(self, due: Due, at: dt.datetime) -> None:
-        failure = self._find_failure(due)
+        failure = self._find_failure(due) if self.failures else None
         if failure:
             self.failures.remove(failure)
             self._move(due, "fail", at, "fault", failure.comment)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from omisim.actions.framework.registry import ACTIONS, Action, empty_lists, not_served
 from omisim.actions.framework.request import Request
 from omisim.actions.framework.schema import Field, Problems, Shape, compile_signature, report_wrong_type
+from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.engine.dispatch import Answer, Body
 from omisim.engine.session import CallRecord
@@ -20,7 +20,7 @@ from omisim.state.settings import OwnAnswer, Settings
 __all__ = ["Unserved", "check_answer", "find_unserved"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Unserved:
     """An action that omisim does not serve and yet answers. `own` is the user's answer; without it, a list is empty."""
 

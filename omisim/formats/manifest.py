@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from omisim.base.foreign import parse_json
+from omisim.base.frozen import frozen
 from omisim.base.subset import shorten
 from omisim.spec import limits
 from omisim.spec.rules import refuse
@@ -21,7 +21,7 @@ GIB = 2**30
 _PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/sda2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ManifestDisk:
     """One device of the OMI: the URL of its disk image, and the values of its volume. `size` is in bytes."""
 
@@ -34,7 +34,7 @@ class ManifestDisk:
     delete_on_termination: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Manifest:
     """The exported values of an OMI: its licences and its disks, including the root."""
 

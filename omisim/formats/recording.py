@@ -10,17 +10,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 from omisim.base.foreign import parse_date, parse_json
+from omisim.base.frozen import frozen
 from omisim.base.hosts import parse_host
 from omisim.base.redact import redact
 
 __all__ = ["Exchange", "exchanges", "write"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Exchange:
     """One request and its answer. `at`, `account` and `region` are None if the recording does not contain them."""
 

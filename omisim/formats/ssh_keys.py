@@ -13,13 +13,13 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import combinations
 from math import lcm
 from textwrap import fill
 
 from omisim.base.data_files import read_text
+from omisim.base.frozen import frozen
 
 __all__ = ["TYPES", "PublicKey", "generate", "parse"]
 
@@ -35,7 +35,7 @@ INTEGER, BIT_STRING, SEQUENCE = 0x02, 0x03, 0x30  # tags of DER
 LONG_FORM = 0x80  # bit of a DER length's first byte
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PublicKey:
     """A public key. `type` is one of `TYPES`. `blob` is its OpenSSH wire encoding (RFC 4253, 6.6)."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, internal, secret
 from omisim.model.parts import ResourceTag
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class AccountRow(Entity):
     """An account. It lives in one Region (REG-002)."""
 
@@ -40,7 +41,7 @@ class AccountRow(Entity):
     quotas: tuple[tuple[str, int], ...] = internal(())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class AccessKey(Entity):
     """An access key of an account."""
 
@@ -56,7 +57,7 @@ class AccessKey(Entity):
     secret_key: str = secret()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class AccessKeySecretKey:
     """A new access key with its secret, which only this answer contains (AK-002)."""
 
@@ -69,7 +70,7 @@ class AccessKeySecretKey:
     tag: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Keypair(Entity):
     """A keypair. The account keeps its public key only."""
 
@@ -84,7 +85,7 @@ class Keypair(Entity):
     public_key: str = internal("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class KeypairCreated:
     """A new keypair with its private key (PEM), which only this answer contains (FLD-009)."""
 

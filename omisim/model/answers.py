@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, internal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Region:
     """A Region."""
 
@@ -16,7 +16,7 @@ class Region:
     region_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Subregion:
     """A Subregion."""
 
@@ -26,7 +26,7 @@ class Subregion:
     subregion_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VmType:
     """A predefined VM type. Memory and volume sizes are GiB. `eth` and `gpu` are None if it has none (CAT-014)."""
 
@@ -42,7 +42,7 @@ class VmType:
     volume_size: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Quota:
     """One quota of an account: its limit (0: unlimited) and the amount used."""
 
@@ -55,7 +55,7 @@ class Quota:
     used_value: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class QuotaTypes:
     """The quotas of a whole account ("global"), or of one resource."""
 
@@ -63,7 +63,7 @@ class QuotaTypes:
     quotas: tuple[Quota, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ProductType(Entity):
     """A licence, identified by a product code. Built in, or created by an account (LIC-007)."""
 
@@ -75,7 +75,7 @@ class ProductType(Entity):
     account_id: str = internal("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Tag:
     """A tag with the resource it is on."""
 
@@ -85,7 +85,7 @@ class Tag:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ProductVersion:
     """One version of a Marketplace product in one Region: the platform's copy."""
 
@@ -94,7 +94,7 @@ class ProductVersion:
     image_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MarketplaceProduct(Entity):
     """A Marketplace product: its seller and offer, its versions, and the accounts with access (MKT-001)."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
+from omisim.base.frozen import frozen
 from omisim.model.ids import Id
 
 ANY = TypeVar("ANY")
@@ -15,7 +16,7 @@ ANY = TypeVar("ANY")
 OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no other spelling of a generic alias
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class MayBeEmpty:
     """Marks a parameter whose empty value has a meaning of its own. Elsewhere an empty value means absent (REQ-018)."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+
+from omisim.base.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CatalogEntry:
     """A price."""
 
@@ -20,14 +21,14 @@ class CatalogEntry:
     unit_price: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Catalog:
     """A price list."""
 
     entries: tuple[CatalogEntry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Catalogs:
     """A price list with its period. The current one has no end."""
 
@@ -37,7 +38,7 @@ class Catalogs:
     to_date: dt.datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class UnitPriceEntry:
     """One price with its unit and its currency."""
 
@@ -49,7 +50,7 @@ class UnitPriceEntry:
     unit_price: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FlexibleGpuCatalog:
     """A model of GPU. Memory is GiB, video RAM is MB."""
 
@@ -60,7 +61,7 @@ class FlexibleGpuCatalog:
     v_ram: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Location:
     """A location where a DirectLink can start."""
 
@@ -68,7 +69,7 @@ class Location:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Service:
     """A service that a Net access point can reach."""
 
@@ -77,7 +78,7 @@ class Service:
     service_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class With:
     """The fields of a log to return."""
 
@@ -99,7 +100,7 @@ class With:
     response_status_code: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Log:
     """One call that an account made. Sizes are bytes, the duration is in microseconds of the cloud's time."""
 

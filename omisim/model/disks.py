@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, ImageState, LinkState, SnapshotState, UpdateState, VolumeState, internal
 from omisim.model.parts import BlockDeviceMappingImage, LinkedVolume, PermissionsOnResource, ResourceTag, StateComment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Image(Entity):
     """An OMI: a name, a licence, and a snapshot for each of its devices.
 
@@ -48,7 +48,7 @@ class Image(Entity):
     supported_by: str = internal("", compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Snapshot(Entity):
     """The content of a volume at one point in time."""
 
@@ -69,7 +69,7 @@ class Snapshot(Entity):
     import_error: str = internal("")  # reason why its source file cannot be imported
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Volume(Entity):
     """A BSU volume. `linked_volumes` is filled from the links in its answered form."""
 
@@ -90,7 +90,7 @@ class Volume(Entity):
     account_id: str = internal("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VolumeLink(Entity):
     """The link of a volume to a VM. Its id is its volume's."""
 
@@ -104,7 +104,7 @@ class VolumeLink(Entity):
     volume_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VolumeUpdateParameters:
     """Size (GiB), type and IOPS of a volume before or after an update."""
 
@@ -113,7 +113,7 @@ class VolumeUpdateParameters:
     volume_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VolumeUpdate:
     """The values of a volume before and after an update."""
 
@@ -121,7 +121,7 @@ class VolumeUpdate:
     target: VolumeUpdateParameters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VolumeUpdateTask(Entity):
     """A task that updates a volume (VOL-047)."""
 

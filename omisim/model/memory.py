@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+
+from omisim.base.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Content:
     """The content of a disk: text files by path, and the number of writes. Snapshots and their volumes share it."""
 
@@ -14,7 +15,7 @@ class Content:
     files: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Origin:
     """The origin of a resource, which outlives it (`state/forgetting.py`). `parents` are (relation, id) pairs.
 
@@ -32,7 +33,7 @@ class Origin:
     values: tuple[tuple[str, str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ClientToken:
     """The request and the created ids of a ClientToken's first use (SNP-014)."""
 
@@ -40,7 +41,7 @@ class ClientToken:
     ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Due:
     """A scheduled transition. It happens at a time, after `reads` more counted reads, or only on request."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, NetState, internal
 from omisim.model.parts import ResourceTag
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Net(Entity):
     """A Net: a private network of an account."""
 
@@ -30,7 +30,7 @@ class Net(Entity):
         return self.state is NetState.DELETING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Subnet(Entity):
     """A part of a Net in one Subregion. `available_ips_count` is computed for its answered form."""
 
@@ -47,7 +47,7 @@ class Subnet(Entity):
     account_id: str = internal("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class InternetService(Entity):
     """A connection of a Net to the Internet. It has a state only while it is attached."""
 
@@ -60,7 +60,7 @@ class InternetService(Entity):
     account_id: str = internal("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Route:
     """A route: an IP range and one target, which is the gateway "local" for the Net's local route."""
 
@@ -75,7 +75,7 @@ class Route:
     vm_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkRouteTable:
     """The link of a route table to a Subnet, or (`main`) to each Subnet of the Net without another table."""
 
@@ -86,7 +86,7 @@ class LinkRouteTable:
     subnet_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RouteTable(Entity):
     """A route table of a Net."""
 
@@ -101,7 +101,7 @@ class RouteTable(Entity):
     account_id: str = internal("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SecurityGroupsMember:
     """A security group whose members a rule allows."""
 
@@ -110,7 +110,7 @@ class SecurityGroupsMember:
     security_group_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SecurityGroupRule:
     """A rule of a security group: a protocol, ports, and the allowed IP ranges and groups."""
 
@@ -123,7 +123,7 @@ class SecurityGroupRule:
     to_port_range: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SecurityGroup(Entity):
     """A security group of the public Cloud (`net_id` None) or of a Net."""
 
@@ -139,7 +139,7 @@ class SecurityGroup(Entity):
     tags: tuple[ResourceTag, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class GroupHold(Entity):
     """The security groups of a terminated VM, which count as used for some time (SG-011)."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, LinkNicId, internal
 from omisim.model.parts import ResourceTag, SecurityGroupLight
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkNic:
     """The link of a NIC to a VM."""
 
@@ -21,7 +21,7 @@ class LinkNic:
     vm_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkPublicIp:
     """The link of a public IP to a private one."""
 
@@ -32,7 +32,7 @@ class LinkPublicIp:
     public_ip_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PrivateIp:
     """An address of a NIC. `link_public_ip` is filled in its answered form."""
 
@@ -42,7 +42,7 @@ class PrivateIp:
     private_ip: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Nic(Entity):
     """A NIC: the network interface of a VM in a Subnet. The first of its addresses is the primary one."""
 
@@ -65,7 +65,7 @@ class Nic(Entity):
     tags: tuple[ResourceTag, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PublicIp(Entity):
     """A public IP of an account. A linked one refers to a NIC and one of its addresses, or to a VM outside Nets."""
 
@@ -85,7 +85,7 @@ class PublicIp(Entity):
 # --- as a VM shows them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkNicLight:
     """The link of a NIC, as its VM shows it."""
 
@@ -95,7 +95,7 @@ class LinkNicLight:
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkPublicIpLightForVm:
     """The link of a public IP, as a VM shows it."""
 
@@ -104,7 +104,7 @@ class LinkPublicIpLightForVm:
     public_ip_account_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PrivateIpLightForVm:
     """An address of a NIC, as its VM shows it."""
 
@@ -114,7 +114,7 @@ class PrivateIpLightForVm:
     private_ip: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class NicLight:
     """A NIC, as its VM shows it."""
 
@@ -136,7 +136,7 @@ class NicLight:
 # --- values in requests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkNicToUpdate:
     """The changes of UpdateNic to a link."""
 

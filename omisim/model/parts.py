@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
+from omisim.base.frozen import frozen
 from omisim.model.base import (
     AccountId,
     LinkState,
@@ -18,7 +18,7 @@ from omisim.model.base import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ResourceTag:
     """A tag."""
 
@@ -26,7 +26,7 @@ class ResourceTag:
     value: TextOrEmpty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PermissionsOnResource:
     """The permissions of others on an OMI or a snapshot: accounts by id, or every account of the Region."""
 
@@ -34,7 +34,7 @@ class PermissionsOnResource:
     global_permission: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StateComment:
     """The reason why an OMI failed. Empty otherwise (FLD-001)."""
 
@@ -42,7 +42,7 @@ class StateComment:
     state_message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BsuToCreate:
     """A BSU volume to create: size in GiB, type, IOPS, and the snapshot with its content."""
 
@@ -53,7 +53,7 @@ class BsuToCreate:
     volume_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BlockDeviceMappingImage:
     """One device of an OMI."""
 
@@ -62,7 +62,7 @@ class BlockDeviceMappingImage:
     virtual_device_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BsuCreated:
     """A volume as a VM shows it."""
 
@@ -72,7 +72,7 @@ class BsuCreated:
     volume_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BlockDeviceMappingCreated:
     """One device of a VM."""
 
@@ -80,7 +80,7 @@ class BlockDeviceMappingCreated:
     device_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LinkedVolume:
     """The link as a volume shows it."""
 
@@ -92,7 +92,7 @@ class LinkedVolume:
     link_date: dt.datetime | None = internal(None)  # for the filter only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Placement:
     """Where a VM runs."""
 
@@ -100,7 +100,7 @@ class Placement:
     tenancy: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SecurityGroupLight:
     """A security group, as a VM shows it."""
 
@@ -108,14 +108,14 @@ class SecurityGroupLight:
     security_group_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ActionsOnNextBoot:
     """The action on a VM's Secure Boot keys at its next boot."""
 
     secure_boot: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ShutdownBehaviorConfiguration:
     """The reactions of a VM to a shutdown of its guest, and to a failure of its host."""
 
@@ -126,7 +126,7 @@ class ShutdownBehaviorConfiguration:
 # --- values in requests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PermissionsToChange:
     """Permissions to add or remove. An absent value and a GlobalPermission of false change nothing (OMI-111)."""
 
@@ -134,7 +134,7 @@ class PermissionsToChange:
     global_permission: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PermissionsOnResourceCreation:
     """A change of permissions: additions or removals, not both (OMI-102)."""
 
@@ -142,7 +142,7 @@ class PermissionsOnResourceCreation:
     removals: PermissionsToChange | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BlockDeviceMappingVmCreation:
     """One device of a new VM, which overrides that of its OMI (domain 6.4)."""
 
@@ -152,7 +152,7 @@ class BlockDeviceMappingVmCreation:
     virtual_device_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BsuToUpdateVm:
     """The changes of UpdateVm to a linked volume."""
 
@@ -160,7 +160,7 @@ class BsuToUpdateVm:
     volume_id: VolumeId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BlockDeviceMappingVmUpdate:
     """One device of a VM to update."""
 
@@ -170,7 +170,7 @@ class BlockDeviceMappingVmUpdate:
     virtual_device_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PrivateIpLight:
     """A private IP of a new NIC."""
 
@@ -178,7 +178,7 @@ class PrivateIpLight:
     private_ip: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class NicForVmCreation:
     """A NIC of a new VM."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, internal
 from omisim.model.disks import Image
 from omisim.model.parts import ResourceTag
@@ -26,7 +27,7 @@ class ExportState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OsuApiKey:
     """The access key for the upload, if it is not the caller's."""
 
@@ -34,7 +35,7 @@ class OsuApiKey:
     secret_key: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OsuExportToCreate:
     """The target of an export: a bucket of the Region, a prefix for the keys, and the format `qcow2` or `raw`."""
 
@@ -45,7 +46,7 @@ class OsuExportToCreate:
     osu_prefix: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OsuExportImageExportTask:
     """The target of an OMI's export."""
 
@@ -55,7 +56,7 @@ class OsuExportImageExportTask:
     osu_prefix: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OsuExportSnapshotExportTask:
     """The target of a snapshot's export."""
 
@@ -64,7 +65,7 @@ class OsuExportSnapshotExportTask:
     osu_prefix: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ImageExportTask(Entity):
     """The export of an OMI to object storage."""
 
@@ -83,7 +84,7 @@ class ImageExportTask(Entity):
     source: Image | None = internal(None)  # the OMI at the time of the request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SnapshotExportTask(Entity):
     """The export of a snapshot to object storage."""
 
@@ -101,7 +102,7 @@ class SnapshotExportTask(Entity):
     size: int = internal(0)  # GiB to upload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Grant:
     """One permission of an access control list: to an account by id, or to a group by its URI."""
 
@@ -109,7 +110,7 @@ class Grant:
     permission: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Bucket(Entity):
     """A bucket. Its id is `<Region>/<name>`: names are unique in a Region (OOS-002)."""
 
@@ -123,7 +124,7 @@ class Bucket(Entity):
     region: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StoredObject(Entity):
     """An object of a bucket. Its id is `<Region>/<bucket>/<key>`."""
 
@@ -141,7 +142,7 @@ class StoredObject(Entity):
     object_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class UploadPart:
     """One part of a multipart upload."""
 
@@ -150,7 +151,7 @@ class UploadPart:
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Upload(Entity):
     """A multipart upload in progress. Its id is the upload id that the client received."""
 

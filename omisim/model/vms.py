@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import ClassVar
 
+from omisim.base.frozen import frozen
 from omisim.model.base import Entity, VmState, internal, omitted_if_empty
 from omisim.model.nics import NicLight
 from omisim.model.parts import (
@@ -20,7 +20,7 @@ from omisim.model.parts import (
 WINDOWS_CODES = frozenset({"0002", "0005"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VmsStopHistory:
     """One stop of a VM."""
 
@@ -29,7 +29,7 @@ class VmsStopHistory:
     vm_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Vm(Entity):
     """A VM. Its answered form contains its disks, and in a Net its NICs and the values of the primary one.
 
@@ -91,7 +91,7 @@ class Vm(Entity):
         return not WINDOWS_CODES.isdisjoint(self.product_codes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class AdminPassword:
     """The administrator's password of a Windows VM, encrypted."""
 
@@ -99,7 +99,7 @@ class AdminPassword:
     vm_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ConsoleOutput:
     """The end of a VM's console output, in Base64."""
 
@@ -107,7 +107,7 @@ class ConsoleOutput:
     vm_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VmStateChange:
     """The state of a VM before and after an action (the API's VmState)."""
 
@@ -116,7 +116,7 @@ class VmStateChange:
     vm_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VmStates:
     """The state of a VM as ReadVmsState answers it."""
 

@@ -6,9 +6,11 @@ import datetime as dt
 import http.client
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult
+
+from omisim.base.frozen import frozen
 
 __all__ = ["Absent", "Answer", "Connection", "Keys", "Response", "Unreachable", "repeat_throttled"]
 
@@ -27,7 +29,7 @@ class Absent(Unreachable):
     """The endpoint does not have the service."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Keys:
     """The access key and the secret key of an account."""
 
@@ -35,7 +37,7 @@ class Keys:
     secret_key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Answer:
     """The answer to one call: the HTTP status and the body, whose errors have the form of the OUTSCALE API."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.probe.experiments import Experiment
 from omisim.probe.loading import load_experiments
 from omisim.probe.runner import Limits
@@ -32,7 +33,7 @@ NO_REASON = "no experiment yet"
 _SECONDS_PER_CALL = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Cost:
     """The upper bounds of a run against an endpoint that agrees with the model: calls, resources and minutes."""
 
@@ -41,7 +42,7 @@ class Cost:
     minutes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Coverage:
     """The experiments of one rule, or the reason why it has none."""
 

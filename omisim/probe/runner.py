@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.probe.connection import Absent, Answer, Unreachable
 from omisim.probe.experiments import Call, Experiment, fill
 from omisim.probe.judge import AGREES, CANNOT_TELL, DIFFERS, Finding, judge
@@ -36,7 +37,7 @@ class Stopped(Exception):
     """The run cannot go on; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Limits:
     """The bounds of a run: resources created, seconds to wait for one state, seconds between two reads at most."""
 

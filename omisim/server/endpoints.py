@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from omisim.base.frozen import frozen
 
 __all__ = ["ENDPOINTS", "PREFIX", "Endpoint", "describe"]
 
@@ -88,7 +89,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Endpoint:
     """The summary of an endpoint, the schema of its answer, and its parameters with their types (`?`: optional)."""
 

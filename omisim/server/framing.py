@@ -7,8 +7,9 @@ request whose length is stated twice, or not exactly, is rejected and its connec
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
+
+from omisim.base.frozen import frozen
 
 __all__ = ["Limits", "Rejected", "RequestBuffer"]
 
@@ -25,7 +26,7 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})  # re
 _SINGLE = _FRAMING | {b"host", b"authorization", b"x-omisim-token", b"x-omisim-cloud", b"cookie", b"origin"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Limits:
     """What a client may use of a server. Sizes are in bytes, times in seconds.
 

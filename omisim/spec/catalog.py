@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.model import (
     AccountRow,
     BlockDeviceMappingImage,
@@ -50,7 +50,7 @@ QuotaName = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RegionRow:
     """A Region: the Regions that its ReadRegions lists, and its Subregions with their location codes."""
 
@@ -59,7 +59,7 @@ class RegionRow:
     subregions: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PlatformCatalog:
     """The content of `catalog.toml`."""
 

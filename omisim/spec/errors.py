@@ -6,10 +6,10 @@ A rule refers to its error by the row's name. Codes, types and HTTP statuses are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.base.renamed import Renamed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ERRORS", "ApiError", "ErrorKind"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ErrorKind:
     """One error of the API: its name in omisim, and its code, type and HTTP status.
 

@@ -12,9 +12,9 @@ pending again after its first boot (LNK-007). `Transaction.move` enforces the tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omisim.base.frozen import frozen
 from omisim.spec.rules import Rule, action_page
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_cell_r
 HOUR = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PerGib:
     """A duration that grows with the size of what is copied: so many seconds per GiB of an entity's size."""
 
@@ -37,7 +37,7 @@ class PerGib:
         return float(self.seconds * self.size(entity))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class To:
     """The result of an event: the next state, None if the entity is gone. `after` is the automatic delay in seconds."""
 
@@ -46,7 +46,7 @@ class To:
     timer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class No:
     """An illegal cell: the name of its error, and the evidence for it."""
 
@@ -54,7 +54,7 @@ class No:
     evidence: str = "inferred"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Lifecycle:
     """The lifecycle of one kind. The first state is the initial state of most entities."""
 

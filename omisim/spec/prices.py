@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.model import Catalog, CatalogEntry, Catalogs, UnitPriceEntry
 
 __all__ = ["Prices", "load_prices"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Prices:
     """The content of `prices.toml`."""
 

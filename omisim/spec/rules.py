@@ -7,12 +7,12 @@ documentation page. The code names a rule's id only where it checks the rule.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.spec.errors import ERRORS, ApiError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ DOCUMENTATION = "https://docs.outscale.com/api.html"
 MAX_FACT_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Rule:
     """One rule of the model.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from heapq import heapify, heappop, heappush
-from typing import Any
 
 from omisim.model import Due
 from omisim.state.table import Table
@@ -35,15 +34,10 @@ class DueTable(Table):
         twin.heaps = (self.heaps[0].copy(), self.heaps[1].copy())
         return twin
 
-    def put(self, row_id: str, after: Due | None, order: int) -> None:
+    def put(self, row_id: str, row: Due | None, order: int) -> None:
         """Set a row (None: remove it)."""
-        super().put(row_id, after, order)
-        self._push(row_id, after)
-
-    def revert(self, row_id: str, before: Any, after: Any, order: int) -> None:
-        """Undo a put."""
-        super().revert(row_id, before, after, order)
-        self._push(row_id, before)
+        super().put(row_id, row, order)
+        self._push(row_id, row)
 
     def _push(self, row_id: str, due: Due | None) -> None:
         if due is None or due.at is None:

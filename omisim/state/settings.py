@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.model import Entity
 from omisim.spec.errors import ERRORS
@@ -28,7 +29,7 @@ MAX_DURATION: Final = 10**9  # seconds, 31 years: a due time is always a valid d
 Value = str | int | bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Switch:
     """A switch for an open question of behaviour: the question, the default, the other values, and the evidence."""
 

@@ -31,10 +31,14 @@ class Table:
     none is greater than `last`. `indexes` maps the name of an index to the ids by key: one id, or a list in creation
     order. `totals` maps an owner to its totals; None if they have to be counted.
 
-    Copying a table copies `by_id` alone: everything else is in `Layers`.
+    A write does not touch the indexes and the totals: it notes in `pending` the row that they know, None for a new one.
+    The first search after it brings them up to date (`catch_up`). While this lasts, `indexes` is None, and after an
+    interruption they are built anew.
+
+    Copying a table copies `by_id` alone: everything else is in `Layers`. A table that a State shares has caught up.
     """
 
-    __slots__ = ("by_id", "creation", "fields", "indexes", "kind", "last", "sorted", "totals")
+    __slots__ = ("by_id", "creation", "fields", "indexes", "kind", "last", "pending", "sorted", "totals")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -43,15 +47,16 @@ class Table:
         self.last: int = -1
         self.sorted: bool = True
         self.fields: Fields | None = list_fields(kind)
-        self.indexes: dict[str, Layers] = {name: Layers() for name in INDEXES.get(kind, {})}
+        self.indexes: dict[str, Layers] | None = {name: Layers() for name in INDEXES.get(kind, {})}
+        self.pending: dict[str, Any] = {}
         self.totals: Layers | None = None
 
     def copy(self) -> Table:
         """Return an independent table with the same rows."""
         twin = self.__class__.__new__(self.__class__)
         twin.kind, twin.fields, twin.last, twin.sorted = self.kind, self.fields, self.last, self.sorted
-        twin.by_id, twin.creation = self.by_id.copy(), self.creation.copy()
-        twin.indexes = {name: index.copy() for name, index in self.indexes.items()}
+        twin.by_id, twin.creation, twin.pending = self.by_id.copy(), self.creation.copy(), {}
+        twin.indexes = {name: index.copy() for name, index in self.catch_up().items()}
         twin.totals = self.totals and self.totals.copy()
         return twin
 
@@ -75,7 +80,7 @@ class Table:
 
     def find_ids(self, index: str, key: object) -> Sequence[str]:
         """Return the ids under a key of an index, in creation order. Do not change them, or use them after a write."""
-        ids = self.indexes[index].get(key)
+        ids = self.catch_up()[index].get(key)
         return _NONE if ids is None else (ids,) if ids.__class__ is str else ids
 
     def find_narrowest(self, lookups: Iterable[Lookup]) -> Iterable[str]:
@@ -97,6 +102,7 @@ class Table:
 
     def get_totals(self, owner: str) -> Mapping[str, int]:
         """Return the totals of an account, or of another owner (`TOTALS`)."""
+        self.catch_up()
         if self.totals is None:
             self.totals = self.count_totals()
         return self.totals.get(owner) or {}
@@ -110,52 +116,63 @@ class Table:
 
     # --- writing
 
-    def put(self, row_id: str, after: Any, order: int) -> None:
-        """Set a row (None: remove it). `order` is its creation number."""
-        totals = self.totals
-        if totals is not None:
-            self.totals = None  # if an interruption ends this, they are counted anew
-        before = self.by_id.get(row_id)
-        if before is None:
-            self._note_creation(row_id, order)
-        if self.fields is not None:
-            self._move(row_id, before, after, order)
-        if after is None:
-            del self.by_id[row_id]
-            self.creation.remove(row_id)
-        else:
-            self.by_id[row_id] = after
-        if totals is not None:
-            self.totals = self._update_totals(totals, before, after)
+    def put(self, row_id: str, row: Any, order: int) -> None:
+        """Set a row (None: remove it). `order` is its creation number.
 
-    def revert(self, row_id: str, before: Any, after: Any, order: int) -> None:
-        """Undo a put of `after` over `before`. The put, or an earlier `revert`, may have been interrupted anywhere."""
-        totals = self.totals
-        if totals is not None:
-            self.totals = None
-        was_put = self.by_id.get(row_id) is after
-        if before is not None and row_id not in self.by_id:
+        To undo it, put the earlier row, even if an exception has interrupted it.
+        """
+        by_id, pending = self.by_id, self.pending
+        known = row_id in by_id
+        if row is not None and not known:
             self._note_creation(row_id, order)
-        if self.fields is not None:
-            self._move(row_id, after, before, order)
-        if before is None:
-            self.by_id.pop(row_id, None)
+        if self.fields is not None and row_id not in pending:
+            pending[row_id] = by_id[row_id] if known else None
+        if row is not None:
+            by_id[row_id] = row
+            return
+        by_id.pop(row_id, None)
+        if order == self.last:
+            self.last -= 1
+        if pending.get(row_id) is None:  # the indexes do not know it
             self.creation.remove(row_id)
-            self.last = min(self.last, order - 1)
-        else:
-            self.by_id[row_id] = before
-        if totals is not None and was_put:
-            self.totals = self._update_totals(totals, after, before)
+            pending.pop(row_id, None)
 
     def _note_creation(self, row_id: str, order: int) -> None:
         """Note the creation number of a new row, and whether the rows are still sorted with it."""
+        if self.pending.get(row_id) is not None and self.order(row_id) != order:
+            self.catch_up()  # the indexes know an earlier row with this id, by its number
         if order > self.last:
             self.last = order
         else:
             self.sorted = False
         self.creation.own[row_id] = order
 
-    def _move(self, row_id: str, old: Any, new: Any, order: int) -> None:
+    # --- indexes
+
+    def catch_up(self) -> dict[str, Layers]:
+        """Bring the indexes and the totals up to date, and return the indexes."""
+        indexes, pending, totals = self.indexes, self.pending, self.totals
+        if indexes is not None and not pending:
+            return indexes
+        self.indexes = self.totals = None
+        if indexes is None:
+            indexes, totals = {name: Layers() for name in INDEXES.get(self.kind, {})}, None
+            changed: Iterable[tuple[str, Any]] = ((row_id, None) for row_id in self.rows())
+        else:
+            changed = pending.items()
+        for row_id, old in changed:
+            new = self.by_id.get(row_id)
+            self.change_keys(indexes, row_id, old, new)
+            if totals is not None:
+                self._update_totals(totals, old, new)
+        for row_id in pending:
+            if row_id not in self.by_id:
+                self.creation.remove(row_id)
+        self.pending = {}
+        self.indexes, self.totals = indexes, totals
+        return indexes
+
+    def change_keys(self, indexes: dict[str, Layers], row_id: str, old: Any, new: Any) -> None:
         """Move a row from the keys of one version to those of another. None has no keys."""
         assert self.fields is not None
         get, empty, indexes_by_field = self.fields
@@ -163,11 +180,12 @@ class Table:
         new_values = get(new) if new is not None else empty
         if old_values == new_values:
             return
-        for old_value, new_value, indexes in zip(old_values, new_values, indexes_by_field, strict=False):
+        order = self.order(row_id)
+        for old_value, new_value, names in zip(old_values, new_values, indexes_by_field, strict=False):
             if old_value is new_value or old_value == new_value:
                 continue
-            for name, keys in indexes:
-                index = self.indexes[name]
+            for name, keys in names:
+                index = indexes[name]
                 old_keys: Collection[object]
                 new_keys: Collection[object]
                 if keys is None:
@@ -180,7 +198,8 @@ class Table:
                     if key not in new_keys:
                         self._discard(index, key, row_id, order)
                 for key in new_keys:
-                    self._add(index, key, row_id, order)
+                    if key not in old_keys:
+                        self._add(index, key, row_id, order)
 
     def _add(self, index: Layers, key: object, row_id: str, order: int) -> None:
         """Add an id to a key, unless it is there."""
@@ -210,14 +229,13 @@ class Table:
     def _find_place(self, ids: list[str], order: int) -> int:
         return bisect_left(ids, order, key=self.creation.get)
 
-    def _update_totals(self, totals: Layers, old: Any, new: Any) -> Layers:
+    def _update_totals(self, totals: Layers, old: Any, new: Any) -> None:
         declared = TOTALS[self.kind]
         get_fields = attrgetter(*declared.fields)
         if old is None or new is None or get_fields(old) != get_fields(new):
             for row, sign in ((old, -1), (new, 1)):
                 if row is not None:
                     _add_amounts(totals, row, sign, declared)
-        return totals
 
 
 def _add_amounts(totals: Layers, row: Any, sign: int, declared: Totals) -> None:

@@ -122,7 +122,7 @@ class Transaction:
         timer, timing = LIFECYCLES[entity.kind].moves[state][event].timer, self.settings.timing
         at = self.at + dt.timedelta(seconds=seconds) if timer or timing in ("eager", "clock") else None
         reads = self.settings.durations.reads_for(entity, state) if timing == "reads" and not timer else None
-        due = Due(entity.kind, entity.id, event, at, timer, self.next_number("due"), reads)
+        due = Due(entity.kind, entity.id, event, at, timer, self.state.position, reads)
         self.write("due", f"{entity.kind}:{entity.id}", due)
 
     def _schedule(self, entity: Entity | None, then: str | None, kind: str = "", row_id: str = "") -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.cloud.account import Account
 from omisim.model import Bucket
 from omisim.model.ids import PREFIXES, make_id
@@ -27,7 +27,7 @@ _IMPORTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ScriptCall:
     """A call by an account; `refused` is the refusal as text, "" if the call succeeded."""
 
@@ -54,7 +54,7 @@ class ScriptCall:
         return ["with suppress(ApiError, Dropped):" + (f"  # {self.refused}" if self.refused else ""), f"    {call}"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ScriptLine:
     """Any other operation as a line of Python; `end` is a line to run at the end of the script."""
 

@@ -6,13 +6,13 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Final, Literal
 
 import omisim
+from omisim.base.frozen import frozen
 from omisim.clients.intercept.contexts import are_patches_idle
 
 __all__ = ["Finding", "diagnose", "fits"]
@@ -40,7 +40,7 @@ _COMPARED: Final[Mapping[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Finding:
     """One finding: "ok", a "note" that explains surprises, or a "problem"; `remedy` says what to do."""
 

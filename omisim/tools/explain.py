@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import cache
 from importlib.resources import files
 from textwrap import fill
 from typing import Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
@@ -26,7 +27,7 @@ MOST_RULES = 12  # listed with an error or an action
 _ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Explanation:
     """The answer for a word.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,11 @@ from omisim.testing import laws
 
 ACCOUNTS, TYPES, NAMES = ("a", "b"), ("standard", "gp2", "io1"), [f"vol-{digit}" for digit in range(6)]
 Step = tuple[str, Any]
+LOOKS: Mapping[str, Callable[[State], object]] = {  # what brings indexes, totals and the queue up to date
+    "count": lambda state: state.get_totals("volume", "a"),
+    "find": lambda state: state.find_by("volume", "state", "available"),
+    "peek": lambda state: state.next_due(timers=True, until=None),
+}
 
 volumes = st.builds(
     Volume,
@@ -44,7 +51,8 @@ dues = st.builds(
 steps = st.lists(
     st.tuples(st.just("volume"), st.sampled_from(NAMES), st.none() | volumes)
     | st.tuples(st.just("due"), st.sampled_from(NAMES), st.none() | dues)
-    | st.tuples(st.sampled_from(("undo", "fork", "fork and stay", "count", "peek")), st.integers(0, 8)),
+    | st.tuples(st.just("look"), st.sampled_from(sorted(LOOKS)))
+    | st.tuples(st.sampled_from(("undo", "fork", "fork and stay")), st.integers(0, 8)),
     max_size=30,
 )
 
@@ -62,10 +70,8 @@ def test_indexes_equal_a_scan(history: list[tuple[Any, ...]]) -> None:
                 state = state.fork()
             case ("fork and stay", _):
                 others.append(state.fork())
-            case ("count", _):
-                state.get_totals("volume", "a")
-            case ("peek", _):
-                state.next_due(timers=True, until=None)
+            case ("look", kind):
+                LOOKS[kind](state)
             case (kind, row_id, row) if row is not None or state.get(kind, row_id) is not None:
                 if kind == "volume" and row is not None:
                     row = replace(
@@ -78,6 +84,34 @@ def test_indexes_equal_a_scan(history: list[tuple[Any, ...]]) -> None:
         check_queue(one)
 
 
+@pytest.mark.parametrize("place", range(6))
+def test_an_interrupted_search_leaves_no_wrong_index(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an exception interrupts the upkeep of the indexes anywhere, the next search builds them anew."""
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(4)]
+    table = cloud.engine.state.tables["volume"]
+    table.get_totals(alice.account_id)
+    alice.delete_volume(volume_id=ids[1])
+    alice.create_tags(resource_ids=[ids[2]], tags=[{"key": "a", "value": "b"}])
+    alice.create_volume(subregion_name="eu-west-2a", size=2)
+    calls, move = count(), Table.change_keys
+
+    def interrupted(*args: Any) -> None:
+        is_here, is_after = next(calls) == place // 2, place % 2
+        if is_here and not is_after:
+            raise KeyboardInterrupt
+        move(*args)
+        if is_here:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Table, "change_keys", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        alice.read_volumes(filters={"tag_keys": ["a"]})
+    monkeypatch.undo()
+    check_indexes(table)
+
+
 def check_indexes(table: Table) -> None:
     """Compare the indexes and the totals of a table with its rows."""
     rows = sorted(table.by_id, key=table.order)
@@ -87,7 +121,8 @@ def check_indexes(table: Table) -> None:
         for row_id in rows:
             for key in dict.fromkeys(index.list_keys(table.get(row_id))):
                 expected.setdefault(key, []).append(row_id)
-        assert {key: list(table.find_ids(name, key)) for key, ids in table.indexes[name].items() if ids} == expected
+        entries = table.catch_up()[name].items()
+        assert {key: list(table.find_ids(name, key)) for key, ids in entries if ids} == expected
     for account_id in ACCOUNTS if table.kind in TOTALS else ():
         assert table.get_totals(account_id) == (table.count_totals().get(account_id) or {})
 

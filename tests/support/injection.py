@@ -241,7 +241,7 @@ def _list_indexes(engine: Engine) -> dict[str, Any]:
     return {
         f"{kind}.{index}": {str(key): list(table.find_ids(index, key)) for key, ids in entries.items() if ids}
         for kind, table in engine.state.tables.items()
-        for index, entries in table.indexes.items()
+        for index, entries in table.catch_up().items()
     }
 
 

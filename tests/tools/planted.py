@@ -29,6 +29,7 @@ from omisim.engine.scheduler import Scheduler
 from omisim.model import Image, Vm
 from omisim.spec.lifecycle import LIFECYCLES, To
 from omisim.state.dump import to_dict
+from omisim.state.layers import Layers
 from omisim.state.state import State
 from omisim.state.table import Table
 from omisim.state.transaction import Transaction
@@ -139,9 +140,9 @@ def forgotten_index(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        old_index = state.writable("image").indexes["name"].copy()
+        old_index = state.writable("image").catch_up()["name"].copy()
         undo(state, position)
-        state.writable("image").indexes["name"] = old_index
+        state.writable("image").catch_up()["name"] = old_index
 
     patch.setattr(State, "undo_to", wrong)
 
@@ -160,14 +161,13 @@ def kept_heap(patch: Patch) -> None:
 
 def kept_name(patch: Patch) -> None:
     """A deleted row stays in its indexes."""
-    put = Table.put
+    catch_up = Table.catch_up
 
-    def wrong(table: Table, row_id: str, after: Any, order: int) -> None:
-        old_indexes = {name: index.copy() for name, index in table.indexes.items()} if after is None else {}
-        put(table, row_id, after, order)
-        table.indexes |= old_indexes
+    def wrong(table: Table) -> dict[str, Layers]:
+        table.pending = {row_id: row for row_id, row in table.pending.items() if row_id in table.by_id}
+        return catch_up(table)
 
-    patch.setattr(Table, "put", wrong)
+    patch.setattr(Table, "catch_up", wrong)
 
 
 def shared_table(patch: Patch) -> None:

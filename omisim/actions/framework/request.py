@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from omisim.base.frozen import frozen
 
 if TYPE_CHECKING:
     from omisim.actions.framework.registry import Action
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["PYTHON", "Dialect", "Request", "copy_containers"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Dialect:
     """The parameter syntax of one door.
 
@@ -49,10 +51,18 @@ class Request:
         self.decoded: Mapping[Any, Any] = {}  # the disk images that this call imports, decoded ahead (imports.Decoded)
 
 
+_PLAIN = frozenset({bool, float, int, str, type(None)})  # most values; an isinstance with an ABC takes longer
+
+
 def copy_containers(value: Any) -> Any:
     """Return a copy of a value with new lists and mappings at any depth. The call log keeps such copies."""
-    if isinstance(value, Mapping):
+    cls = value.__class__
+    if cls in _PLAIN:
+        return value
+    if cls is list:
+        return [copy_containers(item) for item in value]
+    if cls is tuple:
+        return tuple([copy_containers(item) for item in value])
+    if cls is dict or isinstance(value, Mapping):
         return {key: copy_containers(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(copy_containers(item) for item in value) if type(value) in (list, tuple) else value
     return value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from omisim.base.frozen import frozen
 from omisim.doors.http import HttpRequest
 from omisim.spec.rules import refuse
 
@@ -25,7 +25,7 @@ _PROTOCOL = frozenset({"Action", "Version", "AuthParams", "AWSAccessKeyId", "Sig
                        "SignatureVersion", "Timestamp", "Expires", "SecurityToken"})  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Query:
     """The parameters of a request, without those of the protocol. `pairs` are names and texts."""
 

@@ -41,11 +41,12 @@ which omisim takes without the structure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 
 __all__ = ["FAMILIES", "Row", "load_rows", "load_section"]
 
@@ -57,7 +58,7 @@ FAMILIES = (
 Spec = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Row:
     """One action of the table; the fields are explained above."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.model.filters.match import E, Filters
 
 __all__ = [
@@ -47,7 +48,7 @@ def unmatchable() -> Any:
     return field_equals(lambda _: ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersTagged(Filters[E]):
     """The filters on tags, shared by all taggable resources."""
 

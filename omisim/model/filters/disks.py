@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
+from omisim.base.frozen import frozen
 from omisim.model.disks import Image, Snapshot, Volume, VolumeUpdateTask
 from omisim.model.filters.declaration import (
     Dates,
@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersImage(FiltersTagged[Image]):
     """Filters of ReadImages."""
 
@@ -57,7 +57,7 @@ class FiltersImage(FiltersTagged[Image]):
     virtualization_types: Strings = field_equals(lambda _: "hvm")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersSnapshot(FiltersTagged[Snapshot]):
     """Filters of ReadSnapshots."""
 
@@ -76,7 +76,7 @@ class FiltersSnapshot(FiltersTagged[Snapshot]):
     volume_sizes: Integers = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersVolume(FiltersTagged[Volume]):
     """Filters of ReadVolumes."""
 
@@ -95,7 +95,7 @@ class FiltersVolume(FiltersTagged[Volume]):
     volume_types: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersReadVolumeUpdateTask(Filters[VolumeUpdateTask]):
     """Filters of ReadVolumeUpdateTasks."""
 
@@ -103,7 +103,7 @@ class FiltersReadVolumeUpdateTask(Filters[VolumeUpdateTask]):
     volume_ids: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersReadImageExportTask(Filters[ImageExportTask]):
     """Filters of ReadImageExportTasks."""
 
@@ -111,7 +111,7 @@ class FiltersReadImageExportTask(Filters[ImageExportTask]):
     task_ids: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersSnapshotExportTask(Filters[SnapshotExportTask]):
     """Filters of ReadSnapshotExportTasks."""
 

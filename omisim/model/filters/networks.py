@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from omisim.base.frozen import frozen
 from omisim.model.filters.declaration import FiltersTagged, Integers, Strings, field_equals, unmatchable
 from omisim.model.networks import InternetService, Net, RouteTable, SecurityGroup, Subnet
 from omisim.model.nics import Nic, PublicIp
@@ -14,7 +13,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersSecurityGroup(FiltersTagged[SecurityGroup]):
     """Filters of ReadSecurityGroups."""
 
@@ -42,7 +41,7 @@ class FiltersSecurityGroup(FiltersTagged[SecurityGroup]):
     security_group_names: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersNet(FiltersTagged[Net]):
     """Filters of ReadNets. No Net is a default one."""
 
@@ -53,7 +52,7 @@ class FiltersNet(FiltersTagged[Net]):
     states: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersSubnet(FiltersTagged[Subnet]):
     """Filters of ReadSubnets."""
 
@@ -65,7 +64,7 @@ class FiltersSubnet(FiltersTagged[Subnet]):
     subregion_names: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersNic(FiltersTagged[Nic]):
     """Filters of ReadNics."""
 
@@ -97,7 +96,7 @@ class FiltersNic(FiltersTagged[Nic]):
     subregion_names: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersPublicIp(FiltersTagged[PublicIp]):
     """Filters of ReadPublicIps. A linked public IP has the placement "vpc" (in a Net) or "standard"."""
 
@@ -111,7 +110,7 @@ class FiltersPublicIp(FiltersTagged[PublicIp]):
     vm_ids: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersInternetService(FiltersTagged[InternetService]):
     """Filters of ReadInternetServices."""
 
@@ -120,7 +119,7 @@ class FiltersInternetService(FiltersTagged[InternetService]):
     link_states: Strings = field_equals("state")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersRouteTable(FiltersTagged[RouteTable]):
     """Filters of ReadRouteTables."""
 

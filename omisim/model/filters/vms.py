@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.model.answers import VmType
 from omisim.model.filters.declaration import (
     Dates,
@@ -31,7 +31,7 @@ def _groups_outside_nets(name: str) -> Any:
     return field_equals(lambda vm: () if vm.net_id else tuple(getattr(group, name) for group in vm.security_groups))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersVm(FiltersTagged[Vm]):
     """Filters of ReadVms. Filters on NIC values that a VM does not show, such as the link date, match nothing."""
 
@@ -104,7 +104,7 @@ class FiltersVm(FiltersTagged[Vm]):
     vm_types: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersVmsState(Filters[VmStates]):
     """Filters of ReadVmsState. There are no maintenance events, so their filters match nothing."""
 
@@ -117,7 +117,7 @@ class FiltersVmsState(Filters[VmStates]):
     vm_states: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersVmsStopHistory(Filters[VmsStopHistory]):
     """Filters of ReadVmsStopHistory."""
 
@@ -127,7 +127,7 @@ class FiltersVmsStopHistory(Filters[VmsStopHistory]):
     vm_ids: Strings = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class FiltersVmType(Filters[VmType]):
     """Filters of ReadVmTypes."""
 

@@ -135,7 +135,7 @@ def indexes_match_their_tables(cloud: Cloud) -> str | None:
 
 
 def _find_index_problem(table: Table) -> str | None:
-    rows = table.rows()
+    rows, indexes = table.rows(), table.catch_up()
     if list(rows) != sorted(rows, key=table.order) or set(rows) != {row_id for row_id, _ in table.creation.items()}:
         return f"the table of {table.kind} is out of order"
     for index, declared in INDEXES.get(table.kind, {}).items():
@@ -143,7 +143,7 @@ def _find_index_problem(table: Table) -> str | None:
         for row_id, row in rows.items():
             for key in dict.fromkeys(declared.list_keys(row)):
                 expected.setdefault(key, []).append(row_id)
-        if expected != {key: list(table.find_ids(index, key)) for key, ids in table.indexes[index].items() if ids}:
+        if expected != {key: list(table.find_ids(index, key)) for key, ids in indexes[index].items() if ids}:
             return f"the index {index} of {table.kind} does not match its rows"
     for account_id, totals in table.count_totals().items() if table.totals is not None else ():
         if Counter(totals) != Counter(table.get_totals(str(account_id))):  # 0 is the same as absent

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from omisim.base.frozen import frozen
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow
 from omisim.spec.rules import load_rules
@@ -31,7 +32,7 @@ __all__ = [
 Check = Callable[..., str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Law:
     """One law: its name, the id of its rule ("" for an invariant of omisim itself), its statement and its check.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from omisim.actions.addresses import find_free_addresses
+from omisim.base.frozen import frozen
 from omisim.model import Nic
 from omisim.model.serialize import to_api
 from omisim.state.state import State
@@ -23,7 +23,7 @@ LAST_DEVICE = 7
 IN_NETS = ("link_nic", "link_route_table", "net", "nic", "route_table", "security_group", "subnet", "vm")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Link:
     """A link, which is a part of another row, as a row of its own. `fixed`: it cannot be unlinked."""
 

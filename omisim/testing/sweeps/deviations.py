@@ -6,10 +6,10 @@ import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal, get_args
 
+from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
 from omisim.spec.lifecycle import LIFECYCLES, To
@@ -27,7 +27,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _TRANSITIONS: Final = ("due", "fault")  # causes of transitions by themselves
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Deviation:
     """One way in which a run can meet another answer.
 
@@ -49,7 +49,7 @@ class Deviation:
         return self.says if self.call is None else f"call {self.call}, {self.says}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Target:
     """A call that deviations are applied to.
 

@@ -6,10 +6,11 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
 from omisim.spec.lifecycle import get_cell_rule
 from omisim.state.state import State
@@ -61,7 +62,7 @@ def normalize_text(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Item:
     """A resource: `label` is its kind, name and owner, `text` its description, `fields` its normalized fields."""
 
@@ -70,7 +71,7 @@ class Item:
     fields: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Inventory:
     """The resources that a run created, changed and deleted, by id. Resources that are being deleted do not count."""
 

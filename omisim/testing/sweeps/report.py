@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, get_args
 
+from omisim.base.frozen import frozen
 from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.testing.sweeps.deviations import Deviation
@@ -37,7 +38,7 @@ def split_at_kill(deviations: Sequence[Deviation]) -> list[Sequence[Deviation]]:
     return [deviations]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class World:
     """One run that met a deviation, or two: its outcome, and what went wrong, a line each."""
 
@@ -98,7 +99,7 @@ class World:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SweepReport:
     """The result of a sweep.
 

@@ -6,10 +6,10 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from omisim.base.endless import EndlessPollingError
+from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import ANY_ACTION, Fault
 from omisim.engine.session import CallRecord
@@ -29,7 +29,7 @@ _LIBRARIES: Final = frozenset(
 _MAX_TEXT: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RunFailure:
     """How a run ended other than by returning: `kind` is "own", "unexpected", "killed" or "endless"."""
 
@@ -38,7 +38,7 @@ class RunFailure:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Run:
     """The record of one run.
 

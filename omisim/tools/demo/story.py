@@ -8,6 +8,7 @@ from typing import Any
 
 from requests import HTTPError
 
+from omisim.base.frozen import frozen
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.lineage import Lineage
@@ -18,7 +19,7 @@ __all__ = ["Actor", "Story", "StoryStep"]
 POLL = 10  # virtual seconds between two polls
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class StoryStep:
     """One line of the story: a call and its answer, or an observation (with `action` "")."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
+
+from omisim.base.frozen import frozen
 
 __all__ = ["Acceptance", "Divergence", "Report", "Severity", "acceptances", "fillings"]
 
@@ -15,7 +16,7 @@ __all__ = ["Acceptance", "Divergence", "Report", "Severity", "acceptances", "fil
 Severity = Literal["answer", "content"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Acceptance:
     """Known divergences, by line, by action or by a pattern of their text, and the reason to accept them."""
 
@@ -30,7 +31,7 @@ class Acceptance:
         return same_call and fnmatchcase(divergence.says, self.pattern)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Divergence:
     """A difference of an answer, on a line of the recording.
 
@@ -48,7 +49,7 @@ class Divergence:
     follows: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Report:
     """The result of a replay. `skipped` maps lines to the reason; `idle` are the unused acceptances."""
 

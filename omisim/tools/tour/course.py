@@ -6,7 +6,6 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from io import StringIO
 from typing import Any
 
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -28,7 +28,7 @@ MAX_LINES = 40  # of a shown value
 _MODULES = {"oos": ("boto3", "moto")}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Step:
     """One step of a lesson: text (`say`), code to run (`run`), or a question (`ask`) about a call.
 
@@ -47,7 +47,7 @@ class Step:
     needs: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Answer:
     """The model's answer to a question: whether the call would succeed, and why."""
 
@@ -60,7 +60,7 @@ class Answer:
         return f"{'Yes' if self.yes else 'No'}. {self.why}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Played:
     """A step that was played: its output, and the answer if it is a question."""
 
@@ -83,7 +83,7 @@ class Played:
         return text + code + (f"<pre>{escape(self.output)}</pre>" if self.output else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Lesson:
     """A lesson: its number and title, its steps, and the goal that the student reaches with the SDK."""
 
