@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -38,14 +38,22 @@ from omisim.spec.rules import refuse
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
-    visible = (image for image in find_shareable(call, Image, parsed_filters) if is_visible(call, image))
-    return call.select((_view_image(call, image) for image in visible), parsed_filters)
+    return call.select(_view_visible(call, find_shareable(call, Image, parsed_filters)), parsed_filters)
 
 
-def _view_image(call: Call, image: Image) -> Image:
-    """Return an OMI with the permissions that the caller may see: of a public one all of them (OMI-085)."""
-    whole = call.owns(image) or image.permissions_to_launch.global_permission
-    granted = visible_permissions(call, image.permissions_to_launch, owner=whole)
+def _view_visible(call: Call, images: Iterable[Image]) -> Iterator[Image]:
+    """Yield the OMIs that the caller may see: its own, which are most of them, as they are."""
+    for image in images:
+        if call.owns(image):
+            yield image
+        elif is_visible(call, image):
+            yield _view_foreign(call, image)
+
+
+def _view_foreign(call: Call, image: Image) -> Image:
+    """Return another account's OMI with the permissions that the caller may see: of a public one all (OMI-085)."""
+    is_public = image.permissions_to_launch.global_permission
+    granted = visible_permissions(call, image.permissions_to_launch, owner=is_public)
     return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
 
 

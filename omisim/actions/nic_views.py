@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from omisim.actions.addresses import make_public_dns
 from omisim.base.frozen import replace
 from omisim.model import (
@@ -15,6 +17,7 @@ from omisim.model import (
     Vm,
     view_as,
 )
+from omisim.model.base import keep_view
 from omisim.state.state import State
 
 __all__ = ["find_nics", "view_nic", "view_public_ip", "view_vm_in_net"]
@@ -54,7 +57,11 @@ def view_public_ip(state: State, ip: PublicIp) -> PublicIp:
 
 def view_vm_in_net(state: State, vm: Vm) -> Vm:
     """Return a VM in a Net with its NICs, and with the addresses and groups of its primary NIC."""
-    nics = [view_nic(state, nic) for nic in find_nics(state, vm.vm_id)]
+    return _view_with_nics(vm, [view_nic(state, nic) for nic in find_nics(state, vm.vm_id)])
+
+
+@keep_view
+def _view_with_nics(vm: Vm, nics: Sequence[Nic]) -> Vm:
     primary = nics[0]
     link = primary.link_public_ip
     return replace(

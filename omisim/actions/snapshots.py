@@ -125,7 +125,10 @@ def _copy_snapshot(
 
 def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:
     granted = visible_permissions(call, get_permissions(snapshot), owner=call.owns(snapshot))
-    return replace(snapshot, permissions_to_create_volume=granted, progress=compute_progress(call, snapshot))
+    progress = compute_progress(call, snapshot)
+    if granted is snapshot.permissions_to_create_volume and progress == snapshot.progress:
+        return snapshot
+    return replace(snapshot, permissions_to_create_volume=granted, progress=progress)
 
 
 @action("ReadSnapshots", "Snapshots", paged=True)

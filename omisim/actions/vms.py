@@ -47,15 +47,22 @@ from omisim.model import (
     SubnetId,
     Vm,
     VmState,
+    VolumeLink,
     VolumeState,
 )
+from omisim.model.base import keep_view
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
 
 def view_vm(state: State, vm: Vm) -> Vm:
     """Return the answered form of a VM, with its disks, and in a Net with its NICs."""
-    links = state.find_by("volume_link", "vm_id", vm.vm_id)
+    view = _view_with_disks(vm, state.find_by("volume_link", "vm_id", vm.vm_id))
+    return view if vm.net_id is None else view_vm_in_net(state, view)
+
+
+@keep_view
+def _view_with_disks(vm: Vm, links: Sequence[VolumeLink]) -> Vm:
     disks = tuple(
         BlockDeviceMappingCreated(
             bsu=BsuCreated(
@@ -68,8 +75,7 @@ def view_vm(state: State, vm: Vm) -> Vm:
         )
         for link in links
     )
-    view = replace(vm, block_device_mappings=disks)
-    return view if vm.net_id is None else view_vm_in_net(state, view)
+    return replace(vm, block_device_mappings=disks)
 
 
 @action("CreateVms", "Vms", combinations=check_nics_alone)

@@ -37,6 +37,7 @@ from omisim.model import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
+from omisim.model.base import keep_view
 from omisim.model.filters import FiltersReadVolumeUpdateTask, FiltersVolume
 from omisim.model.filters.dicts import FiltersReadVolumeUpdateTaskDict, FiltersVolumeDict
 from omisim.spec.catalog import load_catalog
@@ -54,8 +55,11 @@ def find_links(state: State, vm_id: str) -> list[VolumeLink]:
 def view_volume(state: State, volume: Volume) -> Volume:
     """Return the answered form of a volume, with its link."""
     link: VolumeLink | None = state.get("volume_link", volume.volume_id)
-    if link is None:
-        return volume
+    return volume if link is None else _view_with_link(volume, link)
+
+
+@keep_view
+def _view_with_link(volume: Volume, link: VolumeLink) -> Volume:
     linked = LinkedVolume(
         delete_on_vm_deletion=link.delete_on_vm_deletion,
         device_name=link.device_name,

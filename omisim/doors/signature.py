@@ -134,25 +134,37 @@ def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None
 
 def verify_signature(request: HttpRequest, signature: Signature, secret_key: str) -> None:
     """Refuse a signature that does not match the request and the secret key (AUTH-006)."""
-    names = signature.headers
-    headers = request.headers
-    values = tuple([headers.get(name, "") for name in names.split(";")])
-    body = request.body
-    payload = _digest(body) if len(body) <= LONGEST_KEPT else _digest.__wrapped__(body)
-    raw_path, raw_host = request.path, request.host
-    paths = (_SLASHES.sub("/", raw_path), raw_path) if "//" in raw_path else (raw_path,)
-    hosts = (_PORT.sub("", raw_host), raw_host) if ":" in raw_host else (raw_host,)
-    is_short = len(request.query) <= LONGEST_KEPT
-    compute = _compute_signature if is_short else _compute_signature.__wrapped__
-    queries = (_list_queries if is_short else _list_queries.__wrapped__)(request.query)
-    for path, host, query in product(paths, hosts, queries):
-        expected = compute(secret_key, signature, request.method, path, query, host, values, payload)
-        if hmac.compare_digest(expected.encode(), signature.signature.encode(errors="replace")):
-            return
-    raise refuse("AUTH-006/signature", access_key=signature.access_key)
+    headers, body, query = request.headers, request.body, request.query
+    values = tuple([headers.get(name, "") for name in signature.headers.split(";")])
+    is_short = len(body) <= LONGEST_KEPT and len(query) <= LONGEST_KEPT
+    matches = _matches if is_short else _matches.__wrapped__
+    if not matches(secret_key, signature, request.method, request.path, query, request.host, values, body):
+        raise refuse("AUTH-006/signature", access_key=signature.access_key)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # a polling client repeats the same bytes within a second
+def _matches(
+    secret: str,
+    signature: Signature,
+    method: str,
+    path: str,
+    query: str,
+    host: str,
+    values: tuple[str, ...],
+    body: bytes,
+) -> bool:
+    """Whether a signature is that of a request under a secret key; `values` are those of the signed headers."""
+    paths = (_SLASHES.sub("/", path), path) if "//" in path else (path,)
+    hosts = (_PORT.sub("", host), host) if ":" in host else (host,)
+    payload, sent = hashlib.sha256(body).hexdigest(), signature.signature.encode(errors="replace")
+    return any(
+        hmac.compare_digest(
+            _compute_signature(secret, signature, f"{method}\n{path or '/'}\n{query}", host, values, payload), sent
+        )
+        for path, host, query in product(paths, hosts, _list_queries(query))
+    )
+
+
 def _list_queries(query: str) -> tuple[str, ...]:
     """Return the query strings that a signature may cover: the canonical one, and the one sent (osc-cli sorts none)."""
     if not query:
@@ -161,27 +173,19 @@ def _list_queries(query: str) -> tuple[str, ...]:
     return canonical_query(pair for pair in pairs if pair[0] != "X-Amz-Signature"), query
 
 
-@lru_cache(maxsize=64)
-def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(body).digest()
-
-
-@lru_cache(maxsize=64)
 def _compute_signature(
-    secret: str,
-    signature: Signature,
-    method: str,
-    path: str,
-    query: str,
-    host: str,
-    values: tuple[str, ...],
-    payload: bytes,
-) -> str:
-    """Return the signature of a request under a secret key; `payload` is the SHA-256 digest of the body."""
+    secret: str, signature: Signature, target: str, host: str, values: tuple[str, ...], payload: str
+) -> bytes:
+    """Return the signature of a request under a secret key.
+
+    `target` is its method, path and query string; `payload` is the SHA-256 of its body.
+    """
     names = signature.headers.split(";")
     lines = "".join(
-        f"{name}:{host if name == 'host' else ' '.join(value.split())}\n"
-        for name, value in zip(names, values, strict=True)
+        [
+            f"{name}:{host if name == 'host' else ' '.join(value.split())}\n"
+            for name, value in zip(names, values, strict=True)
+        ]
     )
-    canonical = f"{method}\n{path or '/'}\n{query}\n{lines}\n{signature.headers}\n{payload.hex()}".encode()
-    return sign(secret, signature.algorithm, signature.date, signature.scope, canonical)
+    canonical = f"{target}\n{lines}\n{signature.headers}\n{payload}".encode()
+    return sign(secret, signature.algorithm, signature.date, signature.scope, canonical).encode()

@@ -141,13 +141,32 @@ def keep_text(render: Callable[[Any], str]) -> Callable[[Any], str]:
     return get_text
 
 
+def keep_view(make: Callable[[ANY, Any], ANY]) -> Callable[[ANY, Any], ANY]:
+    """Return `make`, the function that makes the answered form of an entity from it and the `parts` to add.
+
+    The entity keeps its latest form, and answers with it again while the parts are equal.
+    """
+
+    def get_view(entity: ANY, parts: Any) -> ANY:
+        kept: tuple[object, Any, ANY] | None = getattr(entity, "_view", None)
+        if kept is not None and kept[0] is make and kept[1] == parts:
+            return kept[2]
+        view = make(entity, parts)
+        object.__setattr__(entity, "_view", (make, parts, view))
+        return view
+
+    return get_view
+
+
 class Entity:
     """The base class of resources: values with an id and their own row in the State."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "_view")
     kind: ClassVar[str]
     key: ClassVar[str]
-    _text: tuple[object, str]  # not a field: see `keep_text`
+    # not fields: see `keep_text` and `keep_view`
+    _text: tuple[object, str]
+    _view: tuple[object, Any, Any]
 
     @property
     def is_gone(self) -> bool:

@@ -50,8 +50,10 @@ def _compile_class(cls: Any) -> Encode:
             statements.append(f"text_{field.name} = {source}")
             key = "" if is_optional else _write_key(field)
             text += f"{key}{{text_{field.name}}}"
-    body = "; ".join([*statements, f"members = f'{text}'"])
-    exec(f"def encode(row):\n {body}\n return '{{' + members[1:] + '}}'", names)  # noqa: S102 - as dataclasses does
+    begins = text.startswith(",")  # with a member that is never left out
+    result = f"f'{{{{{text[1:]}}}}}'" if begins else f"'{{' + f'{text}'[1:] + '}}'"
+    body = "; ".join([*statements, f"return {result}"])
+    exec(f"def encode(row): {body}", names)  # noqa: S102 - as dataclasses does
     encode: Encode = names["encode"]
     return encode
 
@@ -83,7 +85,12 @@ def _compile_type(hint: Any) -> Encode:
     """Return the encoder of a field's values, which are not None."""
     if get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,):
         encode = _compile_type(get_args(hint)[0])
-        return lambda value: f"[{','.join(map(encode, value))}]"
+
+        def encode_list(value: tuple[Any, ...]) -> str:
+            return f"[{','.join(map(encode, value))}]"
+
+        # many resources have the same boot modes, product codes or groups
+        return lru_cache(maxsize=256)(encode_list) if encode is encode_basestring_ascii else encode_list
     if hint is bool:
         return _BOOLEANS.__getitem__
     if hint is int:

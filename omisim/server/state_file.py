@@ -75,11 +75,15 @@ def read_state_file(name: str) -> Cloud:
     Raises OSError for a file that cannot be read, and ValueError for one that is neither, is damaged, or is in use.
     """
     path = Path(name)
+    try:
+        _check_kind(path)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     with path.open("rb") as file:
         is_database = file.read(len(DATABASE)) == DATABASE
     try:
         with pause_collections():
-            return _read(path)[0] if is_database else Cloud.load(parse_json(path.read_bytes().decode()))
+            return _read(path)[0] if is_database else _load_dump(path.read_bytes())
     except (sqlite3.Error, ValueError) as error:
         raise ValueError(f"{name} is not a state file or a dump that can be read: {error}") from None
 
@@ -94,11 +98,18 @@ def _open(
         cloud = create()
         prepare(cloud)
         return cloud, _lock(path, _write_new(path, cloud))
+    _check_kind(path)
     with path.open("rb") as file:
         if file.read(len(DATABASE)) != DATABASE:
             return _take_over(path, file, prepare)
     cloud, head = _read(path)
     return cloud, _lock(path, head)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse an existing pipe or device, which could be read without end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a directory has an error of its own
+        raise ValueError("not a regular file")
 
 
 def _read(path: Path) -> tuple[Cloud, str]:
@@ -108,6 +119,13 @@ def _read(path: Path) -> tuple[Cloud, str]:
             _check_header(database)
         dump, head = read_dump(database), read_head(database)
     return Cloud.load(dump), head
+
+
+def _load_dump(text: bytes) -> Cloud:
+    try:
+        return Cloud.load(parse_json(text.decode()))
+    except UnicodeDecodeError:
+        raise ValueError("neither a state file nor a dump: it is not text") from None
 
 
 def _check_header(database: sqlite3.Connection) -> None:
@@ -136,7 +154,7 @@ def _take_over(path: Path, file: BinaryIO, prepare: Callable[[Cloud], None]) -> 
     text = file.read()
     if not text:
         raise ValueError("the file is empty: delete it to begin with a new cloud")
-    cloud = Cloud.load(parse_json(text.decode()))
+    cloud = _load_dump(text)
     prepare(cloud)
     backup = path.with_name(path.name + ".bak")
     if not backup.exists():

@@ -13,6 +13,7 @@ from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import pytest
+from _pytest import timing
 from support.catalogue import SUBREGION
 
 from omisim import Account, Cloud
@@ -304,6 +305,13 @@ class TestInterruptibleWait:
 
 
 class TestClocks:
+    def test_leave_pytest_its_own(self, cloud: Cloud) -> None:
+        """The durations that pytest shows are real, whatever a test waits for."""
+        with cloud.sleeping(virtual_time=True):
+            start = timing.perf_counter()
+            time.sleep(10_000)
+            assert timing.perf_counter() - start < 1000
+
     def test_follow_where_they_are_asked_to(self, cloud: Cloud) -> None:
         """With virtual_time, the clocks of `time` move with the cloud's clock, in every thread."""
         spans: list[float] = []

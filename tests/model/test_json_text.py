@@ -14,8 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import omisim.model
-from omisim.model import Image, ImageState, Volume, VolumeState
-from omisim.model.base import keep_text
 from omisim.model.json_text import encode_json
 from omisim.model.serialize import to_api
 
@@ -100,34 +98,3 @@ class TestText:
     def test_of_another_value_is_that_of_json(self, value: Any) -> None:
         """Answers that are not instances of a class are written by `json` itself."""
         assert encode_json(value) == dump(value)
-
-
-class TestKeptText:
-    def test_is_written_once_for_each_entity(self) -> None:
-        """An entity that is answered again keeps its text, and an equal one writes its own."""
-        written: list[object] = []
-
-        def write(value: object) -> str:
-            written.append(value)
-            return "text"
-
-        get_text = keep_text(write)
-        volume, twin = (
-            Volume(
-                creation_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), size=1, state=VolumeState.AVAILABLE,
-                subregion_name="eu-west-2a", volume_id="vol-12345678",
-            )
-            for _ in range(2)
-        )  # fmt: skip
-        for value in (volume, volume, twin, volume):
-            get_text(value)
-        assert written == [volume, twin]
-
-    def test_belongs_to_the_function_that_wrote_it(self) -> None:
-        """Two doors that answer the same entity in turn get a text of their own each."""
-        get_name, get_id = keep_text(lambda image: image.image_name), keep_text(lambda image: image.image_id)
-        image = Image(
-            account_id="123456789012", block_device_mappings=(), creation_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-            file_location="", image_id="ami-12345678", image_name="golden", state=ImageState.AVAILABLE,
-        )  # fmt: skip
-        assert [get_name(image), get_id(image), get_name(image)] == ["golden", "ami-12345678", "golden"]

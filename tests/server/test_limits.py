@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -127,3 +130,34 @@ def test_requests_of_every_size_arrive_whole(server: Running, alice: Account) ->
         assert (
             requests.post(f"{server.url}/api/v1/ReadVms", request.body, headers=headers, timeout=30).status_code == 200
         )
+
+
+HEAPS = """
+import ctypes, sys, threading
+
+if "shared" in sys.argv:
+    from omisim.tools.serve import share_heap
+    share_heap()
+end = threading.Event()
+
+def allocate():
+    kept = [bytes(5000) for _ in range(100)]
+    end.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(3)]
+for thread in threads:
+    thread.start()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc_info(0, ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w")))
+libc.fflush(None)
+end.set()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have one heap")
+@pytest.mark.parametrize(("arguments", "heaps"), [((), 4), (("shared",), 1)])
+def test_the_command_has_one_heap_for_all_threads(arguments: tuple[str, ...], heaps: int) -> None:
+    """The threads of `omisim serve` share a heap, so that none keeps its largest answer for ever."""
+    run = subprocess.run([sys.executable, "-c", HEAPS, *arguments], capture_output=True, text=True, check=True)
+    assert run.stdout.count("<heap") == heaps

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from support.crashes import Server, crash
 from omisim import ApiError, Cloud, SystemClock
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.server.app import App
-from omisim.server.state_file import open_state_file
+from omisim.server.state_file import open_state_file, read_state_file
 from omisim.state.journal_store import StoreError
 from omisim.tools.cli import main
 
@@ -380,6 +381,24 @@ class TestDamage:
                 pass
             assert "\n" not in str(refused.value)
             assert state.read_bytes() == whole[:length]
+
+    @POSIX
+    @pytest.mark.parametrize("kind", ["pipe", "device"])
+    def test_by_its_kind_is_refused(self, tmp_path: Path, kind: str) -> None:
+        """A pipe would be waited for, and a device could be read without end."""
+        name = "/dev/zero" if kind == "device" else str(tmp_path / "pipe")
+        if kind == "pipe":
+            os.mkfifo(name)
+        for use in (reopen(Path(name)).__enter__, partial(read_state_file, name)):
+            with pytest.raises(ValueError, match=f"^{name}: not a regular file$"):
+                use()
+
+    def test_of_bytes_is_refused_in_words(self, tmp_path: Path) -> None:
+        """A file that is not text is not described by the decoder's error."""
+        file = tmp_path / "cloud.db"
+        file.write_bytes(b"\x1f\x8b\xff\xfe")
+        with pytest.raises(ValueError, match=r"neither a state file nor a dump: it is not text$"), reopen(file):
+            pass
 
 
 class TestCommand:

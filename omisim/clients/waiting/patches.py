@@ -10,7 +10,7 @@ from typing import Any, Final
 
 __all__ = ["Patches"]
 
-_NOT_SCANNED: Final = ("omisim.clients.waiting", "freezegun", "time_machine", "_thread", "time", "threading")
+_NOT_SCANNED: Final = ("omisim.clients.waiting", "_pytest", "freezegun", "time_machine", "_thread", "time", "threading")
 
 _MISSING: Final = object()
 

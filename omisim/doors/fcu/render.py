@@ -24,6 +24,8 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 def escape_text(text: str) -> str:
     """Return a text for use in XML. Characters that XML 1.0 cannot represent become U+FFFD."""
+    if text.isascii() and text.isprintable() and not ("&" in text or "<" in text or ">" in text):
+        return text  # a fifth of the time of the pattern
     return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\ufffd"), text)
 
 
@@ -77,7 +79,8 @@ class _Structure:
         for key, item in value.items():
             if item is not None:
                 name, render = self._members.get(key) or self._compile(key)
-                parts.append(make_element(name, render(item)))
+                content = render(item)
+                parts.append(f"<{name}>{content}</{name}>" if content else f"<{name}/>")
         return "".join(parts)
 
     def _compile(self, key: str) -> tuple[str, Render]:
@@ -101,7 +104,7 @@ def _render_boolean(value: Any) -> str:
 
 
 def _render_text(value: Any) -> str:
-    return escape_text(str(value))
+    return escape_text(value if value.__class__ is str else str(value))
 
 
 def _render_blob(value: bytes) -> str:

@@ -115,7 +115,7 @@ class Selection:
         self._token_name = row.pages[0].lower() + row.pages[1:]
         self._item_name = shape.member.serialization.get("name", "member")
         self._render = make_renderer(shape.member)
-        self._get_text = keep_text(lru_cache(maxsize=CACHED_ITEMS)(self._render_entity))  # views are made anew
+        self._get_text = keep_text(self._render_entity)
 
     def select(self, context: Context, criteria: Criteria, rows: Sequence[Any]) -> str:
         """Return one page of the list as XML, with the token of the next page. The page becomes `context.result`."""

@@ -24,17 +24,20 @@ def get_view(name: str) -> View:
 
 def compile_view(spec: Mapping[str, Any]) -> View:
     """Return the function of a view. Members whose value is None are left out."""
-    members = [(path.split("."), _compile_source(source)) for path, source in spec.items()]
+    members = []
+    for path, source in spec.items():
+        *parents, name = path.split(".")
+        members.append((parents, name, _compile_source(source)))
 
     def view(entity: Any) -> dict[str, Any]:
         element: dict[str, Any] = {}
-        for path, get in members:
+        for parents, name, get in members:
             value = get(entity)
             if value is not None:
                 inner = element
-                for name in path[:-1]:
-                    inner = inner.setdefault(name, {})
-                inner[path[-1]] = value
+                for parent in parents:
+                    inner = inner.setdefault(parent, {})
+                inner[name] = value
         return element
 
     return view

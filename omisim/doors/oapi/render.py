@@ -32,14 +32,13 @@ def render_text(answer: Answer) -> str:
     """Return an answer as JSON text: the same content as `render_body`, each resource from the text that it keeps."""
     if answer.value.__class__ is Body:
         return json.dumps(render_body(answer))
-    parts = [f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}']
-    key = answer.action.answer
+    key, value, content = answer.action.answer, answer.value, ""
     if key is not None and not answer.dry:
-        value = _value_text(answer.value)
-        parts.append(f'"{key}":{value}' if isinstance(key, str) else value[1:-1])
+        text = f"[{','.join(map(_get_text, value))}]" if value.__class__ is tuple else _get_text(value)
+        content = f',"{key}":{text}' if isinstance(key, str) else f",{text[1:-1]}"
     if answer.next_page_token is not None:
-        parts.append(f'"NextPageToken":"{answer.next_page_token}"')
-    return ",".join(parts) + "}"
+        content += f',"NextPageToken":"{answer.next_page_token}"'
+    return f'{{"ResponseContext":{{"RequestId":"{answer.request_id}"}}{content}}}'
 
 
 def render_refusal(error: ApiError) -> str:
@@ -53,7 +52,3 @@ def render_refusal(error: ApiError) -> str:
 
 
 _get_text = keep_text(encode_json)
-
-
-def _value_text(value: Any) -> str:
-    return f"[{','.join(map(_get_text, value))}]" if value.__class__ is tuple else _get_text(value)
