@@ -14,7 +14,7 @@ from omisim.actions.quotas import check_quotas
 from omisim.base.foreign import parse_count, parse_url
 from omisim.formats.disk_image import GIB, BadImage, decode, to_bytes
 from omisim.formats.manifest import Manifest, ManifestDisk, parse_manifest
-from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Origin, Snapshot, SnapshotState
+from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Snapshot, SnapshotState
 from omisim.spec.errors import ApiError
 from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
@@ -188,5 +188,5 @@ def find_source(call: Call, location: str) -> list[tuple[str, str]]:
     """Return the origin of a file in this cloud's object storage as (relation, parent id) pairs, for lineage."""
     parts = parse_url(location)
     place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
-    origins: Mapping[str, Origin] = call.state.rows("origin")
-    return [("imported from", place.object_id)] if place is not None and place.object_id in origins else []
+    is_known = place is not None and call.state.get("origin", place.object_id) is not None
+    return [("imported from", place.object_id)] if place is not None and is_known else []

@@ -24,6 +24,8 @@ from omisim.spec.limits import ROOT
 
 __all__ = ["check_disk_sources", "register_image"]
 
+_LINUX = (LINUX,)
+
 
 def register_image(
     call: Call,
@@ -47,7 +49,7 @@ def register_image(
     disks = [_complete_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
-    modes = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
+    modes = {"boot_modes": ("legacy",), "product_codes": codes or _LINUX}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **requested})
     snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))

@@ -125,7 +125,7 @@ def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int,
 
 def _record_origin(tx: Transaction, place: Place, task: Task, codes: tuple[str, ...]) -> None:
     parents = (("written by", task.task_id),)
-    tx.write("origin", place.object_id, Origin("object", place.object_id, task.account_id, "", parents, codes))
+    tx.write("origin", place.object_id, Origin("object", task.account_id, "", parents, codes))
 
 
 def fail_export(tx: Transaction, task: Task, comment: str) -> None:

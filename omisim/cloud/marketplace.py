@@ -246,9 +246,7 @@ def _copy_image(tx: Transaction, row: MarketplaceProduct, number: int, region: s
         tags=(),
     )
     tx.add(image)
-    tx.write(
-        "origin", image_id, Origin("image", image_id, owner.account_id, name, (("published from", source.image_id),))
-    )
+    tx.write("origin", image_id, Origin("image", owner.account_id, name, (("published from", source.image_id),)))
     return image_id
 
 
@@ -273,5 +271,5 @@ def _copy_mapping(
     if content is not None:
         tx.write("content", snapshot.snapshot_id, content)
     parents = (("part of", image_id), ("copied from", source.snapshot_id))
-    tx.write("origin", snapshot.snapshot_id, Origin("snapshot", snapshot.snapshot_id, owner.account_id, "", parents))
+    tx.write("origin", snapshot.snapshot_id, Origin("snapshot", owner.account_id, "", parents))
     return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))

@@ -130,7 +130,7 @@ def _describe(state: State, row_id: str, omitted: int) -> Lineage:
         label=origin.label if origin else getattr(row, "image_name", ""),
         account=account.name if account else owner,
         state="deleted" if row is None else str(getattr(row, "state", "")),
-        dropped=_find_dropped_codes(state, origin),
+        dropped=_find_dropped_codes(state, row_id, origin),
         region=account.region if account else "",
         licences=get_product_codes(state, row_id),
         files=tuple(path for path, _ in content.files) if content is not None else (),
@@ -139,10 +139,10 @@ def _describe(state: State, row_id: str, omitted: int) -> Lineage:
     )
 
 
-def _find_dropped_codes(state: State, origin: Origin | None) -> tuple[str, ...]:
+def _find_dropped_codes(state: State, row_id: str, origin: Origin | None) -> tuple[str, ...]:
     if origin is None or origin.kind != "image" or not origin.parents:
         return ()
-    own = get_product_codes(state, origin.id)
+    own = get_product_codes(state, row_id)
     return tuple(code for code in get_product_codes(state, origin.parents[0][1]) if code not in own)
 
 

@@ -34,7 +34,11 @@ __all__ = [
 VERSION = 2
 READABLE = (1, VERSION)  # version 1 is that of omisim 0.1
 # kind → the fields that version 1 calls otherwise, or that have gone since (None)
-_RENAMED: Mapping[str, Mapping[str, str | None]] = {"snapshot": {"flaw": "import_error"}, "vm": {"boot_modes": None}}
+_RENAMED: Mapping[str, Mapping[str, str | None]] = {
+    "snapshot": {"flaw": "import_error"},
+    "vm": {"boot_modes": None},
+    "origin": {"id": None},
+}
 _KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
 

@@ -133,7 +133,6 @@ INDEXES: Mapping[str, Declared] = {
             "permissions_to_launch.account_ids", "product_codes", "state",
         ),
         **_TAGGED,
-        "name": _by_fields("account_id", "image_name"),
         "public": Index(
             ("permissions_to_launch",), lambda row: (True,) if row.permissions_to_launch.global_permission else ()
         ),

@@ -12,6 +12,7 @@ from omisim.base.frozen import replace
 from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog
+from omisim.state.image_names import find_images
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -94,7 +95,7 @@ def renew(tx: Transaction, family: str, region: str, *, retired: bool) -> Image:
         )
     )
     parents = (("renewal of", old.image_id),)
-    tx.write("origin", image_id, Origin("image", image_id, old.account_id, name, parents, old.product_codes))
+    tx.write("origin", image_id, Origin("image", old.account_id, name, parents, old.product_codes))
     if retired:
         retire(tx, old.image_id)
     return image
@@ -104,7 +105,7 @@ def _make_newer_name(state: State, old: Image, created: dt.datetime) -> str:
     """Return the name of the earlier OMI with the new date, and a number that makes it unique."""
     base = _DATE.sub("", old.image_name)
     names = (f"{base}-{created:%Y.%m.%d}-{number}" for number in count())
-    return next(name for name in names if not state.find_by("image", "name", (old.account_id, name)))
+    return next(name for name in names if not find_images(state, old.account_id, name))
 
 
 def _renew_mapping(
@@ -126,7 +127,7 @@ def _renew_mapping(
     if content is not None:
         tx.write("content", snapshot.snapshot_id, content)
     parents = (("part of", image_id), ("renewal of", old.snapshot_id))
-    origin = Origin("snapshot", snapshot.snapshot_id, old.account_id, "", parents)
+    origin = Origin("snapshot", old.account_id, "", parents)
     tx.write("origin", snapshot.snapshot_id, origin)
     return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
 

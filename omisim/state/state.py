@@ -210,9 +210,9 @@ class State:
     def forget(self, kind: str, row_id: str) -> None:
         """Remove a row that no kept change concerns, without a change in the journal (`state/forgetting.py`)."""
         table = self.writable(kind)
-        table.put(row_id, None, table.order(row_id))
         if self.stored:
             self.reverted.add((kind, row_id))
+        table.put(row_id, None, table.order(row_id))
 
     def fork(self) -> State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""

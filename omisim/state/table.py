@@ -186,20 +186,19 @@ class Table:
                 continue
             for name, keys in names:
                 index = indexes[name]
-                old_keys: Collection[object]
-                new_keys: Collection[object]
+                removed: Collection[object]
+                added: Collection[object]
                 if keys is None:
-                    old_keys = () if old_value is None else (old_value,)
-                    new_keys = () if new_value is None else (new_value,)
+                    removed = () if old_value is None else (old_value,)
+                    added = () if new_value is None else (new_value,)
                 else:
-                    old_keys = () if old is None else keys(old)
-                    new_keys = () if new is None else keys(new)
-                for key in old_keys:
-                    if key not in new_keys:
-                        self._discard(index, key, row_id, order)
-                for key in new_keys:
-                    if key not in old_keys:
-                        self._add(index, key, row_id, order)
+                    old_keys = frozenset(() if old is None else keys(old))
+                    new_keys = frozenset(() if new is None else keys(new))
+                    removed, added = old_keys - new_keys, new_keys - old_keys
+                for key in removed:
+                    self._discard(index, key, row_id, order)
+                for key in added:
+                    self._add(index, key, row_id, order)
 
     def _add(self, index: Layers, key: object, row_id: str, order: int) -> None:
         """Add an id to a key, unless it is there."""

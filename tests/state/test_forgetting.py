@@ -17,6 +17,7 @@ from omisim import ApiError, Cloud
 from omisim.cloud.lineage import Lineage
 from omisim.state.lineage import KINDS
 from omisim.state.sqlite_store import SqliteStore, create_tables, read_dump
+from omisim.state.state import State
 
 HISTORY = 20
 CALLS = 60
@@ -254,6 +255,32 @@ class TestLineage:
         delete_all(cloud)
         alice.create_image(image_name="imported", file_location=url)
         assert ["OMI-076" in text for text in cloud.warnings] == [True] * 4
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_an_interruption_is_made_up_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """After an interruption of the trim, the next one forgets what this one would have."""
+    alice = cloud.account("alice")
+    for name in ("a", "b"):
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1, client_token=name)
+        alice.delete_volume(volume_id=volume.volume_id)
+    twin, real, calls = cloud.fork(), State.forget, iter(range(1000))
+
+    def forget(state: State, kind: str, row_id: str) -> None:
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        real(state, kind, row_id)
+
+    monkeypatch.setattr(State, "forget", forget)
+    with pytest.raises(KeyboardInterrupt):
+        pass_history(cloud)
+    monkeypatch.setattr(State, "forget", real)
+    for _ in range(2):
+        pass_history(cloud)
+        pass_history(twin)
+    assert list_unneeded(cloud) == []
+    assert cloud.engine.state.rows("origin") == twin.engine.state.rows("origin")
+    assert cloud.engine.state.rows("token") == twin.engine.state.rows("token")
 
 
 def test_a_mark_keeps_everything_since(cloud: Cloud) -> None:

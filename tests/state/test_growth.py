@@ -17,6 +17,8 @@ from support.growth import Ids, fill, make_crowded_clouds, measure
 from omisim import ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 
+pytestmark = pytest.mark.usefixtures("unrecorded")
+
 Work = Callable[[Cloud, Ids], object]
 RATIO = 1.1  # how many layers a mapping has depends on its size (`state/layers.py`)
 EXPORTED = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
@@ -220,7 +222,6 @@ def test_a_read_without_filters_visits_what_the_caller_sees() -> None:
 
 NOT_BY_PAGE = {
     "ReadNics": "the NICs of the crowd belong to the same VM",
-    "ReadSubnets": "the NICs of the crowd use addresses of the same Subnet",
     "ReadVms": "the volumes and NICs of the crowd belong to the same VM",
     "ReadVmsStopHistory": "it sorts all stops by their dates",
 }

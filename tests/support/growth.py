@@ -22,6 +22,7 @@ from omisim.model import Bucket, Due, ExportState, StoredObject, UpdateState, Up
 from omisim.model import VolumeUpdateParameters as Values
 from omisim.model.ids import PREFIXES
 from omisim.spec.catalog import QuotaName
+from omisim.state.indexes import TOTALS
 from omisim.state.state import State
 from omisim.state.table import Table
 
@@ -90,6 +91,10 @@ def make_crowded_clouds() -> tuple[Ids, list[Cloud]]:
                 copy_row(cloud.engine.state, kind, row_id, row, f"{place:02x}{number:06x}")
         cloud.engine.state.trim(cloud.engine.state.position)
         cloud.account("alice").create_volume(subregion_name=SUBREGION, size=1)  # copies the tables that forks share
+        for kind, table in cloud.engine.state.tables.items():  # the first search would do it, slowly under a trace
+            table.catch_up()
+            if kind in TOTALS:
+                table.get_totals("")
         clouds.append(cloud)
     return ids, clouds
 
@@ -113,8 +118,6 @@ def copy_row(state: State, kind: str, row_id: str, row: Any, digits: str) -> Non
     elif hasattr(row, "key"):
         named = {name: f"{getattr(row, name)}{digits}" for name in NAMES if getattr(row, name, None)}
         row = replace(row, **{**named, row.key: new_id})
-    elif kind == "origin":
-        row = replace(row, id=new_id)
     state.write(kind, new_id, row, EPOCH, "crowd")
 
 

@@ -10,8 +10,10 @@ as one more test, `VERDICT`. A run of a part of the suite, or one with a failure
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Generator, Iterator
+from functools import wraps
 from typing import Any, Literal
 
 import pytest
@@ -39,6 +41,7 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
     checked: set[tuple[str, str]] = set()
     names = pytestconfig.stash[SEEN]
 
+    @wraps(call)
     def record_call(engine: Engine, request: Request, *args: Any, **options: Any) -> Answer:
         answer = call(engine, request, *args, **options)
         if request.action in request.dialect.own:  # the description is that of OAPI
@@ -58,6 +61,12 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "call", record_call)
         yield
+
+
+@pytest.fixture
+def unrecorded(recorder: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let answers pass unchecked, for a test that measures what calls cost."""
+    monkeypatch.setattr(Engine, "call", inspect.unwrap(Engine.call))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -53,7 +53,10 @@ def make_getter(cls: Any, path: str) -> Callable[[Any], Any]:
     get, hint = attrgetter(name), _hints(cls)[name]
     if not below:
         return get
-    get_below = make_getter(_find_part(hint), below)
+    part_class = _find_part(hint)
+    get_below = make_getter(part_class, below)
+    if _is_list(hint) and "." not in below and not is_list(part_class, below):
+        return lambda entity: tuple(map(get_below, get(entity) or ()))
     if is_dataclass(hint) and isinstance(get_below, attrgetter):
         return attrgetter(path)
 

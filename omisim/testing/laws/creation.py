@@ -72,7 +72,7 @@ def disks_record_inherited_licences(step: Step, change: Change) -> str | None:
         return None
     parents = (parent for how, parent in origin.parents if how != "part of")
     inherited = next((codes for parent in parents if (codes := _get_codes(step, parent))), ())
-    return f"{origin.id} records {origin.codes}, but its source has {inherited}" if origin.codes != inherited else None
+    return f"{change.id} records {origin.codes}, but its source has {inherited}" if origin.codes != inherited else None
 
 
 @on_creation("SHR-012", "image", "image_export", "snapshot", "snapshot_export", "vm", "volume")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omisim.engine.engine import Engine
 from omisim.model import ExportState, Image, ImageExportTask, ImageState, Snapshot, SnapshotExportTask, SnapshotState
+from omisim.state.image_names import find_images
 from omisim.state.licences import find_licences
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, law, on_creation
@@ -55,7 +56,7 @@ def a_failed_omi_has_a_state_message(_engine: Engine, image: Image) -> str | Non
 @law("OMI-022", "image")
 def omi_names_are_unique_per_account(engine: Engine, image: Image) -> str | None:
     """The OMIs of an account have different names."""
-    same = engine.state.find_by("image", "name", (image.account_id, image.image_name))
+    same = find_images(engine.state, image.account_id, image.image_name)
     if len(same) != 1:
         return f"{image.account_id} has {', '.join(i.image_id for i in same)} with the name {image.image_name!r}"
     return None

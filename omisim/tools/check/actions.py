@@ -19,6 +19,7 @@ from omisim.model import Image, Snapshot, Volume
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.buckets import Place, presign
+from omisim.state.image_names import find_images
 from omisim.testing.script import bucket
 
 __all__ = ["Bounds", "CheckStep", "CheckWorld"]
@@ -230,9 +231,9 @@ class CheckWorld:
         return len(self._list_rows(kind)) < self._most[kind]
 
     def _find_free_name(self, account: Account) -> str:
-        find_by = self.cloud.engine.state.find_by
+        state = self.cloud.engine.state
         number = 0
-        while find_by("image", "name", (account.account_id, f"image {number}")):
+        while find_images(state, account.account_id, f"image {number}"):
             number += 1
         return f"image {number}"
 

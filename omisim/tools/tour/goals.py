@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from omisim.cloud.cloud import Cloud
 from omisim.model import AccountRow, ExportState, Image, ImageExportTask, ImageState, Origin, Snapshot, Vm, VmState
 from omisim.spec.catalog import OUTSCALE
+from omisim.state.image_names import find_images
 from omisim.state.state import State
 
 __all__ = ["GOALS"]
@@ -28,7 +29,7 @@ def _launch_official(state: State, alice: str) -> str:
 def _make_two_ways(state: State, alice: str) -> str:
     missing = []
     for name, relation in (("golden", "made from"), ("registered", "registered from")):
-        images: list[Image] = state.find_by("image", "name", (alice, name))
+        images = find_images(state, alice, name)
         if not any(_came_by(state, image, relation) for image in images):
             missing.append(f"alice has no OMI {name} that was {relation} a {'VM' if name == 'golden' else 'snapshot'}")
         elif all(image.state is not ImageState.AVAILABLE for image in images):
