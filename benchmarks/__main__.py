@@ -1,7 +1,7 @@
-"""Run the benchmarks: `python -m benchmarks`.
+"""Run the benchmarks: `python -m benchmarks [TOPIC ...]`.
 
-Each goal is measured beside its null client and its peer, in one run. With `--scripts`, the other scripts of this
-folder run too, each with its own limits. `--json` prints data, `--table` writes the table into the documentation, and
+A topic is a module of this folder whose `goals` yields what it measures. Every goal is measured beside what it is
+compared with, in turn, in one run. `--json` prints data, `--table` writes the table into the documentation, and
 `--plot` draws what a call costs by the number of resources. The exit status is 1 if a goal is not reached.
 """
 
@@ -10,73 +10,88 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
-from benchmarks.goals import Figure, list_goals, measure
-from benchmarks.sizes import SIZES, draw, measure_sizes
+from benchmarks.goal import Figure, measure
 
-HERE = Path(__file__).parent
-SCRIPTS = ("sdk", "fcu", "oos", "plugin", "server", "clouds", "state", "machine", "look", "sweep")
-PAGE = HERE.parent / "docs" / "explanation" / "speed.md"
-PICTURE = HERE.parent / "docs" / "sizes.svg"
+# those after "fcu" take minutes, or a second idle core
+TOPICS = (
+    "sdk", "core", "fcu", "server", "clouds", "state", "memory", "oos", "plugin", "machine", "look", "sweep", "console",
+    "workers",
+)  # fmt: skip
+DEFAULT = TOPICS[:3]
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "explanation" / "speed.md"
+PICTURE = DOCS / "sizes.svg"
 MARKED = re.compile(r"(<!-- written by python -m benchmarks --table -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def main(words: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run what the options ask for; return 1 if a goal is not reached."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="measure omisim beside its peers")
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"any of {', '.join(TOPICS)}, or all")
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="interleaved rounds of a goal (default 15)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the goals whose name contains this text")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--table", action="store_true", help=f"write the table into {PAGE.name}")
     parser.add_argument("--plot", action="store_true", help=f"draw {PICTURE.name}: cost by the number of resources")
-    parser.add_argument("--most", type=int, default=SIZES[-1], metavar="N", help="the largest number (default 100000)")
-    parser.add_argument("--scripts", action="store_true", help="run the other scripts too")
+    parser.add_argument("--most", type=int, default=100_000, metavar="N", help="the largest number (default 100000)")
     options = parser.parse_args(words)
     if options.plot:
-        PICTURE.write_text(draw(measure_sizes(tuple(size for size in SIZES if size <= options.most))), "utf-8")
+        sizes = import_module("benchmarks.sizes")
+        curves = sizes.measure_sizes(tuple(size for size in sizes.SIZES if size <= options.most))
+        PICTURE.write_text(sizes.draw(curves), "utf-8")
         return 0
-    with list_goals(options.only) as goals:
-        figures = [measure(goal, options.rounds) for goal in goals]
-    print(json.dumps([to_data(figure) for figure in figures], indent=2) if options.json else render_table(figures))
+    topics = TOPICS if options.topics == ["all"] else options.topics or DEFAULT
+    if unknown := set(topics) - set(TOPICS):
+        parser.error(f"unknown topic: {', '.join(sorted(unknown))}; known: {', '.join(TOPICS)}")
+    figures = []
+    for figure in measure_topics(topics, options.only, options.rounds):
+        figures.append(figure)
+        if not options.json:
+            print(describe(figure), flush=True)
+    if options.json:
+        print(json.dumps([asdict(figure) | {"reached": figure.reached} for figure in figures], indent=2))
     if options.table:
         PAGE.write_text(replace_table(PAGE.read_text("utf-8"), render_table(figures)), "utf-8")
-    failed = [figure.goal.name for figure in figures if not figure.holds]
-    for script in SCRIPTS if options.scripts else ():
-        print(f"\n--- {script}.py", flush=True)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{script}"], cwd=HERE.parent, check=False).returncode:
-            failed.append(f"{script}.py")
-    print(f"not reached: {', '.join(failed)}" if failed else "every goal is reached", file=sys.stderr)
-    return int(bool(failed))
+    return int(not all(figure.reached for figure in figures))
 
 
-def to_data(figure: Figure) -> dict[str, object]:
-    """Return a figure as JSON data."""
-    goal = figure.goal
-    return {
-        "goal": goal.name,
-        "microseconds": round(figure.microseconds, 1),
-        "null": goal.null,
-        "over_null": figure.over_null,
-        "limit": goal.limit or None,
-        "peer": goal.peer or None,
-        "peer_over": figure.peer_over,
-        "factor": goal.factor or None,
-        "reached": figure.holds,
-    }
+def measure_topics(topics: Sequence[str], only: str, rounds: int) -> Iterator[Figure]:
+    """Yield the figures of the goals of some topics whose name, with the topic, contains a text."""
+    for topic in topics:
+        for goal in import_module(f"benchmarks.{topic}").goals():
+            if only in f"{topic}: {goal.name}":
+                yield from measure(goal, rounds, topic)
 
 
-def render_table(figures: list[Figure]) -> str:
+def describe(figure: Figure) -> str:
+    """Return a figure as a line of text."""
+    verdict = "" if figure.reached else "  NOT REACHED"
+    return f"{figure.goal:52} {render_ratio(figure):>26} {figure.text} ({render_limit(figure)}){verdict}"
+
+
+def render_table(figures: Sequence[Figure]) -> str:
     """Return figures as a table of Markdown."""
-    rows = ["| call | time | over canned bytes (limit) | moto over omisim (at least) |", "|---|---|---|---|"]
+    rows = ["| goal | figure | of | limit |", "|---|---|---|---|"]
     for figure in figures:
-        goal = figure.goal
-        limit, factor = (f" ({number:g})" if number else "" for number in (goal.limit, goal.factor))
-        peer = f"{figure.peer_over}{factor}" if figure.peer_over else ""
-        rows.append(f"| {goal.name} | {figure.microseconds:,.0f} µs | {figure.over_null}{limit} | {peer} |")
+        limit = render_limit(figure) if figure.reached else f"{render_limit(figure)}, not reached"
+        rows.append(f"| {figure.goal} | {render_ratio(figure)} | {figure.text} | {limit} |")
     return "\n".join(rows)
+
+
+def render_ratio(figure: Figure) -> str:
+    """Return the median and the quartiles."""
+    return f"{figure.median:.3g} ({figure.low:.3g} to {figure.high:.3g})"
+
+
+def render_limit(figure: Figure) -> str:
+    """Return the limit of a figure."""
+    return f"at {'least' if figure.least else 'most'} {figure.limit:g}"
 
 
 def replace_table(page: str, table: str) -> str:

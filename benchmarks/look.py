@@ -1,22 +1,17 @@
-"""Measure lineages in a cloud of 100,000 resources, and the start of `omisim explain`: `python benchmarks/look.py`.
-
-All figures are CPU time, because the machine may be busy. The large cloud gets its VMs as copies of one row, each with
-an origin; a small cloud of ten VMs is measured beside it, in turns: the ratio says how the cost grows with the cloud.
-"""
+"""Lineages in a cloud of 100,000 resources, beside one of ten, and processes of `omisim explain`."""
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
 from dataclasses import replace
-from statistics import median
+from functools import partial
 
+from benchmarks.goal import Goal, Limit, calibrated, cpu, work
+from benchmarks.processes import child_cpu
 from omisim import Cloud
 
-RESOURCES, ROUNDS = 100_000, 15
-LINEAGE_LIMIT, EXPLAIN_LIMIT = 50.0, 300.0  # ms
+RESOURCES = 100_000
+LINEAGE, EXPLAIN = 50, 300  # ms
 WORDS = ("OMI-022", "9029", "CreateImage", "product code")
 
 
@@ -38,40 +33,12 @@ def build(count: int) -> tuple[Cloud, dict[str, str]]:
     return cloud, {"a VM": vm.vm_id, "an OMI": golden, "the OMI of all VMs": source}
 
 
-def measure(cloud: Cloud, resource_id: str) -> float:
-    """Return the CPU time of a lineage in milliseconds."""
-    start = time.process_time()
-    cloud.lineage(resource_id)
-    return 1000 * (time.process_time() - start)
-
-
-def measure_explain(word: str) -> float:
-    """Return the CPU time of a process that explains a word, in milliseconds."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "omisim", "explain", word], check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-
-
-def main() -> int:
-    """Print the figures, and return 1 if a limit is exceeded."""
-    large, ids = build(RESOURCES)
-    small, same_ids = build(10)
-    over = False
+def goals() -> Iterator[Goal]:
+    """Yield the goals of what looks at a cloud."""
+    cloud, ids = build(RESOURCES)
     for name, resource_id in ids.items():
-        pairs = [(measure(large, resource_id), measure(small, same_ids[name])) for _ in range(ROUNDS)]
-        slow, fast = (median(times) for times in zip(*pairs, strict=True))
-        over = over or slow > LINEAGE_LIMIT
-        print(
-            f"lineage of {name:<20} {slow:6.1f} ms in {RESOURCES:,} resources (limit {LINEAGE_LIMIT:.0f}),"
-            f" {slow / fast:.1f} times that in a small cloud"
-        )
+        sides = {"omisim": cpu(partial(cloud.lineage, resource_id)), "workload": cpu(work)}
+        yield Goal(f"lineage of {name} in {RESOURCES:,}", sides, (Limit("ms", calibrated("omisim", 1e3), LINEAGE),))
     for word in WORDS:
-        taken = median(measure_explain(word) for _ in range(5))
-        over = over or taken > EXPLAIN_LIMIT
-        print(f"omisim explain {word:<14} {taken:6.0f} ms (limit {EXPLAIN_LIMIT:.0f})")
-    return int(over)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        sides = {"omisim": child_cpu("-m", "omisim", "explain", word), "workload": cpu(work, 5)}
+        yield Goal(f"omisim explain {word}", sides, (Limit("ms", calibrated("omisim", 1e3), EXPLAIN),), rounds=5)

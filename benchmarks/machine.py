@@ -1,28 +1,25 @@
-"""Measure the cost of the laws per step of the machine, relative to the same calls without laws.
+"""The cost of the laws per step of `CloudMachine`: the same rules, draws and calls, with and without laws.
 
-    python benchmarks/machine.py [HISTORIES]
-
-The empty machine has the same rules, draws and calls, but no laws. The limit is 1.5. The laws of the whole cloud,
-which are checked at the end of a history, are printed separately.
+The laws of the whole cloud, which are checked at the end of a history, do not count.
 """
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from benchmarks.goal import Goal, Limit, over
 from omisim import ApiError
 from omisim.engine.faults import Dropped
-from omisim.testing import laws
 from omisim.testing.machine import CloudMachine
 
-LIMIT = 1.5
-STEPS = 30
+HISTORIES, STEPS = 50, 30
 closing: list[float] = []
 
 
@@ -53,10 +50,10 @@ class Empty(CloudMachine):
         """Check nothing."""
 
 
-def run(machine: type[CloudMachine], histories: int) -> float:
+def run(machine: type[CloudMachine]) -> float:
     """Return the CPU seconds of a number of histories, without their teardown."""
     chosen = settings(
-        max_examples=histories, stateful_step_count=STEPS, phases=[Phase.generate], database=None, deadline=None,
+        max_examples=HISTORIES, stateful_step_count=STEPS, phases=[Phase.generate], database=None, deadline=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     closing.clear()
@@ -65,19 +62,7 @@ def run(machine: type[CloudMachine], histories: int) -> float:
     return time.process_time() - start - sum(closing)
 
 
-def main() -> None:
-    """Print the ratio, and the time of the laws of the whole cloud."""
-    histories = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    run(Empty, 5)
-    empty = min(run(Empty, histories) for _ in range(2))
-    full = min(run(Full, histories) for _ in range(2))
-    sweep = sum(closing) / len(closing) * 1000
-    per_step = 1e6 / (histories * STEPS)
-    print(
-        f"a step: {full * per_step:.0f} us, empty {empty * per_step:.0f} us, ratio {full / empty:.2f} (limit {LIMIT})"
-    )
-    print(f"the laws of the whole cloud at the end of a history: {sweep:.1f} ms ({len(laws.LAWS)} laws)")
-
-
-if __name__ == "__main__":
-    main()
+def goals() -> Iterator[Goal]:
+    """Yield the goal of the machine."""
+    sides = {"omisim": partial(run, Full), "empty": partial(run, Empty)}
+    yield Goal("a step of CloudMachine", sides, (Limit("over one without laws", over("omisim", "empty"), 1.5),), 3)

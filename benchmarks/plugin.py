@@ -1,23 +1,19 @@
-"""Measure the cost of the pytest plugin, per start and test, and of moto's `mock_aws`: `python benchmarks/plugin.py`.
+"""The cost of the pytest plugin per start and per test, beside an empty plugin and moto's `mock_aws`.
 
-Each figure is a median over interleaved tests or starts in CPU time, so that a busy machine affects all of them alike.
-A start with the plugin is compared with a start with an empty plugin: with any `-p` pytest reads the metadata of every
-installed distribution (3 % of a start), as it does for autoloaded plugins too.
-With a commit as its argument, the plugin of that commit is measured too, in turn with this one. The extra `omisim[oos]`
-installs all that moto's EC2 needs.
+Tests of each kind are interleaved in one process. A start is compared with a start with an empty plugin: with any `-p`
+pytest reads the metadata of every installed distribution, as it does for autoloaded plugins too.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import resource
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from statistics import median
@@ -26,14 +22,11 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-STARTS, ROUNDS, TESTS, PEERS = 25, 3, 400, 5
-EMPTY = "empty_plugin"
-KINDS = ("cloud", "gateway", "environment", "mock_aws")
-START_LIMIT = 5.0  # ms per start, when the plugin is installed but not used
-CLOUD_LIMIT, GATEWAY_LIMIT = 0.2, 1.0  # ms of the set-up and tear-down of a test
-FASTER_LIMIT = 300  # how many times faster than a test with mock_aws and a client
+from benchmarks.goal import Goal, Limit, Side, single
+from benchmarks.processes import ROOT, child_cpu
 
+TESTS, PEERS = 400, 5
+OPTIONS = ("-q", "-p", "no:cacheprovider")
 SUITE = f"""
 import boto3
 import pytest
@@ -59,11 +52,8 @@ def test_cloud(omi_cloud, turn): pass
 @turns
 def test_gateway(omi_gateway, turn): pass
 
-@turns
-def test_environment(omi_env, turn): pass
-
 @pytest.mark.parametrize("turn", range({PEERS}))
-def test_mock_aws(mocked, turn): pass
+def test_moto(mocked, turn): pass
 """
 
 
@@ -95,102 +85,50 @@ class Stopwatch:
         return {name: median(values[1:]) * 1e3 for name, values in self._spent.items()}
 
 
-def run_tests(directory: Path) -> dict[str, float]:
-    """Return the CPU milliseconds of a test of each kind above one with an empty fixture, which is "nothing"."""
+def run_tests(folder: str) -> dict[str, float]:
+    """Run the suite in this process; return the CPU milliseconds of a test of each kind."""
     stopwatch = Stopwatch()
-    options = ["-p", "no:cacheprovider", "-p", "omisim.plugin"]
     with redirect_stdout(StringIO()):
-        pytest.main([*options, str(directory / "test_suite.py")], plugins=[stopwatch])
-    spent = stopwatch.get_milliseconds()
-    return {"nothing": spent["nothing"]} | {name: spent[name] - spent["nothing"] for name in KINDS}
+        pytest.main([*OPTIONS, "-p", "omisim.plugin", f"{folder}/test_suite.py"], plugins=[stopwatch])
+    return stopwatch.get_milliseconds()
 
 
-def measure_start(directory: Path, tree: Path, plugin: str) -> float:
-    """Return the CPU milliseconds of a run of pytest with one empty test and one plugin, and the omisim of a tree."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin, "test_empty.py"]
-    environment = _make_environment(tree) | {"PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
-
-
-def measure_tests(directory: Path, tree: Path) -> dict[str, float]:
-    """Return what `run_tests` returns in another process, with the omisim of a tree."""
-    command = [sys.executable, __file__, "--tests", str(directory)]
-    run = subprocess.run(
-        command, cwd=directory, env=_make_environment(tree), check=True, capture_output=True, text=True
-    )
-    figures: dict[str, float] = json.loads(run.stdout)
-    return figures
-
-
-def measure(directory: Path, trees: list[Path]) -> list[dict[str, float]]:
-    """Return the figures of each tree: those of `run_tests`, of a "start" of pytest, and what the plugin adds to it."""
-    (directory / "test_empty.py").write_text("def test_nothing(): pass\n")
-    (directory / f"{EMPTY}.py").write_text("")
-    (directory / "test_suite.py").write_text(SUITE)
-    starts: list[list[float]] = [[] for _ in (None, *trees)]  # the first with an empty plugin
-    for _ in range(STARTS):
-        starts[0].append(measure_start(directory, trees[0], EMPTY))
-        for tree, values in zip(trees, starts[1:], strict=True):
-            values.append(measure_start(directory, tree, "omisim.plugin"))
-    rounds = [[measure_tests(directory, tree) for tree in trees] for _ in range(ROUNDS)]
-    differences = [[ours - empty for ours, empty in zip(values, starts[0], strict=True)] for values in starts[1:]]
-    return [
-        {name: median(figures[number][name] for figures in rounds) for name in rounds[0][0]}
-        | {"start": median(starts[0]), "plugin": median(differences[number])}
-        for number in range(len(trees))
-    ]
-
-
-@contextmanager
-def check_out(commit: str) -> Iterator[Path]:
-    """Yield a directory with the tree of a commit."""
+def goals() -> Iterator[Goal]:
+    """Yield the goals of the plugin."""
     with TemporaryDirectory() as directory:
-        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], check=True, capture_output=True).stdout
-        subprocess.run(["tar", "-x", "-C", directory], input=archive, check=True)
-        yield Path(directory)
+        folder = Path(directory)
+        (folder / "test_empty.py").write_text("def test_nothing(): pass\n")
+        (folder / "empty_plugin.py").write_text("")
+        (folder / "test_suite.py").write_text(SUITE)
+        alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
+        sides = {
+            side: child_cpu("-m", "pytest", *OPTIONS, "-p", plugin, "test_empty.py", cwd=folder, environment=alone)
+            for side, plugin in {"omisim": "omisim.plugin", "empty": "empty_plugin"}.items()
+        }
+        added = Limit("ms more than an empty plugin", lambda s: (s["omisim"] - s["empty"]) * 1e3, 5)
+        yield Goal("a start of pytest, the plugin not used", sides, (added,))
+        spent: dict[str, float] = {}
 
+        def run() -> float:
+            command = [sys.executable, "-m", "benchmarks.plugin", directory]
+            spent.update(json.loads(subprocess.check_output(command, text=True, cwd=ROOT)))
+            return spent["nothing"]
 
-def report(label: str, figures: dict[str, float]) -> bool:
-    """Print the figures of a tree; return whether one exceeds its limit."""
-    faster = figures["mock_aws"] / figures["gateway"]
-    print(f"{label}: CPU time")
-    print(f"pytest start                       {figures['start']:8.1f} ms")
-    print(f"  the plugin installed, not used   {figures['plugin']:+8.1f} ms  (limit {START_LIMIT:.0f})")
-    print(f"a test with an empty fixture       {figures['nothing']:8.3f} ms")
-    print(f"  omi_cloud                        {figures['cloud']:+8.3f} ms  (limit {CLOUD_LIMIT})")
-    print(f"  omi_gateway                      {figures['gateway']:+8.3f} ms  (limit {GATEWAY_LIMIT:.0f})")
-    print(f"  omi_env                          {figures['environment']:+8.3f} ms")
-    print(f"  mock_aws and a client of EC2     {figures['mock_aws']:+8.1f} ms")
-    print(f"mock_aws and its client : omi_gateway  {faster:.0f}x  (limit {FASTER_LIMIT}x)")
-    return (
-        figures["plugin"] > START_LIMIT
-        or figures["cloud"] > CLOUD_LIMIT
-        or figures["gateway"] > GATEWAY_LIMIT
-        or faster < FASTER_LIMIT
-    )
+        def added_by(kind: str) -> float:
+            return spent[kind] - spent["nothing"]
 
-
-def main(arguments: list[str]) -> int:
-    """Print the figures; return 1 if one of this tree exceeds its limit."""
-    if arguments[:1] == ["--tests"]:
-        print(json.dumps(run_tests(Path(arguments[1]))))
-        return 0
-    with TemporaryDirectory() as name:
-        if not arguments:
-            (figures,) = measure(Path(name), [ROOT])
-            return int(report("this tree", figures))
-        with check_out(arguments[0]) as earlier:
-            figures, before = measure(Path(name), [ROOT, earlier])
-    report(arguments[0], before)
-    return int(report("this tree", figures))
-
-
-def _make_environment(tree: Path) -> dict[str, str]:
-    return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(tree)}
+        kinds = {"omi_cloud": "cloud", "omi_gateway": "gateway", "mock_aws": "moto"}
+        tests: dict[str, Side] = {
+            "empty": run,
+            **{name: partial(added_by, kind) for name, kind in kinds.items()},
+        }
+        limits = (
+            Limit("ms with omi_cloud", single("omi_cloud"), 0.2),
+            Limit("ms with omi_gateway", single("omi_gateway"), 1),
+            Limit("mock_aws over omi_gateway", lambda s: s["mock_aws"] / s["omi_gateway"], 300, least=True),
+        )
+        yield Goal("a test over one with an empty fixture", tests, limits, rounds=3, warm=False)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    print(json.dumps(run_tests(sys.argv[1])))

@@ -1,16 +1,15 @@
-"""Measure the overhead of omisim per call of the real SDK, as ratios of one run: `python benchmarks/sdk.py`.
+"""What omisim adds to a call of the real SDK.
 
-A *canned* adapter answers with fixed bytes, so it measures the SDK and requests alone. The candidates are interleaved,
-each figure is a median, and calls are measured in CPU time, so that a busy machine affects all of them alike.
+The *null* client is the same gateway with an adapter that answers with fixed bytes. The share of omisim is what a call
+takes longer than the null client's, over a call with fixed bytes and the defaults of requests ("plain").
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from statistics import median
+from itertools import count, cycle
 from typing import Any
 
 from osc_sdk_python import Gateway
@@ -18,11 +17,21 @@ from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from omisim import Cloud
+from benchmarks.goal import Goal, Limit, calibrated, cpu, over, share, typical, work
+from benchmarks.processes import printed
+from omisim import Account, Cloud
 
-ROUNDS, CALLS = 15, 200
-ADDED_LIMIT = 0.12  # of a canned call with requests' own defaults
-GATEWAY_LIMIT = 0.005  # seconds, after the first
+CALLS, ROUNDS, IMAGES = 20, 25, 1000
+FIRST_GATEWAY = """
+import time
+from omisim import Cloud
+import osc_sdk_python
+alice = Cloud().account("alice")
+start = time.process_time()
+alice.gateway()
+print(time.process_time() - start)
+"""
+Call = Callable[[Gateway], object]
 
 
 class Canned(BaseAdapter):
@@ -47,60 +56,74 @@ class Canned(BaseAdapter):
         """Do nothing."""
 
 
-def measure_microseconds(call: Callable[[], object]) -> float:
-    """Return the mean CPU time of a call in microseconds."""
-    start = time.process_time()
-    for _ in range(CALLS):
-        call()
-    return (time.process_time() - start) / CALLS * 1e6
+def make_gateways(alice: Account, call: Call) -> dict[str, Gateway]:
+    """Return a gateway for each side; the canned ones answer with the bytes that a call gets from omisim."""
+    gateways = {side: alice.gateway() for side in ("omisim", "null", "plain")}
+    bodies: list[bytes] = []
+    session = gateways["omisim"].call.session
+    session.hooks["response"] = [lambda response, *_args, **_kwargs: bodies.append(response.content)]
+    call(gateways["omisim"])
+    session.hooks["response"] = []
+    gateways["plain"].call.session = Session()  # with the defaults of requests
+    for side in ("null", "plain"):
+        gateways[side].call.session.mount("https://", Canned(bodies[0]))
+    return gateways
 
 
-def main() -> int:
-    """Print the figures; return 1 if one exceeds its limit."""
+def goals() -> Iterator[Goal]:
+    """Yield the goals of the SDK."""
     cloud = Cloud()
     alice = cloud.account("alice")
-    volume = alice.create_volume(subregion_name="eu-west-2a", size=10)
-    start = time.perf_counter()
-    alice.gateway()
-    first = time.perf_counter() - start
-    gateways = [alice.gateway() for _ in range(3)]
-    plain, canned, ours = gateways
-    raw: dict[str, bytes] = {}
-
-    def keep_body(response: Response, *_args: Any, **_kwargs: Any) -> None:
-        raw["body"] = response.content
-
-    ours.call.session.hooks["response"] = [keep_body]
-    read = {"Filters": {"VolumeIds": [volume.volume_id]}}
-    ours.ReadVolumes(**read)
-    ours.call.session.hooks["response"] = []
-    plain.call.session = Session()  # requests' own defaults
-    for gateway in (plain, canned):
-        gateway.call.session.mount("https://", Canned(raw["body"]))
-    figures: dict[str, list[float]] = {"plain": [], "canned": [], "ours": [], "own": []}
-    for _ in range(ROUNDS):
-        for name, gateway in (("plain", plain), ("canned", canned), ("ours", ours)):
-            figures[name].append(measure_microseconds(partial(gateway.ReadVolumes, **read)))
-        with alice.environment():
-            figures["own"].append(measure_microseconds(partial(Gateway().ReadVolumes, **read)))
-    start = time.perf_counter()
-    for _ in range(20):
-        alice.gateway()
-    later = (time.perf_counter() - start) / 20
-    cost = {name: median(values) for name, values in figures.items()}
-    overhead = median(o - c for o, c in zip(figures["ours"], figures["canned"], strict=True)) / cost["plain"]
-    core = median(measure_microseconds(lambda: alice.call("ReadVolumes", **read)) for _ in range(ROUNDS))
-    print(f"ReadVolumes of one, canned, requests' defaults  {cost['plain']:8.1f} us  1.00")
-    for name, label in (("canned", "canned"), ("ours", "omisim")):
-        print(
-            f"the gateway's session, {label}                   {cost[name]:8.1f} us  {cost[name] / cost['plain']:.2f}"
-        )
-    print(f"a Gateway of the code under test, in omi_env    {cost['own']:8.1f} us  {cost['own'] / cost['plain']:.2f}")
-    print(f"what omisim adds                                            {overhead:.3f}  (limit {ADDED_LIMIT})")
-    print(f"Account.call alone                              {core:8.1f} us  {core / cost['plain']:.2f}")
-    print(f"Gateway(): the first {first:.2f} s, then {later * 1e3:.2f} ms  (limit {GATEWAY_LIMIT * 1e3:.0f} ms)")
-    return int(overhead > ADDED_LIMIT or later > GATEWAY_LIMIT)
+    source = cloud.images.official("ubuntu").image_id
+    (vm,) = alice.create_vms(image_id=source)
+    volumes = [alice.create_volume(subregion_name="eu-west-2a", size=10).volume_id for _ in range(2000)]
+    ids, names = cycle(volumes), count()
+    calls: list[tuple[str, float, Call]] = [
+        ("ReadVolumes, polling", 0.08, lambda api: api.ReadVolumes(Filters={"VolumeIds": volumes[:1]})),
+        ("ReadVolumes, all different", 0.15, lambda api: api.ReadVolumes(Filters={"VolumeIds": [next(ids)]})),
+        ("CreateVolume", 0.20, lambda api: api.CreateVolume(SubregionName="eu-west-2a", Size=10)),
+        ("ReadVms, polling", 0.12, lambda api: api.ReadVms(Filters={"VmIds": [vm.vm_id]})),
+        ("CreateVms", 0.45, lambda api: api.CreateVms(ImageId=source)),
+        (
+            "CreateImage from a VM", 0.60,
+            lambda api: api.CreateImage(VmId=vm.vm_id, ImageName=f"golden-{next(names)}", NoReboot=True),
+        ),
+    ]  # fmt: skip
+    for name, limit, call in calls:
+        sides = {side: typical(partial(call, api), CALLS) for side, api in make_gateways(alice, call).items()}
+        added = Limit("share of a canned call", share("omisim", "null", "plain"), limit)
+        yield Goal(name, sides, (added,), rounds=ROUNDS)
+    yield from list_images_goals()
+    later = {"omisim": cpu(alice.gateway, 20), "workload": cpu(work, 5)}
+    yield Goal("Gateway(), each after the first", later, (Limit("ms", calibrated("omisim", 1e3), 5),))
+    first = {"omisim": printed(FIRST_GATEWAY), "workload": cpu(work, 5)}
+    yield Goal("Gateway(), the first of a process", first, (Limit("ms", calibrated("omisim", 1e3), 150),), rounds=5)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def list_images_goals() -> Iterator[Goal]:
+    """Yield the goals of a list of 1,000 OMIs: after a change of each of them, and unchanged."""
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    (vm,) = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)
+    create = partial(alice.create_image, vm_id=vm.vm_id, no_reboot=True)
+    ids = [create(image_name=f"image-{number}").image_id for number in range(IMAGES)]
+    texts = count()
+
+    def read(api: Gateway) -> object:
+        return api.ReadImages(Filters={"AccountIds": [alice.account_id]})
+
+    gateways = make_gateways(alice, read)
+
+    def read_changed() -> float:
+        for image_id in ids:
+            alice.update_image(image_id=image_id, description=str(next(texts)))
+        start = time.process_time()
+        read(gateways["omisim"])
+        return time.process_time() - start
+
+    null = cpu(partial(read, gateways["null"]))
+    limits = {"first": (read_changed, 1.5), "polled": (cpu(partial(read, gateways["omisim"])), 1.1)}
+    for name, (side, limit) in limits.items():
+        sides = {"omisim": side, "null": null}
+        ratio = Limit("over canned bytes", over("omisim", "null"), limit)
+        yield Goal(f"ReadImages of 1,000, {name}", sides, (ratio,), rounds=9)

@@ -12,7 +12,7 @@ from functools import partial
 
 from moto.ec2.models import ec2_backends
 
-from benchmarks.fcu import measure_seconds
+from benchmarks.goal import cpu
 from omisim import Cloud
 
 __all__ = ["SIZES", "draw", "measure_sizes"]
@@ -47,7 +47,7 @@ def measure_sizes(sizes: tuple[int, ...] = SIZES) -> Curves:
             reads["moto: read by state, none matches"] = lambda: backend.describe_volumes(filters={"status": ["error"]})
         for name, read in reads.items():
             read()
-            microseconds = min(measure_seconds(read, CALLS) for _ in range(3)) * 1e6
+            microseconds = min(cpu(read, CALLS)() for _ in range(3)) * 1e6
             curves.setdefault(name, []).append((size, microseconds))
     return curves
 

@@ -1,86 +1,34 @@
-"""Measure what a state file costs, against clouds in memory only: `python benchmarks/state.py [--quick]`.
-
-It prints the requests per second over HTTP at eight connections as a ratio, the median time that a commit takes longer
-than in memory, in CPU time, and the CPU time of a start with 100,000 volumes. Rounds are interleaved.
-"""
+"""What a state file costs, beside clouds in memory only."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+from benchmarks.goal import Goal, Limit, calibrated, cpu, elapsed, over, typical, work
+from benchmarks.processes import run_server
 from omisim import Account, Cloud, SystemClock
 from omisim.server.state_file import open_state_file
 
-CONNECTIONS, REQUESTS, ROUNDS = 8, 100, 8
-COMMITS = 1500
+CONNECTIONS, REQUESTS, COMMITS = 8, 100, 100
 RESOURCES = 100_000
-RATIO, MICROSECONDS, SECONDS = 0.5, 150, 3
 VOLUME = {"SubregionName": "eu-west-2a", "Size": 1}
 
 
-def measure_commits(place: Path) -> float:
-    """Return the microseconds of CPU time that the median commit takes longer with a state file."""
-    with open_state_file(str(place / "commits.db"), Cloud, lambda _: None) as kept:
-        accounts = [cloud.account("alice") for cloud in (Cloud(), kept)]
-        times: list[list[int]] = [[], []]
-        for _ in range(COMMITS):
-            for account, spent in zip(accounts, times, strict=True):
-                start = time.thread_time_ns()
-                _create(account)
-                spent.append(time.thread_time_ns() - start)
-    return (median(times[1]) - median(times[0])) / 1e3
-
-
-def _create(account: Account) -> None:
+def create(account: Account) -> None:
+    """Commit one change."""
     account.create_volume(subregion_name="eu-west-2a", size=1)
 
 
-@contextmanager
-def run_server(*words: str) -> Iterator[str]:
-    """Run `omisim serve` with these options as a process; yield its address."""
-    command = [sys.executable, "-m", "omisim", "serve", "--port", "0", "--auth", "off", *words]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert run.stdout is not None
-    try:
-        yield next(line for line in run.stdout if "ready at" in line).rpartition("/")[2].strip()
-    finally:
-        run.terminate()
-        run.communicate()
-
-
-def measure_requests(place: Path) -> float:
-    """Return the requests per second with a state file, as a ratio to those without; half of them commit."""
-    rates: list[list[float]] = [[], []]
-    with ExitStack() as stack:
-        options = ((), ("--state", str(place / "requests.db")))
-        addresses = [stack.enter_context(run_server(*words)) for words in options]
-        for _ in range(ROUNDS):
-            for address, found in zip(addresses, rates, strict=True):
-                found.append(_measure_rate(address))
-    return median(rates[1]) / median(rates[0])
-
-
-def _measure_rate(address: str) -> float:
-    threads = [Thread(target=_send_requests, args=(address,)) for _ in range(CONNECTIONS)]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return CONNECTIONS * REQUESTS / (time.perf_counter() - start)
-
-
-def _send_requests(address: str) -> None:
+def send_requests(address: str) -> None:
+    """Send requests on one connection; half of them commit."""
     line = HTTPConnection(address, timeout=60)
     for number in range(REQUESTS):
         action, body = ("CreateVolume", VOLUME) if number % 2 else ("ReadVolumes", {"Filters": {"VolumeSizes": [7]}})
@@ -91,35 +39,53 @@ def _send_requests(address: str) -> None:
     line.close()
 
 
-def measure_start(place: Path, resources: int) -> float:
-    """Return the seconds of CPU time in which a state file with so many volumes is opened."""
-    cloud = Cloud(clock=SystemClock())
-    account = cloud.account("alice")
-    for _ in range(resources):
-        _create(account)
-    name = str(place / "start.db")
-    with open_state_file(name, lambda: cloud, lambda _: None):
-        pass
-    start = time.process_time()
-    with open_state_file(name, Cloud, lambda _: None):
-        return time.process_time() - start
+def send_from_threads(address: str) -> None:
+    """Send requests on several connections at once."""
+    threads = [Thread(target=send_requests, args=(address,)) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
-def main(words: list[str]) -> int:
-    """Print the figures; return 1 if one is beyond its limit."""
-    quick = "--quick" in words
+def list_server_goals(folder: Path) -> Iterator[Goal]:
+    """Yield the goal of a server with a state file."""
+    with ExitStack() as stack:
+        sides = {}
+        for side, options in {"omisim": ("--state", str(folder / "requests.db")), "memory": ()}.items():
+            url = stack.enter_context(run_server("-m", "omisim", "serve", "--port", "0", "--auth", "off", *options))
+            sides[side] = elapsed(partial(send_from_threads, url.removeprefix("http://")))
+        rate = Limit("requests a second of those in memory", over("memory", "omisim"), 0.5, least=True)
+        yield Goal("requests with a state file", sides, (rate,), rounds=8)
+
+
+def goals() -> Iterator[Goal]:
+    """Yield the goals of the state file."""
     with TemporaryDirectory() as directory:
-        place = Path(directory)
-        figures: list[tuple[str, float, float, Callable[[float, float], bool]]] = [
-            ("requests per second of memory", measure_requests(place), RATIO, float.__ge__),
-            ("microseconds of CPU time a commit", measure_commits(place), MICROSECONDS, float.__le__),
-        ]
-        if not quick:
-            start = measure_start(place, RESOURCES)
-            figures.append((f"seconds to open {RESOURCES:,} volumes", start, SECONDS, float.__le__))
-    print("; ".join(f"{figure:.2f} {name} (limit {limit})" for name, figure, limit, _ in figures))
-    return int(not all(holds(figure, float(limit)) for _, figure, limit, holds in figures))
+        folder = Path(directory)
+        yield from list_server_goals(folder)
+        with open_state_file(str(folder / "commits.db"), Cloud, lambda _: None) as kept:
+            clouds = {"omisim": kept, "memory": Cloud()}
+            sides = {side: typical(partial(create, cloud.account("alice")), COMMITS) for side, cloud in clouds.items()}
+            added = Limit("µs of CPU time more than in memory", lambda s: (s["omisim"] - s["memory"]) * 1e6, 150)
+            yield Goal("a commit to a state file", sides, (added,))
+        cloud = Cloud(clock=SystemClock())
+        for _ in range(RESOURCES):
+            create(cloud.account("alice"))
+        name = str(folder / "start.db")
+        with open_state_file(name, lambda: cloud, lambda _: None):
+            pass
 
+        def open_again() -> float:
+            start = time.process_time()
+            with open_state_file(name, Cloud, lambda _: None):
+                return time.process_time() - start
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        dump = cloud.dump()
+        for done, side in {"dump": cpu(cloud.dump), "load": cpu(partial(Cloud.load, dump))}.items():
+            sides = {"omisim": side, "workload": cpu(work, 5)}
+            limit = Limit("s", calibrated("omisim", 1), 1.5)
+            yield Goal(f"{done} {RESOURCES:,} volumes", sides, (limit,), rounds=3, warm=False)
+        sides = {"omisim": open_again, "workload": cpu(work, 5)}
+        limit = Limit("s", calibrated("omisim", 1), 3)
+        yield Goal(f"open a state file with {RESOURCES:,} volumes", sides, (limit,), rounds=3, warm=False)

@@ -196,6 +196,7 @@ class LimitedServer(Server):
         super().__init__(address, app, numthreads=threads, request_queue_size=128)
         self.limits = limits
         self.timeout: float = limits.send_seconds
+        self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
 
     def prepare(self) -> None:
         """Bind the address and start the threads."""

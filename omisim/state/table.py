@@ -121,10 +121,10 @@ class Table:
 
         To undo it, put the earlier row, even if an exception has interrupted it.
         """
-        by_id, pending = self.by_id, self.pending
-        known = row_id in by_id
+        known = row_id in self.by_id
         if row is not None and not known:
             self._note_creation(row_id, order)
+        by_id, pending = self.by_id, self.pending  # which the line above may have replaced
         if self.fields is not None and row_id not in pending:
             pending[row_id] = by_id[row_id] if known else None
         if row is not None:

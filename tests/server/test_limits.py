@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,6 +65,16 @@ class TestClients:
             assert lines[0].recv(1) == b""
             lines[-1].sendall(SMUGGLED)
             assert lines[-1].recv(12) == b"HTTP/1.1 200"
+
+    def test_keep_their_connections_up_to_the_limit(self, server: Running) -> None:
+        """Each of 30 clients sends its second request on the connection of the first."""
+        with ExitStack() as stack:
+            lines = [stack.enter_context(connect(server)) for _ in range(30)]
+            for line in lines * 2:
+                line.sendall(SMUGGLED)
+                answer = HTTPResponse(line)
+                answer.begin()
+                assert (answer.status, answer.getheader("Connection"), answer.read()[:1]) == (200, None, b"{")
 
     def test_that_send_large_bodies_are_refused_at_once(self, server: Running) -> None:
         """The announced length decides, before a byte of the body and before authentication."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import chain
+from operator import is_
 from typing import Any
 
 from omisim.cloud.cloud import Cloud
@@ -13,6 +16,7 @@ from omisim.model import Due
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.indexes import INDEXES
 from omisim.state.initial_state import initial_state
+from omisim.state.layers import Layers
 from omisim.state.state import ROWS, Change, State
 from omisim.state.table import Table
 from omisim.testing.laws.table import Step, law, on_change, on_cloud
@@ -127,28 +131,50 @@ def the_journal_matches_the_state(step: Step, change: Change) -> str | None:
 @on_cloud("")
 def indexes_match_their_tables(cloud: Cloud) -> str | None:
     """Every index and total matches the rows of its table, and every table is in creation order."""
-    for kind in ROWS:
-        problem = _find_index_problem(cloud.engine.state.tables[kind])
+    for kind, table in cloud.engine.state.tables.items():
+        initial = initial_state().tables[kind] if _is_initial_right(kind) else Table(kind)
+        problem = _find_index_problem(table, initial) if table is not initial else None
         if problem is not None:
             return problem
     return None
 
 
-def _find_index_problem(table: Table) -> str | None:
+@cache
+def _is_initial_right(kind: str) -> bool:
+    """Whether a table of the initial state is right, so that only differences from it need a check."""
+    return _find_index_problem(initial_state().tables[kind], Table(kind)) is None
+
+
+def _find_index_problem(table: Table, initial: Table) -> str | None:
+    """Compare a table with its indexes, where it differs from an initial one, which is right."""
     rows, indexes = table.rows(), table.catch_up()
-    if list(rows) != sorted(rows, key=table.order) or set(rows) != {row_id for row_id, _ in table.creation.items()}:
+    orders = list(map(table.order, rows))
+    if orders != sorted(orders) or rows.keys() != {row_id for row_id, _ in table.creation.items()}:
         return f"the table of {table.kind} is out of order"
+    changed = [row_id for row_id, row in rows.items() if initial.get(row_id) is not row]
+    replaced = [row for row_id, row in initial.rows().items() if rows.get(row_id) is not row]
     for index, declared in INDEXES.get(table.kind, {}).items():
-        expected: dict[object, list[str]] = {}
-        for row_id, row in rows.items():
-            for key in dict.fromkeys(declared.list_keys(row)):
-                expected.setdefault(key, []).append(row_id)
-        if expected != {key: list(table.find_ids(index, key)) for key, ids in indexes[index].items() if ids}:
-            return f"the index {index} of {table.kind} does not match its rows"
+        expected: dict[object, set[str]] = {}  # the ids of changed rows by key
+        for row_id in changed:
+            for key in declared.list_keys(rows[row_id]):
+                expected.setdefault(key, set()).add(row_id)
+        other_keys = _list_other_keys(indexes[index], initial.catch_up()[index])
+        for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, replaced))}:
+            same = {row_id for row_id in initial.find_ids(index, key) if rows.get(row_id) is initial.get(row_id)}
+            if list(table.find_ids(index, key)) != sorted(same | expected.get(key, set()), key=table.order):
+                return f"the index {index} of {table.kind} does not match its rows"
     for account_id, totals in table.count_totals().items() if table.totals is not None else ():
         if Counter(totals) != Counter(table.get_totals(str(account_id))):  # 0 is the same as absent
             return f"the totals of {table.kind} do not match its rows"
     return None
+
+
+def _list_other_keys(index: Layers, initial: Layers) -> Iterator[object]:
+    """Return the keys of an index, without those of the layers that it shares with an initial one."""
+    layers, shared = (index.own, *index.shared), initial.shared
+    own = len(layers) - len(shared)
+    is_shared = own > 0 and not initial.own and all(map(is_, layers[own:], shared))
+    return chain.from_iterable(layers[:own] if is_shared else layers)
 
 
 @on_cloud("")

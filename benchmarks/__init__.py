@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks` measures omisim beside what it is compared with."""
