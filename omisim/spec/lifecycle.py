@@ -64,7 +64,10 @@ class Lifecycle:
 
     def get_automatic_event(self, state: str) -> str | None:
         """Return the event that leaves this state automatically, or None."""
-        return next((event for event, to in self.moves[state].items() if to.after is not None), None)
+        for event, to in self.moves[state].items():
+            if to.after is not None:
+                return event
+        return None
 
     @property
     def failures(self) -> tuple[str, ...]:

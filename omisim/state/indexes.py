@@ -2,10 +2,10 @@
 
 An index finds rows by the value of a field: `INDEXES["volume"]["state"]` finds the volumes in a state. It is named for
 the path of the field, by which the filters of a read name it too (`model/filters`), or for what a check looks up. To
-add one, add its line here; `Table.put` keeps it true, and undoing and forking need nothing more.
+add one, add its line here; `Table.catch_up` keeps it true, and undoing and forking need nothing more.
 
-An index takes memory for each row, and time in each write that changes one of its fields: add one where a call would
-otherwise visit rows that have nothing to do with it.
+An index takes memory for each row, and time at the first search after a write that has changed one of its fields: add
+one where a call would otherwise visit rows that have nothing to do with it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from omisim.base.data_files import load_toml
@@ -84,16 +84,18 @@ class Settings:
 
     def copy(self) -> Settings:
         """Return an independent copy, for a fork."""
-        durations = Durations()
-        durations.update(self.durations)
-        return replace(
-            self,
-            switches=dict(self.switches),
-            durations=durations,
-            capacity=dict(self.capacity),
-            licences=dict(self.licences),
-            answers=dict(self.answers),
-            read_switches=set(),
+        return Settings(
+            self.seed,
+            self.timing,
+            self.auth,
+            self.switches.copy(),
+            self.durations.fork(),
+            self.unknown_images,
+            self.capacity.copy(),
+            self.licences.copy(),
+            self.fetch,
+            self.unserved,
+            self.answers.copy(),
         )
 
     def switch(self, name: str) -> Value:
@@ -161,6 +163,12 @@ class Durations(MutableMapping[str, float]):
     def __len__(self) -> int:
         """Return the number of overrides."""
         return len(self._seconds)
+
+    def fork(self) -> Durations:
+        """Return an independent copy."""
+        twin = Durations()
+        twin._seconds, twin.counts_reads = self._seconds.copy(), self.counts_reads
+        return twin
 
     def copy(self) -> dict[str, float]:
         """Return the overrides."""

@@ -100,6 +100,14 @@ class State:
         table = self.tables[kind]
         return [table.by_id[row_id] for row_id in table.find_ids(index, key)]
 
+    def find_by_ids(self, kind: str, row_ids: Iterable[object]) -> Iterator[Any]:
+        """Yield the rows with these ids, in creation order. Other ids are ignored."""
+        table = self.tables[kind]
+        found = [row_id for row_id in row_ids if row_id in table.by_id]
+        if len(found) > 1:
+            found = sorted(dict.fromkeys(found), key=table.order)
+        return map(table.by_id.__getitem__, found)
+
     def find_narrowest(self, kind: str, lookups: Iterable[Lookup]) -> Iterator[Any]:
         """Yield the rows of the lookup that finds the fewest, in creation order (`Table.find_narrowest`)."""
         table = self.tables[kind]

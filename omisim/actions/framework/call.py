@@ -143,7 +143,7 @@ class Call:
         lookups = [lookup]
         for path, values in filters.exact if filters is not None else ():
             if path == cls.key:
-                return state.find_narrowest(kind, [[("id", value) for value in values]])
+                return state.find_by_ids(kind, values)
             if path in INDEXES[kind]:
                 lookups.append([(path, value) for value in values])
             elif (kind, path) in ELSEWHERE:
