@@ -13,6 +13,7 @@ import pytest
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from support.forking import run_forked
 from support.http_clients import (
     ACTION,
     CLIENTS,
@@ -28,7 +29,7 @@ from support.http_clients import (
     call_urllib3,
     find_outcome,
 )
-from support.interpreter import run_python
+from support.interpreter import TESTS
 
 from omisim import Account, Cloud
 from omisim.base.hosts import endpoint
@@ -250,7 +251,8 @@ class TestLateImports:
                 print(*sorted(_applied))
             assert not _applied and not any(type(finder).__module__.startswith("omisim") for finder in sys.meta_path)
         """
-        patched = run_python(dedent(code)).split()
+        run = run_forked(dedent(code), TESTS, "omisim.cloud")
+        assert (run.status, run.stderr) == (0, "")
         assert {
             "requests": "urllib3.connectionpool",
             "urllib3": "urllib3.connectionpool",
@@ -258,4 +260,4 @@ class TestLateImports:
             "aiohttp": "aiohttp.connector",
             "aiobotocore.session": "aiobotocore.httpsession",
             "boto3": "botocore.auth",
-        }[library] in patched
+        }[library] in run.stdout.split()

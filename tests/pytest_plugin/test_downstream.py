@@ -44,7 +44,9 @@ def _project(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(project: pytest.Pytester, module: str, *tests: str) -> dict[str, str]:
     """Run the suite of a module, or some of its tests; return their outcomes."""
     chosen = [f"test_{module}.py::{test}" for test in tests] or [f"test_{module}.py"]
-    result = project.inline_run("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:asyncio", *chosen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # each run would load all plugins again
+        result = project.inline_run("-q", "-p", "no:cacheprovider", "-p", "omisim.plugin", *chosen)
     reports = [report for report in result.getreports("pytest_runtest_logreport") if report.when == "call"]
     return {report.nodeid.partition("::")[2]: report.outcome for report in reports}
 

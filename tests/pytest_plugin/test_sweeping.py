@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from support.plugged import run_plugin
+from support.plugged import run_plugin, run_plugin_isolated
 
 pytest_plugins = ["pytester"]
 
@@ -216,9 +216,7 @@ class TestJson:
 class TestWorkers:
     def test_share_the_worlds(self, pytester: pytest.Pytester) -> None:
         """With pytest-xdist, each worker runs a part of the worlds, and the report has all of them."""
-        pytester.makepyfile(LEAKY)
-        arguments = ("-p", "xdist", "-n", "2", "-p", "no:cacheprovider", "-p", "no:asyncio")
-        result = pytester.runpytest_subprocess(*arguments, "--omisim-sweep-json", "sweeps.json")
+        result = run_plugin_isolated(pytester, LEAKY, "-p", "xdist", "-n", "2", "--omisim-sweep-json", "sweeps.json")
         result.assert_outcomes(failed=2)
         (name, report), *others = json.loads((pytester.path / "sweeps.json").read_text())["tests"].items()
         assert not others

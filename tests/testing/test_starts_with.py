@@ -50,6 +50,7 @@ def calls_of(script: str) -> list[str]:
 class Cleaning(CloudMachine):
     """A machine with a rule that runs the clean-up."""
 
+    accounts: ClassVar = {"alice": "eu-west-2", "bob": "eu-west-2"}
     starts_with: ClassVar = {"image": 3}
     platform = False
     shrink_seconds = 600  # more than the default, for a busy machine
