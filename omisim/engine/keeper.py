@@ -70,11 +70,8 @@ class Keeper:
 
         If the disk does not allow it, the next commit writes it.
         """
-        state = engine.state
-        if self._state is state and state.stored == state.position and not state.reverted:
-            return  # the store had nothing of it
         with suppress(StoreError):
-            self.save(engine)
+            self.save(engine)  # nothing, if the store had nothing of it
 
 
 def _describe_head(engine: Engine) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 
 import pytest
 from support.injection import OPERATIONS, TIMINGS, Case, Injection, iter_lines
 
 from omisim import Account, Cloud
+from omisim.engine.engine import Engine
+from omisim.engine.keeper import Keeper
+from omisim.state.sqlite_store import SqliteStore, create_tables, read_dump
 
 SHARE = 8  # lines of each operation; `tests/tools/injection.py` takes all
 
@@ -52,3 +56,23 @@ def test_an_exception_in_a_block_undoes_it(cloud: Cloud, alice: Account) -> None
         change()
     assert cloud == before
     assert (cloud.calls(), list(cloud.faults)) == ((), [])
+
+
+def test_an_exception_after_the_store_has_a_refusal_undoes_it_there(
+    cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused call changes the count of requests alone; the store loses that, too."""
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    create_tables(database, cloud.engine.describe())
+    cloud.engine.keep_in(SqliteStore(database, "memory"), loaded=True)
+    before, real = read_dump(database), Keeper.save
+
+    def save(keeper: Keeper, engine: Engine) -> None:
+        real(keeper, engine)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Keeper, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        alice.call("DeleteVolume", VolumeId="vol-12345678")
+    assert read_dump(database) == before == cloud.engine.describe()

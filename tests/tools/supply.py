@@ -26,7 +26,7 @@ EXTRAS = ("osc", "fcu", "oos", "server", "demo", "hypothesis")  # what users ins
 LOWEST_TESTS = ("doors", "server", "formats", "actions/test_imports.py", "clients/test_gateway.py")
 NEEDED_BY_TESTS = (
     *("pytest", "pytest-xdist", "packaging", "pyyaml", "freezegun", "time-machine", "cryptography", "httpx"),
-    *("openapi-spec-validator", "hatchling", "types-PyYAML"),
+    *("openapi-spec-validator", "hatchling", "types-PyYAML", "aiohttp"),
 )
 
 
