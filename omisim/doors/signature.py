@@ -13,7 +13,6 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import product
 from urllib.parse import parse_qsl
 
 from omisim.base.frozen import frozen
@@ -157,12 +156,14 @@ def _matches(
     paths = (_SLASHES.sub("/", path), path) if "//" in path else (path,)
     hosts = (_PORT.sub("", host), host) if ":" in host else (host,)
     payload, sent = hashlib.sha256(body).hexdigest(), signature.signature.encode(errors="replace")
-    return any(
-        hmac.compare_digest(
-            _compute_signature(secret, signature, f"{method}\n{path or '/'}\n{query}", host, values, payload), sent
-        )
-        for path, host, query in product(paths, hosts, _list_queries(query))
-    )
+    for given_path in paths:
+        for given_host in hosts:
+            for given_query in _list_queries(query):
+                target = f"{method}\n{given_path or '/'}\n{given_query}"
+                expected = _compute_signature(secret, signature, target, given_host, values, payload)
+                if hmac.compare_digest(expected, sent):
+                    return True
+    return False
 
 
 def _list_queries(query: str) -> tuple[str, ...]:

@@ -282,6 +282,7 @@ from omisim.clients.gateway import speed_up_gateways
 
 s3 = boto3.client("s3")
 s3.create_bucket(Bucket="golden")
-print(Gateway().ReadAccounts()["Accounts"][0]["FirstName"])
+with speed_up_gateways():  # only parses the SDK's description faster
+    print(Gateway().ReadAccounts()["Accounts"][0]["FirstName"])
 print([bucket["Name"] for bucket in s3.list_buckets()["Buckets"]])
 """

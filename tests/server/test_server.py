@@ -30,6 +30,7 @@ from osc_sdk_python.credentials import Profile
 from support.storing import BUCKET
 
 from omisim import Account, Cloud
+from omisim.clients.gateway import speed_up_gateways
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
 from omisim.server import Limits, Running, host
@@ -65,7 +66,8 @@ class TestClientsOfTheServer:
         with cloud.serve(tls=tls) as server:
             for name, value in server.env(alice).items():
                 monkeypatch.setenv(name, value)
-            gateway = Gateway(limiter_max_requests=10**9)
+            with speed_up_gateways():
+                gateway = Gateway()
             volume = gateway.CreateVolume(SubregionName="eu-west-2a", Size=1)["Volume"]
         assert server.url.startswith("https" if tls else "http:")
         assert cloud.engine.state.get("volume", volume["VolumeId"]).account_id == alice.account_id
