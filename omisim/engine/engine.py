@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.request import Request
-from omisim.actions.imports import decode_ahead
+from omisim.actions.imports import Decoded, decode_ahead
 from omisim.base.clock import Clock
 from omisim.base.process import ForkedCloud, watch_forks
 from omisim.engine.checkpoint import Checkpoint
@@ -39,13 +39,22 @@ from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "MakeCall"]
 
 MAX_ADOPTED = 1000  # unknown OMIs in one request
 IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
 Result = TypeVar("Result")
 Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
+MakeCall = Callable[[Request, str | None, str, Mapping[str, str]], Answer]  # as `Engine.call`
 _NO_HEADERS: Mapping[str, str] = {}
+
+
+class NotDecoded(Exception):
+    """Ends the unit of a client's import, whose disk images are to be decoded first. `location` is their URL."""
+
+    def __init__(self, location: object) -> None:
+        super().__init__(location)
+        self.location = location
 
 
 class Engine:
@@ -110,22 +119,21 @@ class Engine:
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
         connection, Killed if it kills the client, and ValueError for an account that does not exist.
         """
-        self._decode_ahead(request)
+        if not self._depth and (location := _find_import(request)):
+            request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
         try:
-            outcome = self.run_atomic(partial(self._answer, request, account_id, region, headers))
+            outcome = self.run_atomic(partial(self.answer, request, account_id, region, headers))
         except StoreError as error:
             raise self.refuse_unsaved(error, request.action, account_id, headers) from error
-        if isinstance(outcome, Answer):
-            return outcome
-        try:
-            raise outcome
-        finally:
-            del outcome  # its traceback holds this frame
+        return _raise_failure(outcome)
 
-    def _answer(
+    def answer(
         self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]
     ) -> Answer | ApiError | Dropped | Killed:
-        """Run a call and record it. Return its answer, or the exception that ends it."""
+        """Run a call inside the caller's atomic block and record it. Return its answer, or the exception that ends it.
+
+        The caller raises the exception after the block, which keeps the record.
+        """
         number = self.next_request_id()
         now = self.scheduler.apply_due()
         account = self._get_account(account_id)
@@ -252,11 +260,6 @@ class Engine:
         if find_unserved(self.settings, name) is None:
             find_action(name)
 
-    def _decode_ahead(self, request: Request) -> None:
-        """Decode the disk images of an import before the call takes the lock."""
-        if request.action in IMPORTS and (location := request.parameters.get("file_location")):
-            request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
-
     def next_request_id(self) -> str:
         """Count a request and return its id."""
         self.session.requests += 1
@@ -364,6 +367,29 @@ class Engine:
             if not before.depth:
                 self._trim()
             return result
+
+    def run_request(self, work: Callable[[MakeCall], Result]) -> Result:
+        """Run a function that answers a client's request, as `run_atomic` does. It gets a `call` for use in the unit.
+
+        The disk images of an import are decoded without the lock. For this, such a call ends a first run, which has
+        identified its caller and is undone, and finds the images in a second one.
+        """
+        try:
+            return self.run_atomic(partial(work, partial(self._call_within, None)))
+        except NotDecoded as error:
+            decoded = decode_ahead(self.state, self.clock.now(), self.lock, error.location)
+        return self.run_atomic(partial(work, partial(self._call_within, decoded)))
+
+    def _call_within(
+        self, decoded: Decoded | None, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]
+    ) -> Answer:
+        """Run a call inside the unit of its request."""
+        location = _find_import(request)
+        if location and decoded is None:
+            raise NotDecoded(location)
+        if location and decoded is not None:
+            request.decoded = decoded
+        return _raise_failure(self.answer(request, account_id, region, headers))
 
     def _commit(self, before: Checkpoint) -> None:
         if before.depth == 0 and self._keeper is not None:
@@ -527,6 +553,20 @@ class Engine:
         self.session.trim_calls(self.session.call_position - self.kept_calls())
         del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]
+
+
+def _find_import(request: Request) -> object:
+    """Return the URL that an import reads, or None for any other call."""
+    return request.parameters.get("file_location") if request.action in IMPORTS else None
+
+
+def _raise_failure(outcome: Answer | ApiError | Dropped | Killed) -> Answer:
+    if isinstance(outcome, Answer):
+        return outcome
+    try:
+        raise outcome
+    finally:
+        del outcome  # its traceback holds this frame
 
 
 def _begin(state: State, settings: Settings, cause: str, at: dt.datetime, *, observed: bool = True) -> Transaction:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from support.catalogue import find_official
+from support.entrances import Entrance
 from support.expect import expect_refusal
 from support.storing import BUCKET, create_bucket, export_image, export_manifest, presign_url, put_manifest
 
 from omisim import Account, Cloud
-from omisim.formats.disk_image import GIB, encode
+from omisim.formats.disk_image import GIB, decode, encode
 from omisim.model import Content, Image, Vm
 from omisim.state.buckets import Place, presign
 
@@ -470,3 +472,26 @@ def test_import_keeps_a_disk_size_larger_than_the_snapshot(alice: Account, carol
     )
     assert [m.bsu.volume_size for m in theirs.block_device_mappings if m.bsu] == [20, 7]
     assert reread(carol, theirs).state == "available"
+
+
+def test_of_an_image_leaves_the_cloud_to_others_while_it_is_decoded(
+    cloud: Cloud, alice: Account, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a disk image takes to decode, other threads can use the cloud meanwhile."""
+    url = disk(alice, body=b"content")["PreSignedUrl"]
+    can_lock = list[bool]()
+
+    def take_lock() -> bool:
+        could = cloud.engine.lock.acquire(blocking=False)
+        if could:
+            cloud.engine.lock.release()
+        return could
+
+    def note_lock(*args: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            can_lock.append(pool.submit(take_lock).result())
+        return decode(*args)
+
+    monkeypatch.setattr("omisim.actions.imports.decode", note_lock)
+    entrance.answer(alice, "CreateSnapshot", FileLocation=url, SnapshotSize=10 * GIB)
+    assert can_lock == [True]

@@ -20,7 +20,6 @@ from omisim.doors import http
 from omisim.doors.fcu.actions import FcuAction
 from omisim.doors.fcu.query import Query
 from omisim.doors.oapi import OapiDoor
-from omisim.engine.dispatch import Answer
 from omisim.engine.engine import Engine
 
 Patch = pytest.MonkeyPatch
@@ -84,26 +83,26 @@ def plant_dropped_false(patch: Patch) -> None:
 
 def plant_ticking_reads(patch: Patch) -> None:
     """A read that comes by a request moves the clock; one that Python makes does not."""
-    call = Engine.call
+    answer_call = Engine.answer
 
-    def call_and_tick(engine: Engine, request: Request, account_id: str, region: str, headers: Any = None) -> Answer:
-        answer = call(engine, request, account_id, region, headers or {})
+    def answer_and_tick(engine: Engine, request: Request, account_id: str, region: str, headers: Any) -> Any:
+        answer = answer_call(engine, request, account_id, region, headers)
         if headers and request.action.startswith("Read"):
             engine.clock.tick()
         return answer
 
-    patch.setattr(Engine, "call", call_and_tick)
+    patch.setattr(Engine, "answer", answer_and_tick)
 
 
 def plant_other_sizes(patch: Patch) -> None:
     """FCU makes volumes of another size."""
-    call = FcuAction.call
+    answer = FcuAction.answer
 
-    def call_with_size(action: FcuAction, context: Any, query: Query, headers: Any) -> Any:
+    def answer_with_size(action: FcuAction, context: Any, query: Query, *args: Any) -> Any:
         pairs = tuple((name, "7" if name == "Size" else text) for name, text in query.pairs)
-        return call(action, context, replace(query, pairs=pairs), headers)
+        return answer(action, context, replace(query, pairs=pairs), *args)
 
-    patch.setattr(FcuAction, "call", call_with_size)
+    patch.setattr(FcuAction, "answer", answer_with_size)
 
 
 class TestBugInOneDoor:

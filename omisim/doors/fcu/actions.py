@@ -20,7 +20,7 @@ from omisim.doors.fcu.shapes import find_operation, is_outscales
 from omisim.doors.fcu.steps import BEFORE, PREPARE
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
-from omisim.engine.engine import Engine
+from omisim.engine.engine import Engine, MakeCall
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -82,8 +82,8 @@ class FcuAction:
         self._attributes = {name: _compile_answers(spec) for name, spec in (row.attributes or {}).items()}
         self._parse_cached = lru_cache(maxsize=64)(self._parse)
 
-    def call(self, context: Context, query: Query, headers: Mapping[str, str]) -> Outcome:
-        """Do the action. Raises ApiError if it is refused, and Dropped as `Engine.call` does."""
+    def answer(self, context: Context, query: Query, headers: Mapping[str, str], call: MakeCall) -> Outcome:
+        """Do the action by `call`. Raises ApiError if it is refused, and Dropped as `Engine.call` does."""
         engine, row = context.engine, self.row
         if row.prepare:
             parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
@@ -95,7 +95,7 @@ class FcuAction:
             if row.before:
                 context.before = BEFORE[row.before](context, parsed.ec2_parameters)
             try:
-                answer = engine.call(parsed.request, context.account_id, context.region, headers)
+                answer = call(parsed.request, context.account_id, context.region, headers)
             except ApiError as error:
                 if error.rule in row.forgives:
                     return Outcome(DONE, error.request_id)

@@ -21,7 +21,7 @@ from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
-from omisim.engine.engine import Engine
+from omisim.engine.engine import Engine, MakeCall
 from omisim.engine.faults import Dropped, Killed
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
@@ -50,14 +50,14 @@ class FcuDoor:
         Raises Dropped when a fault drops the connection.
         """
         try:
-            outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
+            outcome = self.engine.run_request(partial(self._answer, request, host_time))
         except StoreError as error:
             return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers, api="fcu"))
         if isinstance(outcome, HttpResponse):
             return outcome
         raise outcome
 
-    def _answer(self, request: HttpRequest, host_time: dt.datetime) -> HttpResponse | Dropped | Killed:
+    def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
         engine, headers = self.engine, request.headers
         is_short = len(request.body) + len(request.query) <= LONGEST_KEPT
@@ -68,7 +68,7 @@ class FcuDoor:
             if request.method not in ("GET", "POST"):
                 raise refuse("FCU-003/method", method=request.method)
             context = Context(engine, account_id, region, engine.clock.now())
-            outcome = action.call(context, query, headers)
+            outcome = action.answer(context, query, headers, call)
         except ApiError as error:
             if not error.request_id:
                 row = load_rows().get(query.action)

@@ -19,7 +19,7 @@ from omisim.doors import http
 from omisim.doors.http import LONGEST_KEPT, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_refusal, render_text
-from omisim.engine.engine import Engine
+from omisim.engine.engine import Engine, MakeCall
 from omisim.engine.faults import Dropped, Killed
 from omisim.model.serialize import api_name, snake_name, to_snake_names
 from omisim.spec.catalog import load_catalog
@@ -61,7 +61,7 @@ class OapiDoor:
             name, _ = _route(request.host, request.path)
             return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_read(name) else {}))
         try:
-            outcome = self.engine.run_atomic(partial(self._answer, request, host_time))
+            outcome = self.engine.run_request(partial(self._answer, request, host_time))
         except StoreError as error:
             action = _route(request.host, request.path)[0]
             return _render_refusal(self.engine.refuse_unsaved(error, action, headers=request.headers))
@@ -69,7 +69,9 @@ class OapiDoor:
             return outcome
         raise outcome
 
-    def _answer(self, request: http.HttpRequest, host_time: dt.datetime) -> HttpResponse | Dropped | Killed:
+    def _answer(
+        self, request: http.HttpRequest, host_time: dt.datetime, call: MakeCall
+    ) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
         engine = self.engine
         name, region = _route(request.host, request.path)
@@ -83,7 +85,7 @@ class OapiDoor:
                 raise refuse("REQ-002", action=f"{request.method} {request.path}", hint="")
             _check_content_type(request)
             parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
-            answer = engine.call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
+            answer = call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
         except ApiError as error:
             if not error.request_id:
                 engine.note_refused(name, account_id, error, request.headers)
