@@ -20,7 +20,7 @@ from benchmarks.goal import Figure, measure
 
 # those after "fcu" take minutes, or a second idle core
 TOPICS = (
-    "sdk", "core", "fcu", "server", "clouds", "state", "oos", "plugin", "machine", "look", "sweep", "console",
+    "sdk", "core", "fcu", "server", "clouds", "state", "memory", "oos", "plugin", "machine", "look", "sweep", "console",
     "workers",
 )  # fmt: skip
 DEFAULT = TOPICS[:3]

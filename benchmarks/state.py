@@ -81,6 +81,11 @@ def goals() -> Iterator[Goal]:
             with open_state_file(name, Cloud, lambda _: None):
                 return time.process_time() - start
 
+        dump = cloud.dump()
+        for done, side in {"dump": cpu(cloud.dump), "load": cpu(partial(Cloud.load, dump))}.items():
+            sides = {"omisim": side, "workload": cpu(work, 5)}
+            limit = Limit("s", calibrated("omisim", 1), 1.5)
+            yield Goal(f"{done} {RESOURCES:,} volumes", sides, (limit,), rounds=3, warm=False)
         sides = {"omisim": open_again, "workload": cpu(work, 5)}
         limit = Limit("s", calibrated("omisim", 1), 3)
         yield Goal(f"open a state file with {RESOURCES:,} volumes", sides, (limit,), rounds=3, warm=False)

@@ -61,7 +61,8 @@ def read_vms_stop_history(
         raise refuse("REQ-002", action=call.action, hint="")
     parsed_filters = as_parsed(filters) or FiltersVmsStopHistory()
     call.check_range(parsed_filters.stop_date_after, parsed_filters.stop_date_before)
-    stops = (stop for vm in call.own_rows(Vm, parsed_filters) for stop in vm.stops)
+    stopped = call.find_rows(Vm, [("owner of stops", call.account.account_id)], parsed_filters)
+    stops = (stop for vm in stopped if call.owns(vm) for stop in vm.stops)
     return call.select(sorted(stops, key=lambda stop: stop.stop_date), parsed_filters)
 
 

@@ -151,17 +151,14 @@ def deserialize(cls: Any, value: Any) -> Any:
 
 
 @cache
-def make_decoder(cls: Any) -> _Convert:
-    """Return a function that decodes values of a type, which are not None. It raises InvalidData for other data."""
-    return _make_decoder(cls, shared=False)
+def make_decoder(cls: Any, *, shared: bool = False) -> _Convert:
+    """Return a function that decodes values of a type, which are not None. It raises InvalidData for other data.
 
-
-@cache
-def _make_decoder(cls: Any, *, shared: bool) -> _Convert:
-    """Return a decoder of a type. `shared`: equal values inside of rows become one object if they are frequent."""
+    `shared`: equal values become one object, up to a number of them. The parts of rows always do.
+    """
     origin = get_origin(cls)
     if origin in (Union, UnionType):
-        read = _make_decoder(next(arg for arg in get_args(cls) if arg is not NoneType), shared=shared)
+        read = make_decoder(next(arg for arg in get_args(cls) if arg is not NoneType), shared=shared)
         return lambda value: None if value is None else read(value)
     if origin is tuple:
         return _make_tuple_decoder(get_args(cls))
@@ -176,7 +173,7 @@ def _make_decoder(cls: Any, *, shared: bool) -> _Convert:
 
 def _make_tuple_decoder(args: tuple[Any, ...]) -> _Convert:
     is_list = args[-1] is Ellipsis
-    readers = [_make_decoder(arg, shared=True) for arg in args if arg is not Ellipsis]
+    readers = [make_decoder(arg, shared=True) for arg in args if arg is not Ellipsis]
 
     def read_tuple(value: Any) -> Any:
         if not _check_type(value, list) and is_list:
@@ -235,7 +232,7 @@ def _make_object_decoder(cls: Any, max_shared: int) -> _Convert:
 def _make_form_check(cls: Any) -> Callable[[dict[str, Any]], tuple[tuple[str, _Convert], ...]]:
     hints = get_type_hints(cls)
     plain = {name: accepted for name, hint in hints.items() if (accepted := _list_json_classes(hint))}
-    readers = {field.name: _make_decoder(hints[field.name], shared=True) for field in fields(cls)}
+    readers = {field.name: make_decoder(hints[field.name], shared=True) for field in fields(cls)}
     required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
 
     def check_form(value: dict[str, Any]) -> tuple[tuple[str, _Convert], ...]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from omisim.base.clock import Clock, ManualClock, SystemClock
 from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
-from omisim.model import Entity
+from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
@@ -260,7 +260,7 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
     cls, rows = ROWS[kind], {}
-    read_row, get_id = make_decoder(cls), attrgetter(cls.key) if issubclass(cls, Entity) else None
+    read_row, get_id = _make_row_decoder(cls), attrgetter(cls.key) if issubclass(cls, Entity) else None
     for row_id, entry in _check_mapping(saved, f".rows.{kind}").items():
         try:
             order, value = entry
@@ -275,8 +275,12 @@ def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
     return rows
 
 
+def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:
+    return make_decoder(cls, shared=cls is Origin)  # as `make_origin` shares them
+
+
 def _read_journal(entries: list[Any], first: int) -> list[Change]:
-    decoders = {kind: make_decoder(cls) for kind, cls in ROWS.items()}
+    decoders = {kind: _make_row_decoder(cls) for kind, cls in ROWS.items()}
     changes: list[Change] = []
     for number, entry in enumerate(entries):
         with reading(f".journal[{number}]"):

@@ -206,6 +206,7 @@ INDEXES: Mapping[str, Declared] = {
         "living in": Index(
             ("placement", "state"), lambda row: () if row.state in _GONE else (row.placement.subregion_name,)
         ),
+        "owner of stops": Index(("stops",), lambda row: (row.account_id,) if row.stops else ()),
     },
     "volume": {**_by_paths("volume", *_OWN, "snapshot_id", "state"), **_TAGGED},
     "volume_link": _by_paths("volume_link", "vm_id"),

@@ -105,8 +105,9 @@ def _without_reboot(state: State, alice: str) -> str:
 def _delete_all(state: State, alice: str) -> str:
     deleted = [c.id for c in state.journal if c.kind == "image" and c.after is None and c.before.account_id == alice]
     for image_id in deleted:
-        parts = [o for o in state.find_by("origin", "parent", image_id) if ("part of", image_id) in o.parents]
-        left = [part.id for part in parts if _is_kept(state, part.id)]
+        children = state.tables["origin"].find_ids("parent", image_id)
+        parts = [row_id for row_id in children if ("part of", image_id) in state.get("origin", row_id).parents]
+        left = [row_id for row_id in parts if _is_kept(state, row_id)]
         if parts:
             return f"the snapshots {', '.join(left)} of {image_id} remain" if left else ""
     return "alice has not deleted an OMI that was made from a VM"
