@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 from benchmarks.goal import Goal, Limit, calibrated, cpu, work
 from benchmarks.processes import child_cpu
 from omisim import Cloud
+from omisim.base.frozen import replace
 
 RESOURCES = 100_000
 LINEAGE, EXPLAIN = 50, 300  # ms
@@ -29,7 +29,7 @@ def build(count: int) -> tuple[Cloud, dict[str, str]]:
             for number in range(start, min(start + 1000, count)):
                 vm_id = f"i-{number:08x}"
                 tx.write("vm", vm_id, replace(row, vm_id=vm_id))
-                tx.write("origin", vm_id, replace(origin, id=vm_id))
+                tx.write("origin", vm_id, origin)
     return cloud, {"a VM": vm.vm_id, "an OMI": golden, "the OMI of all VMs": source}
 
 

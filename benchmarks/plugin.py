@@ -7,6 +7,7 @@ pytest reads the metadata of every installed distribution, as it does for autolo
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -111,7 +112,8 @@ def goals() -> Iterator[Goal]:
 
         def run() -> float:
             command = [sys.executable, "-m", "benchmarks.plugin", directory]
-            spent.update(json.loads(subprocess.check_output(command, text=True, cwd=ROOT)))
+            output = subprocess.check_output(command, text=True, cwd=folder, env={**os.environ, **alone})
+            spent.update(json.loads(output))
             return spent["nothing"]
 
         def added_by(kind: str) -> float:

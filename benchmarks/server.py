@@ -107,8 +107,9 @@ def measure_growth() -> float:
 
 def goals() -> Iterator[Goal]:
     """Yield the goals of the server."""
-    alice = Cloud().account("alice")  # with the seed of the server, so the key is the same
-    with run_server("-m", "omisim", "serve", "--port", "0") as url, run_moto():
+    alice = Cloud(seed="benchmark").account("alice")  # with the seed of the server, so the key is the same
+    options = ("--port", "0", "--account", "alice", "--seed", "benchmark")
+    with run_server("-m", "omisim", "serve", *options) as url, run_moto():
         ours = make_gateway(url, alice)
         read = {"Filters": {"VolumeIds": [ours.raw("CreateVolume", **VOLUME)["Volume"]["VolumeId"]]}}
         with run_server("-m", "benchmarks.server", json.dumps(ours.raw("ReadVolumes", **read))) as canned:

@@ -97,7 +97,7 @@ def _forget(world: World, table: str) -> World:
     state = world.cloud.engine.state
     if table == "index":
         image = world.get("image", world.image)
-        state.writable("image").catch_up()["name"].remove((image.account_id, image.image_name))
+        state.writable("image").catch_up()["image_name"].remove(image.image_name)
     elif table == "journal":
         world.put("counter", "x", 1)
         state.writable("counter").put("x", 5, 0)
@@ -120,12 +120,12 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "an_action_writes_only_its_kinds": lambda w: w.change("volume", w.root, "DeleteImage#9", size=99),
     "a_copy_is_independent": lambda w: (
         w.new("image", w.copy, "ami-00000001", block_device_mappings=w.get("image", w.image).block_device_mappings),
-        w.put("origin", "ami-00000001", replace(w.get("origin", w.copy), id="ami-00000001")),
+        w.put("origin", "ami-00000001", w.get("origin", w.copy)),
     ),
     "device_names_are_unique_on_a_vm": lambda w: w.new("volume_link", w.root, w.volume),
     "a_new_disk_has_the_content_of_its_source": lambda w: (
         w.new("snapshot", w.snapshot, "snap-00000001"),
-        w.put("origin", "snap-00000001", replace(w.get("origin", w.snapshot), id="snap-00000001")),
+        w.put("origin", "snap-00000001", w.get("origin", w.snapshot)),
         w.put("content", w.root, Content(1)),
     ),
     "volumes_and_vms_are_in_their_region": lambda w: w.change("volume", w.volume, subregion_name="us-east-2a"),
@@ -185,7 +185,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "an_omi_maps_a_root_and_unique_devices": lambda w: w.change("image", w.image, block_device_mappings=()),
     "an_omi_maps_all_volumes_of_its_vm": lambda w: (
         w.new("image", w.image, "ami-00000001", block_device_mappings=()),
-        w.put("origin", "ami-00000001", replace(w.get("origin", w.image), id="ami-00000001")),
+        w.put("origin", "ami-00000001", w.get("origin", w.image)),
     ),
     "counters_increase_by_one": lambda w: w.put("counter", "ids", 1),
     "content_and_due_transitions_have_an_owner": lambda w: w.put("volume", w.volume, None),
