@@ -70,6 +70,9 @@ class Keeper:
 
         If the disk does not allow it, the next commit writes it.
         """
+        state = engine.state
+        if self._state is state and not self._head and state.stored == state.position and not state.reverted:
+            return  # nothing has been written since the store was opened, or written anew
         with suppress(StoreError):
             self.save(engine)  # nothing, if the store had nothing of it
 

@@ -140,9 +140,9 @@ def forgotten_index(patch: Patch) -> None:
     undo = State.undo_to
 
     def wrong(state: State, position: int) -> None:
-        old_index = state.writable("image").catch_up()["name"].copy()
+        old_index = state.writable("image").catch_up()["image_name"].copy()
         undo(state, position)
-        state.writable("image").catch_up()["name"] = old_index
+        state.writable("image").catch_up()["image_name"] = old_index
 
     patch.setattr(State, "undo_to", wrong)
 
