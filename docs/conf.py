@@ -54,6 +54,7 @@ INSTANTIATED_BY_OMISIM = frozenset(
     {
         "omisim.Account",
         "omisim.ApiError",
+        "omisim.Change",
         "omisim.Mark",
         "omisim.clients.mock.Mock",
         "omisim.cloud.calls.Calls",
@@ -87,7 +88,7 @@ def _expand(_app: Sphinx, _docname: str, source: list[str]) -> None:
 
 
 def _resolve(_app: Sphinx, function: object, _bound: object) -> None:
-    if isinstance(function, FunctionType):
+    if isinstance(function, FunctionType) and function.__module__ in sys.modules:  # not of a NamedTuple's own module
         resolve_annotations(function)
 
 

@@ -47,7 +47,7 @@ class Index(NamedTuple):
 class Totals(NamedTuple):
     """`amounts` returns what a row adds to the totals of its owner, by name. It depends on `fields` alone.
 
-    `owner` is the field with the owner's id, which never changes.
+    `owner` is the field with the owner's id.
     """
 
     fields: tuple[str, ...]

@@ -230,7 +230,9 @@ class Table:
 
     def _update_totals(self, totals: Layers, old: Any, new: Any) -> None:
         declared = TOTALS[self.kind]
-        get_fields = attrgetter(*declared.fields)
+        get_fields = attrgetter(
+            declared.owner, *declared.fields
+        )  # after a rollback, another owner's row may have the id
         if old is None or new is None or get_fields(old) != get_fields(new):
             for row, sign in ((old, -1), (new, 1)):
                 if row is not None:

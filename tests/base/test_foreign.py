@@ -39,7 +39,7 @@ OWN_TEXT = {
     "pytest_plugin/ini.py": "the user's own settings, each with a named error",
     "clients/": "requests of the process itself",
     "state/buckets.py": "splits URLs that it has made",
-    "model/serialize.py": "dumps, whose reader names the errors",
+    "model/dump_form.py": "dumps, whose reader names the errors",
     "state/dump.py": "dumps, whose reader names the errors",
     "state/sqlite_store.py": "rows of the state file, whose reader names the errors",
     "tools/": "files that the user names, whose readers name the errors",
