@@ -230,9 +230,8 @@ class Table:
 
     def _update_totals(self, totals: Layers, old: Any, new: Any) -> None:
         declared = TOTALS[self.kind]
-        get_fields = attrgetter(
-            declared.owner, *declared.fields
-        )  # after a rollback, another owner's row may have the id
+        # after a rollback, the row of another owner may have the same id
+        get_fields = attrgetter(declared.owner, *declared.fields)
         if old is None or new is None or get_fields(old) != get_fields(new):
             for row, sign in ((old, -1), (new, 1)):
                 if row is not None:
