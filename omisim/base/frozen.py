@@ -56,7 +56,7 @@ def replace(instance: T, /, **changes: Any) -> T:
     for name, value in changes.items():
         setattr(copy, name, value)
     copy.__class__ = cls
-    return copy  # type: ignore[no-any-return]
+    return copy  # type: ignore[no-any-return]  # Any, so that its class can be set
 
 
 _TWINS: dict[type, type] = {}

@@ -119,7 +119,7 @@ class Engine:
         `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
         connection, Killed if it kills the client, and ValueError for an account that does not exist.
         """
-        if not self._depth and (location := _find_import(request)):
+        if location := _find_import(request):
             request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
         try:
             outcome = self.run_atomic(partial(self.answer, request, account_id, region, headers))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.catalogue import SUBREGION
-from support.growth import Ids, fill, make_crowded_clouds, measure
+from support.growth import ADDRESS, EXPORTED, Ids, fill, make_crowded_clouds, measure
 
 from omisim import ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
@@ -21,13 +21,8 @@ pytestmark = pytest.mark.usefixtures("unrecorded")
 
 Work = Callable[[Cloud, Ids], object]
 RATIO = 1.1  # how many layers a mapping has depends on its size (`state/layers.py`)
-EXPORTED = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
 TAGS = [{"Key": "k", "Value": "v"}]
 RULE = {"Flow": "Inbound", "IpProtocol": "tcp", "FromPortRange": 80, "ToPortRange": 80, "IpRange": "10.0.0.0/8"}
-ADDRESS = {
-    "City": "Paris", "CompanyName": "Example", "Country": "France", "CustomerId": "12345678", "ZipCode": "75000",
-    "FirstName": "Carol", "LastName": "Example",
-}  # fmt: skip
 
 # action → a request that succeeds; a resource of alice stands in braces (`support/growth.py`)
 REQUESTS: Mapping[str, Mapping[str, Any]] = {

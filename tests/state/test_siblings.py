@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.catalogue import SUBREGION
-from support.growth import QUOTAS, Ids, create_resources, fill, measure
+from support.growth import ADDRESS, EXPORTED, QUOTAS, Ids, create_resources, fill, measure
 
 from omisim import Account, Cloud
 from omisim.actions.framework.registry import ACTIONS
@@ -22,11 +22,6 @@ pytestmark = pytest.mark.usefixtures("unrecorded")
 Work = Callable[[], object]
 FIRST, LAST = 10, 40  # the resources whose costs are compared; the earlier ones fill caches
 SLACK = 25  # lines: the binary searches of indexes take more steps
-EXPORTED = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
-ADDRESS = {
-    "City": "Paris", "CompanyName": "Example", "Country": "France", "CustomerId": "12345678", "ZipCode": "75000",
-    "FirstName": "Carol", "LastName": "Example",
-}  # fmt: skip
 DISK = {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": "{snapshot}"}}
 RULE = {"SecurityGroupId": "{group}", "Flow": "Inbound", "IpProtocol": "tcp", "IpRange": "10.0.0.0/8"}
 

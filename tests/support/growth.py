@@ -36,6 +36,12 @@ QUOTAS: tuple[QuotaName, ...] = (
 OMISIM = omisim.__file__.removesuffix("__init__.py")
 Ids = Mapping[str, Any]
 EXPORT = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
+# the same by the names of the API, and the owner of a new account
+EXPORTED = {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}
+ADDRESS = {
+    "City": "Paris", "CompanyName": "Example", "Country": "France", "CustomerId": "12345678", "ZipCode": "75000",
+    "FirstName": "Carol", "LastName": "Example",
+}  # fmt: skip
 NAMES = ("email", "image_name", "keypair_name", "name", "public_ip", "security_group_name")  # unique in their tables
 
 
