@@ -58,7 +58,7 @@ def add_image(
         Image(
             account_alias=me.alias,
             account_id=me.account_id,
-            block_device_mappings=share(mappings),
+            block_device_mappings=share(tuple, mappings),
             creation_date=call.now,
             image_id=image_id,
             image_name=name,

@@ -1,24 +1,17 @@
-"""`share`: one object in place of many equal ones."""
+"""`share`: one immutable object in place of many equal ones."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Any
 
 __all__ = ["share"]
 
-T = TypeVar("T", bound=Hashable)
 
-
-def share(value: T) -> T:
-    """Return an equal value that was shared before, if it is still remembered, else this one.
+@lru_cache(maxsize=1024)
+def share(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Return `cls(*args, **kwargs)`: the object that the latest equal call returned, if it is still remembered.
 
     For immutable parts of rows that many rows have. Their types must agree where their values do: 1 equals True.
     """
-    return cast("T", _remember(value))
-
-
-@lru_cache(maxsize=1024)
-def _remember(value: Hashable) -> Hashable:
-    return value
+    return cls(*args, **kwargs)

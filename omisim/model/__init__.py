@@ -64,7 +64,7 @@ from omisim.model.disks import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
-from omisim.model.memory import ClientToken, Content, Due, Origin, make_origin
+from omisim.model.memory import ClientToken, Content, Due, Origin
 from omisim.model.networks import (
     GroupHold,
     InternetService,
@@ -145,7 +145,7 @@ __all__ = [
     "SnapshotExportTask", "SnapshotId", "SnapshotState", "StateComment", "StoredObject", "Subnet", "SubnetId",
     "Subregion", "Tag", "TextOrEmpty", "UnitPriceEntry", "UpdateState", "Upload", "UploadPart", "Vm", "VmId", "VmState",
     "VmStateChange", "VmStates", "VmType", "VmsStopHistory", "Volume", "VolumeId", "VolumeLink", "VolumeState",
-    "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "With", "internal", "make_origin", "view_as",
+    "VolumeUpdate", "VolumeUpdateParameters", "VolumeUpdateTask", "With", "internal", "view_as",
 ]  # fmt: skip
 
 ENTITIES: tuple[type[Entity], ...] = (

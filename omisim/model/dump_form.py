@@ -17,8 +17,9 @@ from functools import cache, lru_cache
 from math import isfinite
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from omisim.base.sharing import share
 from omisim.base.subset import shorten
 from omisim.model.serialize import is_date
 
@@ -26,7 +27,6 @@ __all__ = ["InvalidData", "deserialize", "make_decoder", "make_encoder", "serial
 
 _JSON = frozenset({str, int, float, bool, NoneType})
 MAX_FORMS = 64  # of the objects of one class, for which a check is remembered
-MAX_SHARED = 256  # values of one class and form that are shared
 _Convert = Callable[[Any], Any]
 
 
@@ -154,7 +154,7 @@ def deserialize(cls: Any, value: Any) -> Any:
 def make_decoder(cls: Any, *, shared: bool = False) -> _Convert:
     """Return a function that decodes values of a type, which are not None. It raises InvalidData for other data.
 
-    `shared`: equal values become one object, up to a number of them. The parts of rows always do.
+    `shared`: equal objects become one, by `share`. The parts of rows always do.
     """
     origin = get_origin(cls)
     if origin in (Union, UnionType):
@@ -163,7 +163,7 @@ def make_decoder(cls: Any, *, shared: bool = False) -> _Convert:
     if origin is tuple:
         return _make_tuple_decoder(get_args(cls))
     if is_dataclass(cls):
-        return _make_object_decoder(cls, MAX_SHARED if shared else 0)
+        return _make_object_decoder(cls, shared=shared)
     if is_date(cls):
         return lambda value: _read_date(_check_type(value, str))
     if cls is bytes:
@@ -191,40 +191,24 @@ def _make_tuple_decoder(args: tuple[Any, ...]) -> _Convert:
     return read_tuple
 
 
-class _Form(NamedTuple):
-    """What the names and the classes of an object's values say: the fields to convert, and the shared instances."""
-
-    conversions: tuple[tuple[str, _Convert], ...]
-    instances: dict[tuple[Any, ...], Any]
-
-
-def _make_object_decoder(cls: Any, max_shared: int) -> _Convert:
+def _make_object_decoder(cls: Any, *, shared: bool) -> _Convert:
     check_form = _make_form_check(cls)
-    forms: dict[tuple[Any, ...], _Form] = {}
+    forms: dict[tuple[Any, ...], tuple[tuple[str, _Convert], ...]] = {}
 
     def read_object(value: Any) -> Any:
-        key = (*_check_type(value, dict), *map(type, value.values()))
-        form = forms.get(key)
-        if form is None:
-            form = _Form(check_form(value), {})
+        form = (*_check_type(value, dict), *map(type, value.values()))
+        conversions = forms.get(form)
+        if conversions is None:
+            conversions = check_form(value)
             if len(forms) < MAX_FORMS:
-                forms[key] = form
+                forms[form] = conversions
         values = value.copy()
-        for name, read in form.conversions:
+        for name, read in conversions:
             try:
                 values[name] = read(value[name])
             except InvalidData as error:
                 raise error.below(f".{name}") from None
-        return share(form.instances, values) if max_shared else cls(**values)
-
-    def share(instances: dict[tuple[Any, ...], Any], values: dict[str, Any]) -> Any:
-        key = tuple(values.values())
-        instance = instances.get(key)
-        if instance is None:
-            instance = cls(**values)
-            if len(instances) < max_shared:
-                instances[key] = instance
-        return instance
+        return share(cls, **values) if shared else cls(**values)
 
     return read_object
 

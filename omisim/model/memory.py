@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import lru_cache
 
 from omisim.base.frozen import frozen
-from omisim.base.sharing import share
 
 
 @frozen()
@@ -21,7 +19,7 @@ class Content:
 class Origin:
     """The origin of a resource, which outlives it (`state/forgetting.py`). `parents` are (relation, id) pairs.
 
-    The main parent is the first one. Resources with the same origin share it (`make_origin`), so it has no id.
+    The main parent is the first one. Resources with the same origin share it, so it has no id.
     `codes` are its own or inherited product codes. The API does not show them on disks (LIC-012). `values` are those of
     a VM's new volume, as (name, value, source): the source is "request", "OMI", "snapshot" or "default" (BDM-001).
     """
@@ -32,19 +30,6 @@ class Origin:
     parents: tuple[tuple[str, str], ...] = ()
     codes: tuple[str, ...] = ()
     values: tuple[tuple[str, str, str], ...] = ()
-
-
-@lru_cache(maxsize=1024)  # most volumes and snapshots of a cloud have few origins, and each had one of its own
-def make_origin(
-    kind: str,
-    account_id: str,
-    label: str,
-    parents: tuple[tuple[str, str], ...] = (),
-    codes: tuple[str, ...] = (),
-    values: tuple[tuple[str, str, str], ...] = (),
-) -> Origin:
-    """Return an Origin, the same one for the same values."""
-    return Origin(kind, account_id, label, share(parents), codes, values)
 
 
 @frozen()

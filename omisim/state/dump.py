@@ -276,7 +276,7 @@ def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
 
 
 def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:
-    return make_decoder(cls, shared=cls is Origin)  # as `make_origin` shares them
+    return make_decoder(cls, shared=cls is Origin)  # as `Call.record_origin` shares them
 
 
 def _read_journal(entries: list[Any], first: int) -> list[Change]:

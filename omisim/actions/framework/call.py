@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from omisim.model import AccountRow, ClientToken, Entity, OrDict, make_origin
+from omisim.base.sharing import share
+from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
 from omisim.model.filters import Filters, select_matching
 from omisim.model.ids import derive_hex
 from omisim.spec.errors import ApiError
@@ -188,7 +189,8 @@ class Call:
         owner = self.account.account_id
         inherited_codes = (codes for _, parent in parents if (codes := self.get_product_codes(parent)))
         codes = getattr(entity, "product_codes", None) or next(inherited_codes, ())
-        self.tx.write("origin", entity.id, make_origin(entity.kind, owner, label, parents, codes, values))
+        origin = share(Origin, entity.kind, owner, label, share(tuple, parents), codes, values)
+        self.tx.write("origin", entity.id, origin)
 
     def get_product_codes(self, row_id: str) -> tuple[str, ...]:
         """Return the product codes of a resource, or those it inherited. The API does not show them on disks."""
