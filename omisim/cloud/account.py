@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import wraps
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
 from omisim import actions
@@ -37,9 +39,22 @@ class Typed(Generic[P, R]):
     """
 
     def __init__(self, function: Callable[Concatenate[Call, P], R]) -> None:
-        self.action: str = NAMES[function]
+        action = NAMES[function]
+
+        @wraps(function)
+        def method(account: Account, *args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{action} takes keyword arguments only")
+            request = Request(action, copy_containers(kwargs), PYTHON)
+            engine = account.cloud.engine
+            value: R = engine.call(request, account.account_id, account.region).value
+            with engine.lock:
+                return add_origin(engine.state, value, account.account_id)
+
+        self.action: str = action
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
+        self._method = method
 
     @overload
     def __get__(self, account: None, owner: type[Account]) -> Self: ...
@@ -47,20 +62,7 @@ class Typed(Generic[P, R]):
     def __get__(self, account: Account, owner: type[Account]) -> Callable[P, R]: ...
     def __get__(self, account: Account | None, owner: type[Account]) -> Self | Callable[P, R]:
         """Return the action as a method of the account."""
-        if account is None:
-            return self
-
-        def method(*args: P.args, **kwargs: P.kwargs) -> R:
-            if args:
-                raise TypeError(f"{self.action} takes keyword arguments only")
-            request = Request(self.action, copy_containers(kwargs), PYTHON)
-            engine = account.cloud.engine
-            value: R = engine.call(request, account.account_id, account.region).value
-            with engine.lock:
-                return add_origin(engine.state, value, account.account_id)
-
-        method.__name__, method.__doc__ = self.__wrapped__.__name__, self.__doc__
-        return method
+        return self if account is None else MethodType(self._method, account)
 
 
 class Account:

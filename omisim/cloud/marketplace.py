@@ -69,7 +69,8 @@ def _locked(method: Callable[Concatenate[Marketplace, P], R]) -> Callable[Concat
 
     @wraps(method)
     def run(marketplace: Marketplace, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return marketplace.engine.run_atomic(lambda: method(marketplace, *args, **kwargs))
+        with marketplace.engine.atomic():
+            return method(marketplace, *args, **kwargs)
 
     return run
 

@@ -122,7 +122,8 @@ class Engine:
         if location := _find_import(request):
             request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
         try:
-            outcome = self.run_atomic(partial(self.answer, request, account_id, region, headers))
+            with self.atomic():
+                outcome = self.answer(request, account_id, region, headers)
         except StoreError as error:
             raise self.refuse_unsaved(error, request.action, account_id, headers) from error
         return _raise_failure(outcome)
@@ -349,36 +350,19 @@ class Engine:
             if not before.depth:
                 self._trim()
 
-    def run_atomic(self, work: Callable[[], Result]) -> Result:
-        """Run a function as `atomic` runs a block, at less cost, and return its result."""
-        with self.lock:
-            before = Checkpoint(self, self._depth)
-            try:
-                try:
-                    self._depth = before.depth + 1
-                    result = work()
-                    self._commit(before)
-                except BaseException:
-                    self._revert(before)
-                    raise
-            except BaseException:
-                self._revert(before)
-                raise
-            if not before.depth:
-                self._trim()
-            return result
-
     def run_request(self, work: Callable[[MakeCall], Result]) -> Result:
-        """Run a function that answers a client's request, as `run_atomic` does. It gets a `call` for use in the unit.
+        """Run a function that answers a client's request as one unit (`atomic`). It gets a `call` for use in the unit.
 
         The disk images of an import are decoded without the lock. For this, such a call ends a first run, which has
         identified its caller and is undone, and finds the images in a second one.
         """
-        try:
-            return self.run_atomic(partial(work, partial(self._call_within, None)))
-        except NotDecoded as error:
-            decoded = decode_ahead(self.state, self.clock.now(), self.lock, error.location)
-        return self.run_atomic(partial(work, partial(self._call_within, decoded)))
+        decoded: Decoded | None = None
+        while True:
+            try:
+                with self.atomic():
+                    return work(partial(self._call_within, decoded))
+            except NotDecoded as error:
+                decoded = decode_ahead(self.state, self.clock.now(), self.lock, error.location)
 
     def _call_within(
         self, decoded: Decoded | None, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]

@@ -37,10 +37,11 @@ class Layers:
 
     def remove(self, key: Hashable) -> None:
         """Remove a key, if it is there. To set one, set it in `own`."""
-        if any(key in layer for layer in self.shared):
-            self.own[key] = None
-        else:
-            self.own.pop(key, None)
+        self.own.pop(key, None)
+        for layer in self.shared:
+            if key in layer:
+                self.own[key] = None
+                return
 
     def copy(self) -> Layers:
         """Return an independent mapping with the same content. No other thread may write to this one meanwhile."""

@@ -200,14 +200,14 @@ class State:
             raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
         if self.position == position:
             return
-        journal = self._own_journal()
-        while self.position > position:
-            change = journal[-1]
-            self.writable(change.kind).put(change.id, change.before, change.order)
-            if change.seq < self.stored:
-                self.reverted.add((change.kind, change.id))
-                self.stored = change.seq
-            journal.pop()
+        journal, start = self._own_journal(), position - self._trimmed
+        if position < self.stored:
+            self.reverted.update((change.kind, change.id) for change in journal[start : self.stored - self._trimmed])
+            self.stored = position
+        for _seq, _at, kind, row_id, before, _after, _cause, order in reversed(journal[start:]):
+            table = self.tables[kind] if kind in self._owned else self.writable(kind)
+            table.put(row_id, before, order)
+        del journal[start:]
 
     def trim(self, position: int) -> None:
         """Drop the changes before this position. They can no longer be undone or listed."""

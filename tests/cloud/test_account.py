@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
@@ -55,6 +56,11 @@ class TestTypedMethods:
     def test_name_their_action_on_the_class(self) -> None:
         """A typed method of the class Account names its action."""
         assert Account.create_image.action == "CreateImage"
+
+    def test_show_their_parameters(self, alice: Account) -> None:
+        """The signature of a typed method has the parameters of its action, so that `help` shows them."""
+        parameters = inspect.signature(alice.delete_volume).parameters
+        assert list(parameters) == ["volume_id"]
 
     def test_take_parameters_by_name_only(self, alice: Account) -> None:
         """A positional parameter is a TypeError."""
