@@ -1,11 +1,11 @@
-"""Did-you-mean suggestions for unknown names."""
+"""Errors and did-you-mean suggestions for unknown names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-__all__ = ["suggest"]
+__all__ = ["check_known", "suggest"]
 
 
 def suggest(name: object, known_names: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
@@ -19,6 +19,14 @@ def suggest(name: object, known_names: Iterable[str], text: str = "; did you mea
         plain = {_simplify(each): each for each in names}
         similar = [plain[each] for each in get_close_matches(_simplify(unknown_name), plain, n=count)]
     return text.format(", ".join(similar)) if similar else ""
+
+
+def check_known(parameter: str, name: str, known_names: Collection[str]) -> None:
+    """Raise ValueError, which lists the known names, if the value of a parameter is not one of them."""
+    if name not in known_names:
+        raise ValueError(
+            f"{parameter} must be one of {', '.join(known_names)}, not {name!r}{suggest(name, known_names)}"
+        )
 
 
 def _simplify(name: str) -> str:

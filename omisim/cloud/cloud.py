@@ -14,7 +14,7 @@ from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
-from omisim.base.suggest import suggest
+from omisim.base.suggest import check_known, suggest
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
 from omisim.cloud.calls import Calls, search_calls
@@ -96,14 +96,13 @@ class Cloud:
         unserved: Unserved = "empty",
         answers: Mapping[str, OwnAnswer] | None = None,
     ) -> None:
-        if catalog not in CATALOGS:
-            raise ValueError(f"catalog must be one of {', '.join(CATALOGS)}, not {catalog!r}")
+        check_known("catalog", catalog, CATALOGS)
         if type(history) is not int or history < 1:
             raise ValueError(f"history must be a positive int, not {history!r}")
         if fetch is not None and not callable(fetch):
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         if not isinstance(answers, Mapping | None):
-            raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")
         settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
         settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
         settings.fetch = fetch
@@ -159,13 +158,13 @@ class Cloud:
     def _create_account(self, name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> AccountRow:
         if not isinstance(name, str) or not name:
             raise ValueError(f"name must be a non-empty str, not {name!r}")
-        _check_known("region", region, load_catalog().regions)
+        check_known("region", region, load_catalog().regions)
         if alias is not None and not isinstance(alias, str):
             raise ValueError(f"alias must be a str, not {alias!r}")
         if not isinstance(quotas, Mapping):
-            raise ValueError(f"quotas must be a mapping of names to numbers, not {quotas!r}")  # noqa: TRY004 - like every invalid argument
+            raise ValueError(f"quotas must be a mapping of names to numbers, not {quotas!r}")
         for quota, limit in quotas.items():
-            _check_known("quota", quota, load_catalog().quotas)
+            check_known("quota", quota, load_catalog().quotas)
             if type(limit) is not int or limit < 0:
                 raise ValueError(f"quota {quota} must be an int of at least 0, not {limit!r}")
         return open_account(self.engine.begin("account"), name, region, alias, quotas)
@@ -249,7 +248,7 @@ class Cloud:
         Terminated VMs do not count. CreateVms launches as many VMs as fit, and is refused if fewer than `MinVmsCount`
         do. Raises ValueError for an unknown Subregion or a negative number.
         """
-        _check_known(
+        check_known(
             "subregion", subregion, {name: 1 for row in load_catalog().regions.values() for name in row.subregions}
         )
         if vms is not None and (type(vms) is not int or vms < 0):
@@ -484,7 +483,7 @@ class Cloud:
         Raises ValueError if `other` is not a Cloud.
         """
         if not isinstance(other, Cloud):
-            raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")  # noqa: TRY004 - like every invalid argument
+            raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")
         with self._lock_both(other):
             return tuple(diff_states(self.engine.state, other.engine.state))
 
@@ -697,13 +696,6 @@ class Cloud:
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
         return run_server(self, port, host, tls=tls, token=token, limits=limits)
-
-
-def _check_known(parameter: str, value: str, known_values: Mapping[str, object]) -> None:
-    if value not in known_values:
-        raise ValueError(
-            f"{parameter} must be one of {', '.join(known_values)}, not {value!r}{suggest(value, known_values)}"
-        )
 
 
 def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:

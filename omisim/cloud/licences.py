@@ -28,7 +28,7 @@ class Licences:
         product type that an account has created. Raises ValueError for any other code, and for "0001" (Linux).
         """
         if not isinstance(export, bool | None):
-            raise ValueError(f"export must be True, False or None, not {export!r}")  # noqa: TRY004 - like every invalid argument
+            raise ValueError(f"export must be True, False or None, not {export!r}")
         with self._engine.transaction("licence") as tx:
             check_licence(tx.state, code)
             tx.write("licence", code, export)

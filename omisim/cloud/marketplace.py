@@ -13,6 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from omisim.base.frozen import frozen
+from omisim.base.suggest import check_known
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
@@ -91,15 +92,13 @@ class Marketplace:
         code of the product. `offer` is "hourly", "subscription", "byol" or "free". Raises ValueError if the OMI is not
         the seller's or not available, and for an unknown offer or Region.
         """
-        if offer not in OFFERS:
-            raise ValueError(f"offer must be one of {', '.join(OFFERS)}, not {offer!r}")
+        check_known("offer", offer, OFFERS)
         if isinstance(regions, str):
-            raise ValueError(f"regions must be a sequence of Regions, for example ({regions!r},), not {regions!r}")  # noqa: TRY004 - like every invalid argument
+            raise ValueError(f"regions must be a sequence of Regions, for example ({regions!r},), not {regions!r}")
         if not regions:
             raise ValueError(f"regions must name at least one Region, not {regions!r}")
         for region in regions:
-            if region not in load_catalog().regions:
-                raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
+            check_known("region", region, load_catalog().regions)
         source = self._find_source(_check_account(seller).account_id, image_id)
         with self.engine.transaction("marketplace") as tx:
             row = MarketplaceProduct(
@@ -187,7 +186,7 @@ class Marketplace:
 
     def _find_published(self, product: Product) -> MarketplaceProduct:
         if not isinstance(product, Product):
-            raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")  # noqa: TRY004 - like every invalid argument
+            raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")
         row: MarketplaceProduct | None = self.engine.state.get("product", product.product_code)
         if row is None:
             raise ValueError(f"{product.product_code} is not a product of this cloud")

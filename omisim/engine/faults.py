@@ -194,7 +194,7 @@ class Faults:
         if meanwhile is not None and not callable(meanwhile):
             raise ValueError(f"meanwhile must be a function without arguments, not {meanwhile!r}")
         if not isinstance(when, Mapping | None):
-            raise ValueError(f"when must be a mapping of parameters to values, not {when!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"when must be a mapping of parameters to values, not {when!r}")
         _check_parameters(action, when or {})
         if (drop or kill) and (status is not None or error is not None):
             name = "drop" if drop else "kill"

@@ -88,7 +88,7 @@ def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) ->
     """
     if not isinstance(start, Cloud):
         remedy = "; does the overriding fixture lack `return cloud`?" if start is None else ""
-        raise ValueError(f"omi_base must return a Cloud, not {start!r}{remedy}")  # noqa: TRY004 - as every wrong option
+        raise ValueError(f"omi_base must return a Cloud, not {start!r}{remedy}")
     options = ({"timing": "clock"} if sleeping else {}) | read_marker(item)
     if fixed := [name for name in FIXED_OPTIONS if name in options]:
         if not _is_same(start, make_base(item.config)):

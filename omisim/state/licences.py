@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omisim.base.suggest import suggest
+from omisim.base.suggest import check_known
 from omisim.model import Image, Origin
 from omisim.spec.catalog import LINUX, load_catalog
 from omisim.state.settings import Settings
@@ -46,14 +46,13 @@ def check_licence(state: State, code: str) -> None:
     catalog = load_catalog()
     own = (*state.rows("product_type"), *state.rows("product"))
     known_codes = [c for c in (*catalog.product_types, *sorted(catalog.marketplace_codes), *own) if c != LINUX]
-    if code not in known_codes:
-        raise ValueError(f"code must be one of {', '.join(known_codes)}, not {code!r}{suggest(code, known_codes)}")
+    check_known("code", code, known_codes)
 
 
 def parse_licences(permissions: Mapping[str, Mapping[str, bool]] | None, state: State) -> dict[str, bool]:
     """Return the argument `licences` of a cloud as codes with their decisions. Raises ValueError for another value."""
     if not isinstance(permissions, Mapping | None):
-        raise ValueError(f'licences must be like {{"0002": {{"export": False}}}}, not {permissions!r}')  # noqa: TRY004 - like every invalid argument
+        raise ValueError(f'licences must be like {{"0002": {{"export": False}}}}, not {permissions!r}')
     decisions = {}
     for code, says in (permissions or {}).items():
         check_licence(state, code)

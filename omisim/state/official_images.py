@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from omisim.base.frozen import replace
+from omisim.base.suggest import check_known
 from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog
@@ -26,8 +27,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 def list_official_images(state: State, region: str) -> list[Image]:
     """Return the official OMIs of a Region in creation order. Raises ValueError for an unknown Region."""
-    if region not in load_catalog().regions:
-        raise ValueError(f"region must be one of {', '.join(load_catalog().regions)}, not {region!r}")
+    check_known("region", region, load_catalog().regions)
     owners = state.find_by("account", "name", f"{OUTSCALE.lower()}@{region}")
     return list(state.find_narrowest("image", [[("account_id", owner.account_id) for owner in owners]]))
 

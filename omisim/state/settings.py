@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
-from omisim.base.suggest import suggest
+from omisim.base.suggest import check_known, suggest
 from omisim.model import Entity
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
@@ -67,17 +67,13 @@ class Settings:
         cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None, unserved: str = "empty"
     ) -> Settings:
         """Return validated settings for a new cloud. Raises ValueError, with the known values, for an invalid one."""
-        if timing not in TIMINGS:
-            raise ValueError(f"timing must be one of {', '.join(TIMINGS)}, not {timing!r}{suggest(timing, TIMINGS)}")
-        if auth not in AUTH_MODES:
-            raise ValueError(f"auth must be one of {', '.join(AUTH_MODES)}, not {auth!r}{suggest(auth, AUTH_MODES)}")
-        if unserved not in UNSERVED_MODES:
-            modes = " or ".join(map(repr, UNSERVED_MODES))
-            raise ValueError(f"unserved must be {modes}, not {unserved!r}{suggest(unserved, UNSERVED_MODES)}")
+        check_known("timing", timing, TIMINGS)
+        check_known("auth", auth, AUTH_MODES)
+        check_known("unserved", unserved, UNSERVED_MODES)
         if not isinstance(seed, int | str):
-            raise ValueError(f"seed must be int or str, not {seed!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"seed must be int or str, not {seed!r}")
         if not isinstance(switches, Mapping | None):
-            raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")
         for name, value in (switches or {}).items():
             _check_switch(name, value)
         return cls(str(seed), timing, auth, dict(switches or {}), Durations(), unserved=unserved)

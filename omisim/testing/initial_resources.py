@@ -104,7 +104,7 @@ KINDS: Final[Mapping[str, Callable[[Recorder, str, str], object]]] = {
 def check_counts(counts: object) -> None:
     """Check the numbers of resources by kind. Raises ValueError."""
     if not isinstance(counts, Mapping):
-        raise ValueError(f"starts_with must map kinds to numbers or be the name of a scenario, not {counts!r}")  # noqa: TRY004 - like every invalid argument
+        raise ValueError(f"starts_with must map kinds to numbers or be the name of a scenario, not {counts!r}")
     for kind, count in counts.items():
         check_choice("each key of starts_with", kind, tuple(KINDS))
         if type(count) is not int or count < 0:

@@ -94,7 +94,7 @@ class TestUnservedReads:
 
     def test_mode_is_checked(self) -> None:
         """A wrong mode is refused with the known ones."""
-        with pytest.raises(ValueError, match="unserved must be 'empty' or 'refuse', not 'refused'; did you"):
+        with pytest.raises(ValueError, match="unserved must be one of empty, refuse, not 'refused'; did you"):
             Cloud(unserved="refused")  # type: ignore[arg-type]
 
 

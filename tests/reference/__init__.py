@@ -104,7 +104,7 @@ class Reference:
         if not isinstance(name, str) or not name:
             raise ValueError(f"name must be a non-empty str, not {name!r}")
         if not isinstance(quotas, dict | None):
-            raise ValueError(f"quotas must be a dict of names to numbers, not {quotas!r}")  # noqa: TRY004 - as every wrong argument
+            raise ValueError(f"quotas must be a dict of names to numbers, not {quotas!r}")
         for quota, limit in (quotas or {}).items():
             if quota not in QUOTAS:
                 raise ValueError(f"quotas must be some of {', '.join(QUOTAS)}, not {quota!r}")

@@ -119,7 +119,7 @@ def filters(action: str, cloud: Cloud, account: Account) -> st.SearchStrategy[di
 
 def _check_account(cloud: Cloud, account: Account) -> None:
     if not isinstance(account, Account):
-        raise ValueError(f"account must be an Account of the cloud, not {account!r}")  # noqa: TRY004 - like all invalid arguments
+        raise ValueError(f"account must be an Account of the cloud, not {account!r}")
     if account.cloud is not cloud:
         raise ValueError(f"account must belong to the given cloud; use cloud.account({account.name!r})")
 

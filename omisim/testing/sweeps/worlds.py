@@ -70,7 +70,7 @@ class Options:
 
 def _check_names(option: str, names: Iterable[str], choices: Sequence[str]) -> None:
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")  # noqa: TRY004 - like every invalid option
+        raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")
     for name in names:
         if name not in choices:
             raise ValueError(f"{option} must be among {', '.join(choices)}, not {name!r}{suggest(name, choices)}")
@@ -120,7 +120,7 @@ def sweep(
     options = Options(holds, limit, depth, expected, kinds, interfere, delay, seed)
     base = setup()
     if not isinstance(base, Cloud):
-        raise ValueError(f"setup must return a Cloud, not {base!r}")  # noqa: TRY004 - like every invalid argument
+        raise ValueError(f"setup must return a Cloud, not {base!r}")
 
     with base.intercept(), base.sleeping(patience=PATIENCE):  # the patches of the libraries stay for all worlds
         return Sweep.over_forks(base, code, options).run()

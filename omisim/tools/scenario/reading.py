@@ -54,7 +54,7 @@ def list_shipped() -> dict[str, Path]:
 
 def _find_file(scenario: str | Path) -> Path:
     if not isinstance(scenario, str | Path):
-        raise ValueError(f"scenario must be the path of a TOML file or the name of a shipped one, not {scenario!r}")  # noqa: TRY004 - like every invalid argument
+        raise ValueError(f"scenario must be the path of a TOML file or the name of a shipped one, not {scenario!r}")
     if Path(scenario).suffix == ".toml":
         return Path(scenario)
     shipped = list_shipped()
