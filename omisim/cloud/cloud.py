@@ -9,32 +9,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
-from omisim.actions.new_account import open_account
-from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
 from omisim.base.suggest import check_known, suggest
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
+from omisim.cloud.account_setup import find_account, find_or_create_account, replace_access_key
 from omisim.cloud.calls import Calls, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
+from omisim.cloud.guest import read_file, write_console, write_file
 from omisim.cloud.html import render_cloud
 from omisim.cloud.images import Images
 from omisim.cloud.licences import Licences
 from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
 from omisim.cloud.switch_file import load_switches
-from omisim.cloud.timeline import Timeline
+from omisim.cloud.timeline import LISTED, Timeline, trace_timeline
 from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Faults
 from omisim.engine.marks import Mark
 from omisim.engine.unserved import check_answer
-from omisim.model import ENTITIES, AccessKey, AccountRow, Content, Image, Volume
+from omisim.model import Image
 from omisim.model.serialize import format_date
-from omisim.spec.catalog import CATALOGS, QuotaName, load_catalog
+from omisim.spec.catalog import CATALOGS, QuotaName
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from omisim.state.switch_types import Switches
 
 __all__ = ["Cloud"]
-
-_LISTED = frozenset(entity.kind for entity in ENTITIES)
 
 
 class Cloud:
@@ -141,33 +139,12 @@ class Cloud:
             ValueError: An argument is invalid, or differs from the existing account.
         """
         with self.engine.atomic():
-            rows = self.engine.state.find_by("account", "name", name)
-            if not rows:
-                row = self._create_account(name, region or DEFAULT_REGION, alias, quotas or {})
-            else:
-                row = rows[0]
-                _check_unchanged(name, "region", region, row.region)
-                _check_unchanged(name, "alias", alias, row.alias)
-                _check_unchanged(name, "quotas", None if quotas is None else dict(quotas), dict(row.quotas))
+            row = find_or_create_account(self.engine, name, region, alias, quotas)
             account = self._accounts.get(name)
             if account is None or account.account_id != row.account_id:
                 keys = self.engine.state.find_by("access_key", "account_id", row.account_id)
                 account = self._accounts[name] = Account(self, row, keys[0] if keys else None)
             return account
-
-    def _create_account(self, name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> AccountRow:
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"name must be a non-empty str, not {name!r}")
-        check_known("region", region, load_catalog().regions)
-        if alias is not None and not isinstance(alias, str):
-            raise ValueError(f"alias must be a str, not {alias!r}")
-        if not isinstance(quotas, Mapping):
-            raise ValueError(f"quotas must be a mapping of names to numbers, not {quotas!r}")
-        for quota, limit in quotas.items():
-            check_known("quota", quota, load_catalog().quotas)
-            if type(limit) is not int or limit < 0:
-                raise ValueError(f"quota {quota} must be an int of at least 0, not {limit!r}")
-        return open_account(self.engine.begin("account"), name, region, alias, quotas)
 
     def allow_account_creation(self, name: str) -> None:
         """Permit an account to use CreateAccount, as OUTSCALE does on request (ACC-007).
@@ -175,10 +152,7 @@ class Cloud:
         Raises ValueError for an unknown account.
         """
         with self.engine.transaction("account") as tx:
-            rows: list[AccountRow] = self.engine.state.find_by("account", "name", name)
-            if not rows:
-                raise ValueError(f"account {name!r} does not exist: call cloud.account({name!r}) first")
-            tx.put(replace(rows[0], creates_accounts=True))
+            tx.put(replace(find_account(tx.state, name), creates_accounts=True))
 
     def set_access_key(self, name: str, access_key: str, secret_key: str) -> Account:
         """Replace the first access key of an account, and return a new `Account` that signs with the new key.
@@ -187,21 +161,8 @@ class Cloud:
         belongs to another account.
         """
         with self.engine.transaction("account") as tx:
-            account = self.account(name) if name in self.accounts else None
-            if account is None:
-                raise ValueError(f"account {name!r} does not exist: call cloud.account({name!r}) first")
-            existing: AccessKey | None = self.engine.state.get("access_key", access_key)
-            if existing is not None and existing.account_id != account.account_id:
-                raise ValueError(f"the access key {access_key} belongs to another account")
-            first: AccessKey | None = self.engine.state.get("access_key", account.access_key)
-            if existing is None:
-                owner, at = account.account_id, tx.at
-                key = first or AccessKey(
-                    access_key_id="", account_id=owner, creation_date=at, last_modification_date=at
-                )
-                tx.add(replace(key, access_key_id=access_key, secret_key=secret_key))
-                if first is not None:  # every key may have been deleted
-                    tx.move(first, "delete")
+            find_account(tx.state, name)
+            replace_access_key(tx, self.account(name), access_key, secret_key)
             del self._accounts[name]
             return self.account(name)
 
@@ -248,15 +209,8 @@ class Cloud:
         Terminated VMs do not count. CreateVms launches as many VMs as fit, and is refused if fewer than `MinVmsCount`
         do. Raises ValueError for an unknown Subregion or a negative number.
         """
-        check_known(
-            "subregion", subregion, {name: 1 for row in load_catalog().regions.values() for name in row.subregions}
-        )
-        if vms is not None and (type(vms) is not int or vms < 0):
-            raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
         with self.engine.atomic():
-            self.engine.settings.capacity.pop(subregion, None)
-            if vms is not None:
-                self.engine.settings.capacity[subregion] = vms
+            self.engine.settings.set_capacity(subregion, vms)
 
     def retire(self, image_id: str) -> None:
         """Delete an OMI as its owner would; VMs and copies created from it remain (OMI-123).
@@ -344,14 +298,8 @@ class Cloud:
         Snapshots, OMIs and VMs created from the volume carry the file. Raises ValueError for an unknown volume or an
         empty path, and TypeError if `text` is not a str.
         """
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a str, not {text!r}")
-        if not isinstance(path, str) or not path:
-            raise ValueError(f"path must be a non-empty str, for example '/etc/motd', not {path!r}")
         with self.engine.atomic():
-            content = self._find_content(volume_id)
-            files = tuple(sorted((dict(content.files) | {path: text}).items()))
-            self.engine.begin("write").write("content", volume_id, Content(content.version + 1, files))
+            write_file(self.engine.begin("write"), volume_id, path, text)
 
     def read(self, volume_id: str, path: str) -> str:
         """Return the text of a file on a volume.
@@ -359,10 +307,7 @@ class Cloud:
         Raises ValueError for an unknown volume, and FileNotFoundError that lists the files for an unknown path.
         """
         with self.engine.lock:
-            files = dict(self._find_content(volume_id).files)
-        if path not in files:
-            raise FileNotFoundError(f"{volume_id} has no file {path}; its files: {', '.join(files) or 'none'}")
-        return files[path]
+            return read_file(self.engine.state, volume_id, path)
 
     def write_console(self, vm_id: str, text: str) -> None:
         """Append text to the console of a VM, as its guest would.
@@ -370,16 +315,7 @@ class Cloud:
         ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
         with self.engine.atomic():
-            if self.engine.state.get("vm", vm_id) is None:
-                raise ValueError(f"{vm_id!r} is not a VM of this cloud")
-            console = self.engine.state.get("console", vm_id) or ""
-            self.engine.begin("write").write("console", vm_id, (console + text)[-CONSOLE_BYTES:])
-
-    def _find_content(self, volume_id: str) -> Content:
-        volume: Volume | None = self.engine.state.get("volume", volume_id)
-        if volume is None:
-            raise ValueError(f"{volume_id!r} is not a volume of this cloud")
-        return self.engine.state.get("content", volume_id) or Content()
+            write_console(self.engine.begin("write"), vm_id, text)
 
     # --- inspection
 
@@ -441,7 +377,7 @@ class Cloud:
         """The changes of resources, oldest first, as far back as `history` reaches."""
         with self.engine.lock:
             journal = self.engine.state.journal[-self.engine.kept_changes() :]
-        return tuple(change for change in journal if change.kind in _LISTED)
+        return tuple(change for change in journal if change.kind in LISTED)
 
     def timeline(self, resource_id: str | None = None, *, account: str | None = None) -> Timeline:
         """Return the changes of one resource, oldest first; those of a volume include its links.
@@ -452,19 +388,7 @@ class Cloud:
         neither the cloud nor its history knows, and for an unknown account.
         """
         with self.engine.lock:
-            changes: tuple[Change, ...] = self.events
-            if account is not None:
-                rows: list[AccountRow] = self.engine.state.find_by("account", "name", account)
-                if not rows:
-                    raise ValueError(f"account {account!r} does not exist; known: {', '.join(self.accounts) or 'none'}")
-                owner = rows[0].account_id
-                changes = tuple(c for c in changes if getattr(c.before or c.after, "account_id", None) == owner)
-            if resource_id is not None:
-                known = any(self.engine.state.get(kind, resource_id) is not None for kind in (*_LISTED, "origin"))
-                if not known and not any(change.id == resource_id for change in self.events):
-                    raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
-                changes = tuple(change for change in changes if change.id == resource_id)
-            return Timeline(changes, self.engine.session.calls)
+            return trace_timeline(self.engine, self.events, resource_id, account, self.accounts)
 
     def lineage(self, resource_id: str, most: int = 500) -> Lineage:
         """Return the tree of a resource's parents and descendants, deleted ones included.
@@ -696,8 +620,3 @@ class Cloud:
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
         return run_server(self, port, host, tls=tls, token=token, limits=limits)
-
-
-def _check_unchanged(name: str, parameter: str, value: object, existing: object) -> None:
-    if value is not None and value != existing:
-        raise ValueError(f"account {name!r} already exists with {parameter}={existing!r}, not {value!r}")

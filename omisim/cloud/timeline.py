@@ -9,11 +9,15 @@ from html import escape
 from textwrap import wrap
 from typing import Self
 
+from omisim.engine.engine import Engine
 from omisim.engine.session import CallRecord
+from omisim.model import ENTITIES, AccountRow
 from omisim.model.serialize import format_date
 from omisim.state.state import Change
 
-__all__ = ["Timeline"]
+__all__ = ["LISTED", "Timeline", "trace_timeline"]
+
+LISTED = frozenset(entity.kind for entity in ENTITIES)  # the kinds whose changes are events
 
 
 class Timeline(tuple[Change, ...]):  # noqa: SLOT001 - a tuple cannot have slots of its own
@@ -76,6 +80,28 @@ class _Callers:
         record = self._calls[place - 1] if place else None
         named = number and record is not None and record.action == action and record.account
         return f"{change.cause} by {record.account}" if named and record is not None else change.cause
+
+
+def trace_timeline(
+    engine: Engine, changes: Iterable[Change], resource_id: str | None, account: str | None, accounts: Iterable[str]
+) -> Timeline:
+    """Return those of the changes that are of a resource, and of an account's resources.
+
+    `accounts` are the names of all accounts. Raises ValueError for a resource or an account that is unknown.
+    """
+    changes, state = tuple(changes), engine.state
+    if resource_id is not None:
+        known = any(state.get(kind, resource_id) is not None for kind in (*LISTED, "origin"))
+        if not known and not any(change.id == resource_id for change in changes):
+            raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
+        changes = tuple(change for change in changes if change.id == resource_id)
+    if account is not None:
+        rows: list[AccountRow] = state.find_by("account", "name", account)
+        if not rows:
+            raise ValueError(f"account {account!r} does not exist; known: {', '.join(accounts) or 'none'}")
+        owner = rows[0].account_id
+        changes = tuple(c for c in changes if getattr(c.before or c.after, "account_id", None) == owner)
+    return Timeline(changes, engine.session.calls)
 
 
 def _continues(previous: Change, change: Change) -> bool:

@@ -10,6 +10,7 @@ from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.suggest import check_known, suggest
 from omisim.model import Entity
+from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
@@ -93,6 +94,17 @@ class Settings:
             self.unserved,
             self.answers.copy(),
         )
+
+    def set_capacity(self, subregion: str, vms: int | None) -> None:
+        """Limit the number of living VMs in a Subregion; None removes the limit. Raises ValueError for other values."""
+        check_known(
+            "subregion", subregion, [name for row in load_catalog().regions.values() for name in row.subregions]
+        )
+        if vms is not None and (type(vms) is not int or vms < 0):
+            raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
+        self.capacity.pop(subregion, None)
+        if vms is not None:
+            self.capacity[subregion] = vms
 
     def switch(self, name: str) -> Value:
         """Return the value of a switch."""

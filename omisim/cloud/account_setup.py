@@ -1,0 +1,80 @@
+"""The accounts of a cloud: find or create them by name, and replace their first access key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from omisim.actions.new_account import open_account
+from omisim.base.frozen import replace
+from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.suggest import check_known
+from omisim.engine.engine import Engine
+from omisim.model import AccessKey, AccountRow
+from omisim.spec.catalog import QuotaName, load_catalog
+from omisim.state.state import State
+from omisim.state.transaction import Transaction
+
+if TYPE_CHECKING:
+    from omisim.cloud.account import Account
+
+__all__ = ["find_account", "find_or_create_account", "replace_access_key"]
+
+
+def find_account(state: State, name: str) -> AccountRow:
+    """Return the account with this name. Raises ValueError if there is none."""
+    rows: list[AccountRow] = state.find_by("account", "name", name)
+    if not rows:
+        raise ValueError(f"account {name!r} does not exist: call cloud.account({name!r}) first")
+    return rows[0]
+
+
+def find_or_create_account(
+    engine: Engine, name: str, region: str | None, alias: str | None, quotas: Mapping[QuotaName, int] | None
+) -> AccountRow:
+    """Return the account with this name, created if there is none.
+
+    Raises ValueError for an invalid argument, and for one that differs from the existing account.
+    """
+    rows: list[AccountRow] = engine.state.find_by("account", "name", name)
+    if not rows:
+        _check_new_account(name, region or DEFAULT_REGION, alias, quotas or {})
+        return open_account(engine.begin("account"), name, region or DEFAULT_REGION, alias, quotas or {})
+    row = rows[0]
+    for parameter, value, existing in (
+        ("region", region, row.region),
+        ("alias", alias, row.alias),
+        ("quotas", None if quotas is None else dict(quotas), dict(row.quotas)),
+    ):
+        if value is not None and value != existing:
+            raise ValueError(f"account {name!r} already exists with {parameter}={existing!r}, not {value!r}")
+    return row
+
+
+def _check_new_account(name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> None:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"name must be a non-empty str, not {name!r}")
+    check_known("region", region, load_catalog().regions)
+    if alias is not None and not isinstance(alias, str):
+        raise ValueError(f"alias must be a str, not {alias!r}")
+    if not isinstance(quotas, Mapping):
+        raise ValueError(f"quotas must be a mapping of names to numbers, not {quotas!r}")
+    for quota, limit in quotas.items():
+        check_known("quota", quota, load_catalog().quotas)
+        if type(limit) is not int or limit < 0:
+            raise ValueError(f"quota {quota} must be an int of at least 0, not {limit!r}")
+
+
+def replace_access_key(tx: Transaction, account: Account, access_key: str, secret_key: str) -> None:
+    """Replace the access key that an account signs with. Raises ValueError for a key of another account."""
+    existing: AccessKey | None = tx.state.get("access_key", access_key)
+    if existing is not None and existing.account_id != account.account_id:
+        raise ValueError(f"the access key {access_key} belongs to another account")
+    if existing is not None:
+        return
+    first: AccessKey | None = tx.state.get("access_key", account.access_key)
+    owner, at = account.account_id, tx.at
+    key = first or AccessKey(access_key_id="", account_id=owner, creation_date=at, last_modification_date=at)
+    tx.add(replace(key, access_key_id=access_key, secret_key=secret_key))
+    if first is not None:  # every key may have been deleted
+        tx.move(first, "delete")
