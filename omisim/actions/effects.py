@@ -45,8 +45,8 @@ def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> No
         if content != tx.state.get("content", snapshot.snapshot_id) and tx.state.get("volume", snapshot.volume_id):
             tx.write("content", snapshot.snapshot_id, content)
     for image in _find_waiting_images(tx, snapshot):
-        ids = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
-        if all(tx.state.get("snapshot", row_id).state is SnapshotState.COMPLETED for row_id in ids):
+        snapshots = (tx.state.get("snapshot", snapshot_id) for snapshot_id in image.snapshot_ids)
+        if all(row.state is SnapshotState.COMPLETED for row in snapshots):
             tx.move(image, "finish")
 
 

@@ -192,8 +192,7 @@ def _copy_image(
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
     name = name or _find_free_copy_name(call, source.image_name)
     check_unique(call, name)
-    disks = sum(m.bsu is not None and m.bsu.snapshot_id is not None for m in source.block_device_mappings)
-    check_quotas(call, {"snapshot_limit": disks})
+    check_quotas(call, {"snapshot_limit": len(source.snapshot_ids)})
     image_id = call.new_id("image")
     mappings = tuple(_clone_snapshot(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True

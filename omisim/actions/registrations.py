@@ -51,9 +51,10 @@ def register_image(
     check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or _LINUX}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **requested})
-    snapshots = [m.bsu.snapshot_id for m in disks if m.bsu and m.bsu.snapshot_id]
-    call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshots))
-    origin_codes = dict.fromkeys(code for snapshot_id in snapshots for code in call.get_product_codes(snapshot_id))
+    call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in image.snapshot_ids))
+    origin_codes = dict.fromkeys(
+        code for snapshot_id in image.snapshot_ids for code in call.get_product_codes(snapshot_id)
+    )
     dropped = [code for code in origin_codes if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")

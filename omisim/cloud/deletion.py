@@ -66,10 +66,9 @@ def describe_deletion(engine: Engine, row: Any) -> Deletion | None:
 
 def _delete_image(engine: Engine, image: Image) -> Deletion:
     state = engine.state
-    snapshots = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
     frees = [
         i
-        for i in snapshots
+        for i in image.snapshot_ids
         if [r.image_id for r in state.find_by("image", "block_device_mappings.bsu.snapshot_id", i)] == [image.image_id]
     ]
     granted = image.permissions_to_launch

@@ -77,8 +77,8 @@ def _find_parents(state: State, row_id: str) -> tuple[tuple[str, str], ...]:
     origin: Origin | None = state.get("origin", row_id)
     parents = origin.parents if origin is not None else ()
     image: Image | None = state.get("image", row_id)
-    for mapping in image.block_device_mappings if image is not None else ():
-        part: Origin | None = state.get("origin", mapping.bsu.snapshot_id or "") if mapping.bsu else None
+    for snapshot_id in image.snapshot_ids if image is not None else ():
+        part: Origin | None = state.get("origin", snapshot_id)
         if part is not None and ("part of", row_id) in part.parents:
             parents += tuple((how, parent) for how, parent in part.parents if parent != row_id)
     return parents

@@ -47,6 +47,13 @@ class Image(Entity):
     origin: str = internal("", compare=False)
     supported_by: str = internal("", compare=False)
 
+    @property
+    def snapshot_ids(self) -> list[str]:
+        """The ids of the snapshots of its devices."""
+        return [
+            mapping.bsu.snapshot_id for mapping in self.block_device_mappings if mapping.bsu and mapping.bsu.snapshot_id
+        ]
+
 
 @frozen(kw_only=True)
 class Snapshot(Entity):

@@ -105,9 +105,7 @@ def _list_exported(task: Any) -> Collection[object]:
 
 def _list_disks(task: Any) -> Collection[object]:
     """Return the snapshots of the OMI that a task exports, or has exported."""
-    return (
-        [mapping.bsu.snapshot_id for mapping in task.source.block_device_mappings if mapping.bsu] if task.source else ()
-    )
+    return task.source.snapshot_ids if task.source else ()
 
 
 def _list_members(group: Any) -> Collection[object]:

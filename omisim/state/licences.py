@@ -35,7 +35,7 @@ def find_licences(state: State, row_id: str) -> tuple[str, ...]:
         codes |= dict.fromkeys(origin.codes if origin is not None else ())
         related = [parent for _, parent in origin.parents] if origin is not None else []
         if isinstance(row, Image):
-            related += [m.bsu.snapshot_id for m in row.block_device_mappings if m.bsu and m.bsu.snapshot_id]
+            related += row.snapshot_ids
         waiting += [parent for parent in related if parent not in seen]
         seen.update(related)
     return tuple(code for code in codes if code != LINUX)

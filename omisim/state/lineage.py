@@ -36,7 +36,6 @@ def has_system(state: State, row_id: str) -> bool:
     export: ImageExportTask | None = state.get("image_export", row_id)
     image: Image | None = export.source if export is not None else state.get("image", row_id)
     if image is not None:
-        snapshots = [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu and m.bsu.snapshot_id]
-        return any(has_system(state, snapshot_id) for snapshot_id in snapshots)
+        return any(has_system(state, snapshot_id) for snapshot_id in image.snapshot_ids)
     parents = [parent for how, parent in origin.parents if how in CONTENT]
     return any(has_system(state, parent) for parent in parents) if parents else origin.kind != "volume"

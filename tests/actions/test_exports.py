@@ -79,8 +79,7 @@ class TestOmiExport:
         image = alice.create_image(vm_id=vm.vm_id, image_name="two disks")
         task = export_image(alice, image)
         digits = task.task_id[-8:]
-        ids = [mapping.bsu.snapshot_id for mapping in image.block_device_mappings if mapping.bsu]
-        names = [f"{image.image_id}/{snapshot_id}-{digits}.qcow2.gz" for snapshot_id in ids]
+        names = [f"{image.image_id}/{snapshot_id}-{digits}.qcow2.gz" for snapshot_id in image.snapshot_ids]
         assert sorted(list_object_keys(cloud)) == sorted([*names, f"{image.image_id}/manifest.json"])
         host = "https://oos.eu-west-2.outscale.com"
         assert task.osu_export.osu_manifest_url == f"{host}/{BUCKET}/{image.image_id}/manifest.json"

@@ -28,11 +28,6 @@ def copy_image(account: Account, image: Image, **more: Any) -> Image:
     return account.create_image(source_image_id=image.image_id, source_region_name=REGION, **more)
 
 
-def snapshot_ids(image: Image) -> list[str]:
-    """Return the snapshots of an OMI."""
-    return [str(mapping.bsu.snapshot_id) for mapping in image.block_device_mappings if mapping.bsu]
-
-
 @pytest.fixture(name="snapshot")
 def _snapshot(alice: Account, vm: Vm) -> Snapshot:
     return alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
@@ -73,11 +68,11 @@ class TestOmiFromVm:
         assert data.bsu
         assert (root.device_name, data.device_name) == ("/dev/sda1", "/dev/sdb")
         assert (data.bsu.volume_size, data.bsu.volume_type, data.bsu.delete_on_vm_deletion) == (20, "gp2", False)
-        assert len({*snapshot_ids(image), *snapshot_ids(ubuntu)}) == 3
+        assert len({*image.snapshot_ids, *ubuntu.snapshot_ids}) == 3
 
     def test_has_ordinary_snapshots_of_the_caller(self, alice: Account, vm: Vm, golden: Image) -> None:
         """Its snapshots belong to the caller, are listed like others, and name their volume. [OMI-062]"""
-        snapshots = alice.read_snapshots(filters={"snapshot_ids": snapshot_ids(golden)})
+        snapshots = alice.read_snapshots(filters={"snapshot_ids": golden.snapshot_ids})
         assert [row.account_id for row in snapshots] == [alice.account_id]
         assert [row.volume_id for row in snapshots] == [vm.block_device_mappings[0].bsu.volume_id]
 
@@ -131,15 +126,13 @@ class TestCopyOfOmi:
     def test_has_its_own_id_and_snapshots(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """A copy shares nothing with its source: each can be deleted without the other. [OMI-063, OMI-126, CPY-001]"""
         copy = copy_image(alice, golden)
-        assert not set(snapshot_ids(copy)) & set(snapshot_ids(golden))
+        assert not set(copy.snapshot_ids) & set(golden.snapshot_ids)
         alice.delete_image(image_id=golden.image_id)
-        for snapshot_id in snapshot_ids(golden):
+        for snapshot_id in golden.snapshot_ids:
             alice.delete_snapshot(snapshot_id=snapshot_id)
         vm = alice.create_vms(image_id=copy.image_id)[0]
         assert vm.image_id == copy.image_id
-        assert [row.state for row in alice.read_snapshots(filters={"snapshot_ids": snapshot_ids(copy)})] == [
-            "completed"
-        ]
+        assert [row.state for row in alice.read_snapshots(filters={"snapshot_ids": copy.snapshot_ids})] == ["completed"]
         assert cloud.lineage(copy.image_id).parents[0].id == golden.image_id
 
     def test_is_named_after_its_source_by_default(self, alice: Account, golden: Image) -> None:

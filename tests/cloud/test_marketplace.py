@@ -58,9 +58,8 @@ class TestPublishing:
         product = publish(cloud, seller, source, "free")
         assert seller.read_images(filters={"image_ids": [source.image_id]}) == before
         seller.delete_image(image_id=source.image_id)
-        for mapping in source.block_device_mappings:
-            assert mapping.bsu
-            seller.delete_snapshot(snapshot_id=str(mapping.bsu.snapshot_id))
+        for snapshot_id in source.snapshot_ids:
+            seller.delete_snapshot(snapshot_id=snapshot_id)
         assert copy_of(seller, product)
 
     def test_copies_the_content(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:

@@ -94,10 +94,9 @@ def list_unneeded(cloud: Cloud) -> list[str]:
     }
     live = {row_id for kind in KINDS for row_id in state.rows(kind)} | kept
     sources = {
-        mapping.bsu.snapshot_id
+        snapshot_id
         for task in state.rows("image_export").values()
-        for mapping in (task.source.block_device_mappings if task.source else ())
-        if mapping.bsu
+        for snapshot_id in (task.source.snapshot_ids if task.source else ())
     }
     origins = [
         row_id

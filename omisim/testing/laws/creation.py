@@ -21,7 +21,7 @@ from omisim.model import (
     VolumeLink,
 )
 from omisim.state.state import Change
-from omisim.testing.laws.images import ROOT, snapshots_of
+from omisim.testing.laws.images import ROOT
 from omisim.testing.laws.table import Step, on_change, on_creation
 from omisim.testing.laws.visibility import granted, may_see
 
@@ -113,7 +113,7 @@ def a_copy_is_independent(step: Step, change: Change) -> str | None:
     if _get_source(step, copy.image_id)[0] != "copied from":
         return None
     source: Image = step.get_latest("image", _get_source(step, copy.image_id)[1])
-    own, source_ids = snapshots_of(copy), snapshots_of(source)
+    own, source_ids = copy.snapshot_ids, source.snapshot_ids
     copies = [step.get_latest("snapshot", row_id) for row_id in own]
     is_separate = not set(own) & set(source_ids) and all(
         s is not None and s.account_id == copy.account_id for s in copies

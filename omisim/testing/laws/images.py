@@ -9,22 +9,17 @@ from omisim.state.licences import find_licences
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, law, on_creation
 
-__all__ = ["ENDED", "ROOT", "snapshots_of"]
+__all__ = ["ENDED", "ROOT"]
 
 ROOT = "/dev/sda1"
 ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
 MIN_NAME, MAX_NAME, MAX_SIZE = 3, 128, 14_901  # characters, characters, GiB
 
 
-def snapshots_of(image: Image) -> list[str]:
-    """Return the ids of the snapshots that an OMI maps."""
-    return [m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu is not None and m.bsu.snapshot_id]
-
-
 @law("SNP-016", "image")
 def snapshots_of_an_omi_exist(engine: Engine, image: Image) -> str | None:
     """Every snapshot that an OMI maps exists and is not being deleted."""
-    for snapshot_id in snapshots_of(image):
+    for snapshot_id in image.snapshot_ids:
         snapshot: Snapshot | None = engine.state.get("snapshot", snapshot_id)
         if snapshot is None or snapshot.state is SnapshotState.DELETING:
             return f"{image.image_id} maps {snapshot_id}, which is {'gone' if snapshot is None else 'being deleted'}"
@@ -34,7 +29,7 @@ def snapshots_of_an_omi_exist(engine: Engine, image: Image) -> str | None:
 @law("ST-OMI-5", "image")
 def an_omi_state_follows_its_snapshots(engine: Engine, image: Image) -> str | None:
     """An available OMI has only completed snapshots; a pending OMI has an incomplete one and no failed one."""
-    states = [row.state for i in snapshots_of(image) if (row := engine.state.get("snapshot", i)) is not None]
+    states = [row.state for i in image.snapshot_ids if (row := engine.state.get("snapshot", i)) is not None]
     if image.state is ImageState.FAILED:
         return None
     is_complete = all(state is SnapshotState.COMPLETED for state in states)
@@ -126,7 +121,7 @@ def snapshots_of_a_running_export_exist(engine: Engine, task: ImageExportTask | 
     if task.state in ENDED:
         return None
     source = task.source if isinstance(task, ImageExportTask) else None
-    ids = [task.snapshot_id] if isinstance(task, SnapshotExportTask) else snapshots_of(source) if source else []
+    ids = [task.snapshot_id] if isinstance(task, SnapshotExportTask) else source.snapshot_ids if source else []
     for snapshot_id in ids:
         snapshot: Snapshot | None = engine.state.get("snapshot", snapshot_id)
         if snapshot is None or snapshot.state is SnapshotState.DELETING:
