@@ -1,4 +1,4 @@
-"""Every code block of README and of the documentation works as it stands.
+"""Every code block of README and of the documentation works as it stands, and prints what its page shows.
 
 A block whose first line is a comment with a file name (`# conftest.py`) is a file that the other blocks of its page
 find in their folder.
@@ -17,7 +17,7 @@ import yaml
 from hypothesis import settings
 from support.commands import find_problem, iter_commands
 from support.forking import run_forked
-from support.pages import Block, list_blocks
+from support.pages import Block, list_blocks, read_page
 from support.plugged import run_plugin
 
 from omisim import Cloud
@@ -33,9 +33,33 @@ IMPORTED = (
 KNOWN = {"diff", "ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
 
 
+SHOWN = re.compile(r"^\s*print\(.*\)  # (.+)$", re.MULTILINE)
+
+
 def is_test_file(block: Block) -> bool:
     """Whether pytest runs the block: it defines a test, or a test case made by a state machine."""
     return re.search(r"\bdef test_|\.TestCase\b", block.text) is not None
+
+
+def find_output(block: Block) -> list[str]:
+    """Return the lines of the output that follow a script in its section, or [] if commands or a failure follow."""
+    following = next((each for each in list_blocks() if each.page == block.page and each.line > block.line), None)
+    if following is None or following.language != "console" or any(iter_commands(following.text)):
+        return []
+    end = block.line + block.text.count("\n")
+    between = read_page(block.page).splitlines()[end : following.line]
+    output = following.text.splitlines()
+    return [] if any(line.startswith("#") for line in between) or output[0].startswith("E ") else output
+
+
+def shows_line(comment: str, line: str) -> bool:
+    """Whether the comment behind a print shows this line of the output, and perhaps a remark after it."""
+    return bool(line) and (comment.startswith(line) or re.match(as_pattern(comment), line) is not None)
+
+
+def as_pattern(shown: str) -> str:
+    """Return the pattern of a line that a page shows: `…` stands for any text."""
+    return re.escape(shown).replace("…", ".*")
 
 
 @pytest.fixture(name="folder")
@@ -70,6 +94,11 @@ class TestPython:
         """A script can be copied: it runs in a process of its own, with warnings as errors."""
         run = run_forked(block.text, folder, *IMPORTED)
         assert (run.status, run.stderr) == (0, "")
+        for comment in SHOWN.findall(block.text):
+            assert any(shows_line(comment, line) for line in run.stdout.splitlines()), comment
+        if output := find_output(block):
+            shown_lines = "".join(r"(?:.*\n)*?" if line.strip() == "…" else as_pattern(line) + r"\n" for line in output)
+            assert re.search(rf"^{shown_lines}\Z", run.stdout, re.MULTILINE), run.stdout
 
 
 class TestConfiguration:
