@@ -99,14 +99,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "omisim_sweep(limit=, expected=, ...): run the test in every way its cloud could have answered"
     )
     if any(config.getini(f"omisim_{name}") for name in (*INI, "switches", "switches_file")):
-        from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415 - loaded on first use
+        from omisim.pytest_plugin.marker_options import check
 
         try:
             check(config)
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
     if config.getini("omisim_guard"):
-        from omisim.clients.intercept import guard_hosts  # noqa: PLC0415
+        from omisim.clients.intercept import guard_hosts
 
         guard = ExitStack()
         config.stash[STRAYS] = [guard.enter_context(guard_hosts())]
@@ -114,7 +114,7 @@ def pytest_configure(config: pytest.Config) -> None:
     implying = ("omisim_coverage_json", "omisim_coverage_fail_under")
     has_coverage = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in implying)
     if has_coverage and not config.getoption("collectonly"):
-        from omisim.testing.reporting import CoverageReport  # noqa: PLC0415
+        from omisim.testing.reporting import CoverageReport
 
         config.pluginmanager.register(CoverageReport(config), "omisim-coverage")
 
@@ -132,7 +132,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Split the worlds of a swept test over the workers of pytest-xdist."""
     if metafunc.definition.get_closest_marker(SWEEP) is not None:
-        from omisim.pytest_plugin.sweeping import parametrize  # noqa: PLC0415 - loaded on first use
+        from omisim.pytest_plugin.sweeping import parametrize
 
         parametrize(metafunc)
 
@@ -142,7 +142,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run a swept test once per way in which its cloud could have answered."""
     if item.get_closest_marker(SWEEP) is None:
         return (yield)
-    from omisim.pytest_plugin.sweeping import sweep_test  # noqa: PLC0415
+    from omisim.pytest_plugin.sweeping import sweep_test
 
     run_test, watched = item.runtest, item.stash.get(WATCHED, None)
     with pytest.MonkeyPatch.context() as patch:
@@ -181,15 +181,15 @@ def pytest_runtest_makereport(
     if report.failed and "function-scoped fixture 'omi_" in report.longreprtext:  # Hypothesis's health check
         report.sections.append(("omisim", EXAMPLE_ADVICE))
     if strays or watched:
-        from omisim.pytest_plugin.report import explain  # noqa: PLC0415
+        from omisim.pytest_plugin.report import explain
 
         explain(report, watched, strays, always=item.config.getoption("omisim_timeline"))
     if watched and report.failed and (folder := item.config.getoption("omisim_report")):
-        from omisim.pytest_plugin.report_file import attach_file  # noqa: PLC0415
+        from omisim.pytest_plugin.report_file import attach_file
 
         attach_file(report, watched.cloud, folder)
     if report.when == "call" and item.get_closest_marker(SWEEP) is not None:
-        from omisim.pytest_plugin.sweeping import describe  # noqa: PLC0415
+        from omisim.pytest_plugin.sweeping import describe
 
         report.__dict__[SWEPT] = describe(item)  # crosses from a worker of pytest-xdist to its controller
     return report
@@ -211,7 +211,7 @@ def _show_sweeps(terminalreporter: pytest.TerminalReporter, reports: list[Any]) 
     file = terminalreporter.config.getoption("omisim_sweep_json")
     if not reports and not file:
         return
-    from omisim.pytest_plugin.sweeping import summarize, write_json  # noqa: PLC0415
+    from omisim.pytest_plugin.sweeping import summarize, write_json
 
     if file:
         write_json(file, reports)
@@ -225,7 +225,7 @@ def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | Non
     """Explain the differences of two clouds in a failing `assert cloud == other`."""
     if op != "==" or type(left).__module__ != "omisim.cloud.cloud" or type(left) is not type(right):
         return None
-    from omisim.pytest_plugin.report import explain_difference  # noqa: PLC0415
+    from omisim.pytest_plugin.report import explain_difference
 
     return explain_difference(left, right)
 
@@ -237,11 +237,11 @@ def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:
     name = ""
     try:
         if node.get_closest_marker(name := "omisim") is not None:
-            from omisim.pytest_plugin.marker_options import check  # noqa: PLC0415
+            from omisim.pytest_plugin.marker_options import check
 
             check(node.config, node)
         if node.get_closest_marker(name := SWEEP) is not None:
-            from omisim.pytest_plugin.sweeping import read_options  # noqa: PLC0415
+            from omisim.pytest_plugin.sweeping import read_options
 
             read_options(node)
     except ValueError as error:
@@ -253,7 +253,7 @@ def _guard(item: pytest.Item) -> None:
     """Refuse the requests of a test to OUTSCALE outside omi_env, until its teardown has ended."""
     if GUARD in item.stash or item.config.getini("omisim_guard") is not None:
         return  # guarded already, or by the whole session, or not at all
-    from omisim.clients.intercept import guard_hosts, keep_patches  # noqa: PLC0415 - loaded on first use
+    from omisim.clients.intercept import guard_hosts, keep_patches
 
     if GUARD not in item.config.stash:
         item.config.stash[GUARD] = ExitStack()
@@ -284,7 +284,7 @@ def _omisim_sweep_shard(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="session")
 def omi_base(pytestconfig: pytest.Config) -> Cloud:
     """The cloud that each test forks (session-scoped). Override it to return a cloud with a shared setup."""
-    from omisim.pytest_plugin.marker_options import make_base  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import make_base
 
     return make_base(pytestconfig)
 
@@ -292,8 +292,8 @@ def omi_base(pytestconfig: pytest.Config) -> Cloud:
 @pytest.fixture
 def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
     """A fresh cloud for one test: a fork of omi_base, configured by the test's marker."""
-    from omisim.pytest_plugin.marker_options import make_test_cloud  # noqa: PLC0415
-    from omisim.pytest_plugin.report import WatchedCloud  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import make_test_cloud
+    from omisim.pytest_plugin.report import WatchedCloud
 
     _guard(request.node)  # a test may request a fixture while it runs
     try:
@@ -322,7 +322,7 @@ def omi_accounts(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Callable[.
 @pytest.fixture
 def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
     """The first account of the marker or the ini option, else the first of omi_base, else alice in eu-west-2."""
-    from omisim.pytest_plugin.marker_options import first_account  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import first_account
 
     watched = request.node.stash.get(WATCHED, None)
     return first_account(omi_cloud, _options(request), watched.accounts if watched else ())
@@ -392,7 +392,7 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
     Timing is `clock` unless the marker sets it. With the option `virtual_time`, the clocks of `time` follow.
     """
-    from omisim.pytest_plugin.marker_options import read_marker  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import read_marker
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
@@ -401,7 +401,7 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    from omisim.pytest_plugin.marker_options import merge_options  # noqa: PLC0415
+    from omisim.pytest_plugin.marker_options import merge_options
 
     return merge_options(request.node)
 

@@ -117,7 +117,7 @@ def _add_tour(commands: Any) -> None:
 
 def _tour(options: argparse.Namespace) -> int:
     try:
-        from omisim.tools.tour.command import run  # noqa: PLC0415 - needs rich
+        from omisim.tools.tour.command import run
 
         return run(options)
     except (OSError, ValueError) as error:
@@ -151,7 +151,7 @@ def _add_check(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from omisim.tools.check.command import run  # noqa: PLC0415 - only this command needs it
+    from omisim.tools.check.command import run
 
     try:
         return run(options)
@@ -160,21 +160,21 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _probe(options: argparse.Namespace) -> int:
-    from omisim.tools.probe.command import run  # noqa: PLC0415 - only this command needs it
+    from omisim.tools.probe.command import run
 
     return run(options)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from omisim.tools.replay.command import run  # noqa: PLC0415 - only this command needs it
+    from omisim.tools.replay.command import run
 
     return run(options)
 
 
 def _demo(options: argparse.Namespace) -> int:
     try:
-        from omisim.tools.demo import play, show  # noqa: PLC0415 - needs rich
-        from omisim.tools.demo.picture import draw  # noqa: PLC0415
+        from omisim.tools.demo import play, show
+        from omisim.tools.demo.picture import draw
 
         story = play()
         if options.svg:
@@ -192,7 +192,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from omisim.tools import doctor  # noqa: PLC0415 - only this command needs it
+    from omisim.tools import doctor
 
     findings = list(doctor.diagnose(os.environ, Path.home()))
     data = [asdict(finding) for finding in findings]

@@ -59,16 +59,16 @@ def _report(name: str, run: Callable[[argparse.Namespace], int], options: argpar
 
 def open_cloud(options: argparse.Namespace) -> Cloud:
     """Return the cloud that the options choose. Raises ValueError without one, and OSError for an unreadable file."""
-    from omisim.cloud.cloud import Cloud  # noqa: PLC0415 - `omisim explain` does not need it
+    from omisim.cloud.cloud import Cloud
 
     if options.scenario:
         return Cloud.from_scenario(options.scenario)
     if options.state:
-        from omisim.server.state_file import read_state_file  # noqa: PLC0415 - only a file needs it
+        from omisim.server.state_file import read_state_file
 
         return read_state_file(options.state)
     if options.url:
-        from omisim.server.client import Client  # noqa: PLC0415 - only a running server needs it
+        from omisim.server.client import Client
 
         return Cloud.load(Client(options.url, options.token, options.cloud).get("dump"))
     raise ValueError("choose a cloud with --scenario NAME, --state FILE or --url URL")

@@ -53,7 +53,7 @@ def add_model_commands(commands: Any) -> None:
 
 
 def _rules(options: argparse.Namespace) -> int:
-    from omisim.tools.explain import load_every_rule  # noqa: PLC0415 - `demo` does not need it
+    from omisim.tools.explain import load_every_rule
 
     rules = [
         rule
@@ -81,19 +81,19 @@ def _rules(options: argparse.Namespace) -> int:
 
 def _read_measured(path: str | None) -> Mapping[str, str]:
     """Return the verdict of each rule in a report of `omisim probe`."""
-    from omisim.probe.report import read_report  # noqa: PLC0415 - only --measured needs it
+    from omisim.probe.report import read_report
 
     return read_report(Path(path).read_text("utf-8")).rules if path else {}
 
 
 def _similar_actions(action: str) -> str:
-    from omisim.actions.framework.registry import ACTIONS, not_served  # noqa: PLC0415 - only needed if no rule matches
+    from omisim.actions.framework.registry import ACTIONS, not_served
 
     return suggest(action, {*ACTIONS, *not_served()})
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from omisim.tools import explain  # noqa: PLC0415 - only this command needs it
+    from omisim.tools import explain
 
     word = " ".join(options.word)
     explanations = explain.explain(word)
@@ -117,9 +117,9 @@ def _load_proofs() -> dict[str, list[str]]:
 
 
 def _lifecycle(options: argparse.Namespace) -> int:
-    from omisim.spec.diagrams import render_mermaid, render_svg, render_text, to_data  # noqa: PLC0415 - `demo` needs none
-    from omisim.spec.legend import find_kind  # noqa: PLC0415
-    from omisim.spec.lifecycle import LIFECYCLES  # noqa: PLC0415
+    from omisim.spec.diagrams import render_mermaid, render_svg, render_text, to_data
+    from omisim.spec.legend import find_kind
+    from omisim.spec.lifecycle import LIFECYCLES
 
     kind = find_kind(options.kind or "", LIFECYCLES)
     if options.kind is not None and kind is None:
@@ -140,8 +140,8 @@ def _lifecycle(options: argparse.Namespace) -> int:
 
 
 def _images(options: argparse.Namespace) -> int:
-    from omisim import Cloud  # noqa: PLC0415 - `rules` does not need it
-    from omisim.model.serialize import to_api  # noqa: PLC0415
+    from omisim import Cloud
+    from omisim.model.serialize import to_api
 
     try:
         images = Cloud().images.all(options.region)
@@ -153,7 +153,7 @@ def _images(options: argparse.Namespace) -> int:
 
 
 def _actions(options: argparse.Namespace) -> int:
-    from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served  # noqa: PLC0415
+    from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 
     rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
     rows |= {name: f"{rows[name]} (answers an empty list)" for name in empty_lists()}

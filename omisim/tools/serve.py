@@ -65,7 +65,7 @@ def share_heap() -> None:
     """
     if sys.platform == "linux":
         with suppress(ImportError, AttributeError):  # without ctypes; of another C library
-            import ctypes  # noqa: PLC0415 - an optional module of Python
+            import ctypes
 
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 

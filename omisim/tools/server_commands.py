@@ -73,15 +73,15 @@ def _serve(options: argparse.Namespace) -> int:
     if bool(options.tls_cert) != bool(options.tls_key):
         return report_error("omisim serve: --tls-cert and --tls-key must go together")
     try:
-        from omisim.tools.serve import serve  # noqa: PLC0415 - needs cheroot
+        from omisim.tools.serve import serve
     except ImportError as error:
         return report_error(f"omisim serve: {error}; pip install 'omisim[server]'")
     return serve(options)
 
 
 def _env(options: argparse.Namespace) -> int:
-    from omisim.clients.proxies import bypass_proxy  # noqa: PLC0415 - only this command needs them
-    from omisim.server.client import Client, render_exports  # noqa: PLC0415
+    from omisim.clients.proxies import bypass_proxy
+    from omisim.server.client import Client, render_exports
 
     try:
         accounts = Client(options.url, options.token, options.cloud).get("accounts")
@@ -97,7 +97,7 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _dump(options: argparse.Namespace) -> int:
-    from omisim.server.client import Client  # noqa: PLC0415 - only this command needs it
+    from omisim.server.client import Client
 
     try:
         client = Client(options.url, options.token, options.cloud)

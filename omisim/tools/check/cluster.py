@@ -34,7 +34,7 @@ def connect(address: str, start: Start) -> Iterator[Callable[[Sequence[Path]], I
     ChildProcessError if the workers are lost again and again.
     """
     try:
-        from distributed import Client, KilledWorker  # noqa: PLC0415 - needs the extra `dask`
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise ImportError("--dask needs dask: pip install 'omisim[dask]'") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports each lost worker

@@ -144,8 +144,8 @@ def _show_progress(*, quiet: bool) -> Iterator[Progress | None]:
 @contextmanager
 def _show_bar() -> Iterator[Progress]:
     try:
-        from rich.console import Console  # noqa: PLC0415 - optional: needs the extra `demo`
-        from rich.progress import Progress as Bar  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import Progress as Bar
     except ImportError:
         yield lambda _level, _states: None
         return

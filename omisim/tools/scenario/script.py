@@ -173,7 +173,7 @@ def _device_ids(row: Any) -> Iterator[tuple[str, str]]:
 
 def _storage_call(account: Account, method: str) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
     client = account.client("oos")
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - `client` has checked that it is installed
+    from botocore.exceptions import BotoCoreError, ClientError
 
     operations = client.meta.method_to_api_mapping
     if method not in operations:
