@@ -18,8 +18,9 @@ from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Snapshot
 from omisim.spec.errors import ApiError
 from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
-from omisim.state.buckets import StorageError, parse_location, read_url
+from omisim.state.buckets import StorageError, parse_location
 from omisim.state.state import State
+from omisim.state.storage_signatures import read_url
 
 __all__ = ["Decoded", "decode_ahead", "find_source", "import_disk", "import_snapshot", "read_manifest", "strip_query"]
 

@@ -17,8 +17,9 @@ from omisim.model import (
     Origin,
     SnapshotExportTask,
 )
-from omisim.state.buckets import Place, find_active_key, is_allowed, make_object_url, presign, store_object
+from omisim.state.buckets import Place, is_allowed, make_object_url, store_object
 from omisim.state.state import State
+from omisim.state.storage_signatures import find_active_key, presign
 from omisim.state.transaction import Transaction
 
 __all__ = ["fail_export", "find_running_exports", "find_upload_error", "upload_image", "upload_snapshot"]

@@ -16,7 +16,8 @@ from support.storing import BUCKET, create_bucket, export_image, export_manifest
 from omisim import Account, Cloud
 from omisim.formats.disk_image import GIB, decode, encode
 from omisim.model import Content, Image, Vm
-from omisim.state.buckets import Place, presign
+from omisim.state.buckets import Place
+from omisim.state.storage_signatures import presign
 
 WEEK = 604_800
 

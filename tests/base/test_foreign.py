@@ -38,7 +38,7 @@ OWN_TEXT = {
     "testing/": "values of the user's own test",
     "pytest_plugin/ini.py": "the user's own settings, each with a named error",
     "clients/": "requests of the process itself",
-    "state/buckets.py": "splits URLs that it has made",
+    "state/storage_signatures.py": "splits URLs that it has made",
     "model/dump_form.py": "dumps, whose reader names the errors",
     "state/dump.py": "dumps, whose reader names the errors",
     "state/sqlite_store.py": "rows of the state file, whose reader names the errors",

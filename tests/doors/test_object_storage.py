@@ -21,8 +21,9 @@ from support.storing import BUCKET, create_bucket
 from omisim import Account, ApiError, Cloud
 from omisim.doors.http import HttpRequest
 from omisim.doors.oos import handle
-from omisim.state.buckets import Place, presign
+from omisim.state.buckets import Place
 from omisim.state.settings import Auth
+from omisim.state.storage_signatures import presign
 
 REGION = "eu-west-2"
 ALGORITHM = "AWS4-HMAC-SHA256"

@@ -25,9 +25,10 @@ from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
-from omisim.state.buckets import ALGORITHM, Place, StorageError, authenticate, is_allowed, parse_location
+from omisim.state.buckets import Place, StorageError, is_allowed, parse_location
 from omisim.state.journal_store import StoreError
 from omisim.state.state import State
+from omisim.state.storage_signatures import ALGORITHM, authenticate
 from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]

@@ -19,15 +19,9 @@ from omisim.base.foreign import parse_json
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.formats.sigv4 import derive_signing_key, parse_stamp
 from omisim.model import AccessKey, AccountRow
-from omisim.state.buckets import (
-    ALGORITHM,
-    Place,
-    StorageError,
-    find_active_key,
-    make_object_url,
-    parse_credential,
-)  # fmt: skip
+from omisim.state.buckets import Place, StorageError, make_object_url
 from omisim.state.state import State
+from omisim.state.storage_signatures import ALGORITHM, find_active_key, parse_credential
 
 __all__ = ["Form", "authenticate_form", "is_form", "make_headers", "read_form", "render_uploaded"]
 

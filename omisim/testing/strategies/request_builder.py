@@ -15,7 +15,8 @@ from omisim.model import Image, Snapshot
 from omisim.model.ids import PREFIXES
 from omisim.model.serialize import api_name
 from omisim.spec.lifecycle import LIFECYCLES, get_phase
-from omisim.state.buckets import Place, presign
+from omisim.state.buckets import Place
+from omisim.state.storage_signatures import presign
 from omisim.testing.laws.visibility import granted
 from omisim.testing.strategies.allowed import DATES, INVALID, PARAMETER_SETS, SELDOM, UNFITTING, VALID
 from omisim.testing.strategies.networks import ACCEPTED, COMPLETIONS, LINKS, VALUES, Location, get_location, is_near

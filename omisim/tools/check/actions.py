@@ -18,8 +18,9 @@ from omisim.engine.dispatch import dispatch
 from omisim.model import Image, Snapshot, Volume
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.state.buckets import Place, presign
+from omisim.state.buckets import Place
 from omisim.state.image_names import find_images
+from omisim.state.storage_signatures import presign
 from omisim.testing.script import bucket
 
 __all__ = ["Bounds", "CheckStep", "CheckWorld"]
