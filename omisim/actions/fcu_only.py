@@ -1,4 +1,7 @@
-"""The actions of FCU that OAPI does not have. The others are rows of the tables in `doors/fcu`."""
+"""The actions of FCU that OAPI does not have, or that OAPI does not have in this form.
+
+The others are rows of the tables in `doors/fcu`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,21 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import Action
 from omisim.actions.nics import check_one_change, update_nic
+from omisim.actions.tags import delete_all_tags
+from omisim.actions.tags import delete_tags as delete_named_tags
 from omisim.base.frozen import replace
-from omisim.model import LinkNicToUpdate, MayBeEmpty, Net, Nic, NicId, OrDict, SecurityGroupId, TextOrEmpty
+from omisim.model import LinkNicToUpdate, MayBeEmpty, Net, Nic, NicId, OrDict, ResourceTag, SecurityGroupId, TextOrEmpty
 from omisim.spec.rules import refuse
 
 __all__ = ["FCU_ONLY"]
+
+
+def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]] | None = None) -> None:
+    """Remove tags from resources: those that the request names, or all if it names none (FCU-054)."""
+    if tags is None:
+        delete_all_tags(call, resource_ids)
+    else:
+        delete_named_tags(call, resource_ids=resource_ids, tags=tags)
 
 
 def modify_vpc_attribute(
@@ -52,6 +65,7 @@ def _make_action(name: str, function: Callable[..., Any], combinations: Callable
 FCU_ONLY: Mapping[str, Action] = {
     action.name: action
     for action in (
+        _make_action("DeleteTags", delete_tags),
         _make_action("ModifyNetworkInterfaceAttribute", modify_network_interface_attribute, check_one_change),
         _make_action("ModifyVpcAttribute", modify_vpc_attribute),
     )

@@ -112,6 +112,11 @@ def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDic
     )
 
 
+def delete_all_tags(call: Call, resource_ids: Sequence[str]) -> None:
+    """Remove all tags from resources."""
+    _retag(call, resource_ids, lambda _: ())
+
+
 @action("ReadTags", "Tags", paged=True)
 def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None) -> tuple[Tag, ...]:
     """List the tags of the caller's resources."""

@@ -88,7 +88,7 @@ class TestImages:
         assert bob.can("CreateVms", ImageId=golden.image_id)
         for value, code in (
             ({"Group": "x"}, "InvalidAMIAttributeItemValue"),
-            ({"UserId": "1"}, "InvalidUserID.Malformed"),
+            ({"UserId": "1"}, "InvalidAMIAttributeItemValue"),
         ):
             error = code_of(ec2.modify_image_attribute, **(grant | {"LaunchPermission": {"Add": [value]}}))
             assert error == (400, code)
@@ -113,15 +113,36 @@ class TestImages:
         theirs = bob.client("fcu")
         assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "InvalidAMIID.NotFound")
         ec2.modify_image_attribute(ImageId=golden.image_id, LaunchPermission={"Add": [{"Group": "all"}]})
-        assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (401, "AuthFailure")
+        assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "AuthFailure")
 
     def test_have_attributes(self, ec2: Any, golden: Image) -> None:
-        """DescribeImageAttribute answers one attribute; an unknown one is refused with the known ones."""
+        """DescribeImageAttribute answers one attribute; others are not implemented. [FCU-052]"""
         parameters = {"ImageId": golden.image_id}
         assert ec2.describe_image_attribute(**parameters, Attribute="description")["Description"] == {"Value": ""}
         codes = ec2.describe_image_attribute(**parameters, Attribute="productCodes")["ProductCodes"]
         assert [code["ProductCodeId"] for code in codes] == ["0001"]
-        assert code_of(ec2.describe_image_attribute, **parameters, Attribute="kernel") == (400, "InvalidParameterValue")
+        for other in ("kernel", "blockDeviceMapping"):
+            error = code_of(ec2.describe_image_attribute, **parameters, Attribute=other)
+            assert error == (400, "NotImplemented")
+
+    def test_show_product_codes_with_the_names_of_their_types(self, ec2: Any, cloud: Cloud, golden: Image) -> None:
+        """The type of a code is the name of its product type; that of a code of one's own is marketplace. [FCU-056]"""
+        ec2.modify_image_attribute(ImageId=golden.image_id, ProductCodes=["0002"])
+        codes = ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["ProductCodes"]
+        assert [code["ProductCodeType"] for code in codes] == ["Linux/UNIX", "Windows"]
+
+    def test_have_no_encrypted_devices(self, ec2: Any, golden: Image) -> None:
+        """The filter for encrypted devices finds OMIs with false."""
+        encrypted = {
+            value: [{"Name": "block-device-mapping.encrypted", "Values": [value]}] for value in ("true", "false")
+        }
+        assert ec2.describe_images(Owners=["self"], Filters=encrypted["true"])["Images"] == []
+        assert len(ec2.describe_images(Owners=["self"], Filters=encrypted["false"])["Images"]) == 1
+
+    def test_need_a_change_to_be_modified(self, ec2: Any, golden: Image, vm: Vm) -> None:
+        """A request to modify an image or an instance that has no change is refused. [OMI-101, VM-071]"""
+        assert code_of(ec2.modify_image_attribute, ImageId=golden.image_id) == (400, "OWS.Error")
+        assert code_of(ec2.modify_instance_attribute, InstanceId=vm.vm_id) == (400, "OWS.Error")
 
     def test_have_attributes_that_cannot_be_modified(self, ec2: Any, golden: Image) -> None:
         """Others than the description, the launch permissions and the product codes are refused. [FCU-046]"""
@@ -153,6 +174,8 @@ class TestSnapshots:
         assert theirs.create_volume(AvailabilityZone=ZONE, **parameters)["Size"] == 4
         attribute = {"Attribute": "createVolumePermission", **parameters}
         assert ec2.describe_snapshot_attribute(**attribute)["CreateVolumePermissions"] == [{"UserId": bob.account_id}]
+        assert theirs.describe_snapshots(SnapshotIds=[first["SnapshotId"]])["Snapshots"][0]["VolumeId"] == volume_id
+        assert ec2.describe_snapshots(SnapshotIds=[copy])["Snapshots"][0]["VolumeId"] == ""  # FCU-057
         ec2.reset_snapshot_attribute(**attribute)
         assert code_of(theirs.describe_snapshots, SnapshotIds=[copy]) == (400, "InvalidSnapshot.NotFound")
         ec2.delete_snapshot(**parameters)
@@ -191,8 +214,20 @@ class TestVolumes:
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         for other in ({"InstanceId": "i-12345678"}, {"Device": "/dev/xvdz"}):
             error = code_of(ec2.detach_volume, VolumeId=volume_id, **other)
-            assert error == (400, "InvalidAttachment.NotFound")
+            assert error == (400, "InvalidParameterValue")
         assert code_of(ec2.detach_volume, VolumeId=volume_id, Device="/dev/sda1") == (400, "OperationNotPermitted")
+
+    def test_show_an_empty_snapshot_without_one(self, ec2: Any) -> None:
+        """The SnapshotId of a new volume and of one that is read is "" if it was made without a snapshot. [FCU-057]"""
+        new_volume = ec2.create_volume(AvailabilityZone=ZONE, Size=4)
+        (volume,) = ec2.describe_volumes(VolumeIds=[new_volume["VolumeId"]])["Volumes"]
+        assert (new_volume["SnapshotId"], volume["SnapshotId"]) == ("", "")
+
+    def test_are_attached_at_valid_devices(self, ec2: Any, vm: Vm) -> None:
+        """An invalid name of a device has FCU's own code. [OMI-053]"""
+        volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
+        error = code_of(ec2.attach_volume, VolumeId=volume_id, InstanceId=vm.vm_id, Device="invalid name")
+        assert error == (400, "InvalidBlockDeviceMapping")
 
     def test_are_created_once_with_a_client_token(self, ec2: Any) -> None:
         """A repeated ClientToken answers the same volume. [VOL-017]"""
@@ -237,6 +272,44 @@ class TestInstances:
         ec2.reboot_instances(**ids)
         assert ec2.terminate_instances(**ids)["TerminatingInstances"][0]["CurrentState"]["Name"] == "shutting-down"
         assert alice.read_vms(filters={"vm_ids": ids["InstanceIds"]})[0].state == "terminated"
+
+    def test_always_have_interfaces_and_dns_names(self, ec2: Any, vm: Vm) -> None:
+        """Clients index these keys of an instance, so they are there although OAPI leaves the fields out. [FCU-057]"""
+        ec2.stop_instances(InstanceIds=[vm.vm_id])
+        (instance,) = ec2.describe_instances(InstanceIds=[vm.vm_id])["Reservations"][0]["Instances"]
+        assert (instance["NetworkInterfaces"], instance["PublicDnsName"], instance["PrivateDnsName"]) == ([], "", "")
+
+    def test_without_user_data_have_the_empty_attribute(self, ec2: Any, vm: Vm) -> None:
+        """Clients read `["UserData"].get("Value")`."""
+        attribute = {"InstanceId": vm.vm_id, "Attribute": "userData"}
+        assert ec2.describe_instance_attribute(**attribute)["UserData"] == {}
+        ec2.stop_instances(InstanceIds=[vm.vm_id])
+        ec2.modify_instance_attribute(InstanceId=vm.vm_id, UserData={"Value": b"#!/bin/sh"})
+        encoded = base64.b64encode(b"#!/bin/sh").decode()
+        assert ec2.describe_instance_attribute(**attribute)["UserData"] == {"Value": encoded}
+
+    def test_that_run_are_not_started(self, ec2: Any, vm: Vm) -> None:
+        """The code is the one for a wrong state of an instance. [UNK-06]"""
+        assert code_of(ec2.start_instances, InstanceIds=[vm.vm_id]) == (400, "IncorrectInstanceState")
+
+    def test_of_windows_are_found_by_their_platform(self, ec2: Any, cloud: Cloud, vm: Vm) -> None:
+        """The platform of an instance follows from its product codes, as that of an image does."""
+        image_id = cloud.images.official("windows").image_id
+        launched = ec2.run_instances(ImageId=image_id, MinCount=1, MaxCount=1)["Instances"][0]
+        (reservation,) = ec2.describe_instances(Filters=[{"Name": "platform", "Values": ["windows"]}])["Reservations"]
+        assert launched["Platform"] == "windows"
+        assert [instance["InstanceId"] for instance in reservation["Instances"]] == [launched["InstanceId"]]
+
+    def test_have_private_addresses_of_subnets(self, ec2: Any, ubuntu: Image) -> None:
+        """A private address outside a subnet is refused with its own code. [VM-013/subnet]"""
+        parameters = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1, "PrivateIpAddress": "10.0.0.9"}
+        assert code_of(ec2.run_instances, **parameters) == (400, "InvalidParameterCombination")
+
+    def test_have_no_scheduled_events(self, ec2: Any, vm: Vm) -> None:
+        """The filters for events of DescribeInstanceStatus find nothing."""
+        for name in ("event.code", "event.description", "event.not-after", "event.not-before"):
+            filters = [{"Name": name, "Values": ["*"]}]
+            assert ec2.describe_instance_status(Filters=filters)["InstanceStatuses"] == []
 
     def test_have_statuses(self, ec2: Any, vm: Vm) -> None:
         """DescribeInstanceStatus lists running instances, or all of them."""
@@ -301,6 +374,14 @@ class TestAccountResources:
         ec2.delete_tags(Resources=[vm.vm_id], Tags=[{"Key": "Name"}, {"Key": "Env"}])
         assert {tag["ResourceId"] for tag in ec2.describe_tags()["Tags"]} == {golden.image_id}
 
+    def test_tags_are_all_deleted_if_none_is_named(self, ec2: Any, vm: Vm, golden: Image) -> None:
+        """DeleteTags without tags removes those of the resources, and of no other. [FCU-054]"""
+        ec2.create_tags(Resources=[vm.vm_id, golden.image_id], Tags=[{"Key": "a"}, {"Key": "b", "Value": "c"}])
+        ec2.delete_tags(Resources=[vm.vm_id])
+        assert {tag["ResourceId"] for tag in ec2.describe_tags()["Tags"]} == {golden.image_id}
+        ec2.delete_tags(Resources=[vm.vm_id])
+        assert code_of(ec2.delete_tags, Resources=["vol-12345678"]) == (400, "InvalidVolume.NotFound")
+
     def test_regions_and_zones_are_listed(self, ec2: Any) -> None:
         """Regions have the endpoints of FCU."""
         regions = ec2.describe_regions(RegionNames=["eu-west-2"])["Regions"]
@@ -360,6 +441,13 @@ class TestReads:
         token = ec2.describe_volumes(MaxResults=2)["NextToken"]
         assert code_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken")
         assert code_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
+
+    def test_go_on_to_the_end_without_a_size(self, ec2: Any) -> None:
+        """A NextToken without MaxResults continues the list to its end. [FCU-053]"""
+        ids = [ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(5)]
+        page = ec2.describe_volumes(NextToken=ec2.describe_volumes(MaxResults=2)["NextToken"])
+        assert [volume["VolumeId"] for volume in page["Volumes"]] == ids[2:]
+        assert "NextToken" not in page
 
 
 class TestFamiliesThatAreNotServed:

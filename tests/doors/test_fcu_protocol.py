@@ -70,6 +70,36 @@ class TestRequests:
         response = ask(alice, {"Action": "DescribeVolumes", name: "vol-12345678"})
         assert error_of(response) == (400, "InvalidParameterValue")
 
+    @pytest.mark.parametrize(
+        ("action", "missing", "parameters"),
+        [
+            ("CopyImage", "SourceImageId", {"SourceRegion": "eu-west-2"}),
+            ("CopySnapshot", "SourceRegion", {"SourceSnapshotId": "snap-12345678"}),
+            ("CreateImage", "InstanceId", {"Name": "x"}),
+            ("CreateSnapshot", "VolumeId", {"Description": "x"}),
+            ("DescribeImageAttribute", "Attribute", {"ImageId": "ami-12345678"}),
+            ("ImportKeyPair", "PublicKeyMaterial", {"KeyName": "x"}),
+            ("ImportKeyPair", "PublicKeyMaterial", {"KeyName": "x", "PublicKeyMaterial": ""}),
+            ("ImportSnapshot", "snapshotLocation", {"snapshotSize": "1"}),
+            ("RunInstances", "MaxCount", {"ImageId": "ami-12345678", "MinCount": "1"}),
+        ],
+    )
+    def test_have_the_required_parameters(
+        self, alice: Account, action: str, missing: str, parameters: dict[str, str]
+    ) -> None:
+        """A parameter that is required in EC2 only is required too; an empty one is absent. [FCU-055]"""
+        response = ask(alice, {"Action": action, **parameters})
+        assert error_of(response) == (400, "MissingParameter")
+        assert f"{missing} is required" in response.body.decode()
+
+    def test_are_refused_with_the_names_of_ec2(self, alice: Account) -> None:
+        """The path of a nested parameter in a refusal is the one of the request."""
+        body = ask(
+            alice, {"Action": "CreateImageExportTask", "ImageId": "ami-12345678", "ExportToOsu.OsuBucket": "b"}
+        ).body
+        assert "ExportToOsu.DiskImageFormat is required" in body.decode()
+        assert "OsuExport" not in body.decode()
+
     @pytest.mark.parametrize("name", ["Nonsense", ".", "...", "Action.1", "é\r\nX-Evil: 1", "volumeId.1", "x" * 9000])
     def test_with_unknown_names_are_answered_with_a_warning(self, alice: Account, name: str) -> None:
         """An unknown name is ignored; whatever it is, the warning is one line of ASCII. [FCU-005]"""

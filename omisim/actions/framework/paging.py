@@ -12,7 +12,7 @@ from omisim.base.foreign import parse_json
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 
-__all__ = ["compute_limit", "paginate"]
+__all__ = ["MAX_RESULTS", "compute_limit", "paginate"]
 
 MAX_RESULTS = 1000
 MOST = sys.maxsize // 2 - 1  # two of them, and one more row, can be counted

@@ -130,6 +130,9 @@ class FcuAction:
         values = {name: read(tree.pop(name), name) for name, read in self._readers.items() if name in tree}
         dry_run = values.get("DryRun", False)
         self._read_inputs(tree, reading)
+        for name in (*row.required, *(["Attribute"] if row.attributes else ())):
+            if reading.ec2_parameters.get(name, "") == "":
+                raise refuse("REQ-010", parameter=name)
         unknown = [name for name in reading.unknown if name.partition(".")[0] not in row.ignored]
         parameters = {**row.defaults, **reading.parameters}
         criteria.ids = {name: _as_list(values[name]) for name in row.ids if name in values}
@@ -160,12 +163,10 @@ class FcuAction:
             context.result = context.result[0]
         make = self._make_answer
         if self.row.attributes is not None:
-            attribute = context.ec2_parameters.get("Attribute")
-            if attribute is None:
-                raise refuse("REQ-010", parameter="Attribute")
+            attribute = context.ec2_parameters["Attribute"]
             make = self._attributes.get(attribute)
             if make is None:
-                raise refuse("FCU-006/type", parameter="Attribute", value=attribute, expected=[*self._attributes])
+                raise refuse("FCU-052", attribute=attribute, known=[*self._attributes])
         if make is None or self._output is None:
             return DONE
         return make_renderer(self._output)(make(context))
@@ -190,12 +191,18 @@ def _read_filter(number: int, item: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 def _make_speller(row: Row) -> Callable[[str], str]:
     """Return the function that spells omisim's parameters as the EC2 action does, for the texts of refusals."""
-    names = {
-        (entry if isinstance(entry, str) else entry["to"]).rpartition(".")[2]: path
-        for spec in (row.parameters, *_list_nested(row.parameters))
-        for path, entry in spec.items()
-    }
+    names: dict[str, str] = {}
+    for spec in (row.parameters, *_list_nested(row.parameters)):
+        for path, entry in spec.items():
+            names |= _match_names(path, entry if isinstance(entry, str) else entry["to"])
     return lambda name: names.get(name) or api_name(name)
+
+
+def _match_names(path: str, to: str) -> Iterator[tuple[str, str]]:
+    """Match the parts of omisim's parameter to those of EC2's, of which the first may stand for several."""
+    parts, targets = path.split("."), to.split(".")
+    rest = max(len(parts) - len(targets), 0) + 1
+    return zip(reversed(targets), reversed([".".join(parts[:rest]), *parts[rest:]]), strict=False)
 
 
 def _list_nested(parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -221,5 +228,5 @@ def _from_context(source: Any) -> Any:
     if isinstance(source, str):
         return source[1:] if source.startswith("@") else f"result.{source}".removesuffix("..")
     if isinstance(source, list | tuple):
-        return [_from_context(source[0]), source[1]]
+        return [_from_context(source[0]), *source[1:]]
     return {**source, "path": _from_context(source["path"])} if "path" in source else source

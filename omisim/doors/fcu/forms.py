@@ -21,6 +21,7 @@ from omisim.model import (
 )
 from omisim.model.filters.vms import VM_STATE_CODES
 from omisim.model.serialize import format_date
+from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
 __all__ = ["GIVEN", "GROUPS", "SCOPES", "SHOWN"]
@@ -81,7 +82,11 @@ def _show_permissions(permissions: PermissionsOnResource) -> list[dict[str, str]
 
 
 def _show_product_codes(codes: Iterable[str]) -> list[dict[str, str]]:
-    return [{"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in codes]
+    types = load_catalog().product_types
+    return [
+        {"ProductCodeId": code, "ProductCodeType": types[code].description if code in types else "marketplace"}
+        for code in codes
+    ]
 
 
 def _find_primary_ip(addresses: Iterable[PrivateIpLightForVm]) -> str | None:
@@ -108,6 +113,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "address_domain": lambda address: "standard" if address.nic_id is None else "vpc",
     "bytes": lambda gib: None if gib is None else int(gib * 2**30),
     "date": format_date,
+    "empty": lambda text: text or "",  # EC2 sends these elements always
     "endpoint": lambda region: host_name("fcu", region),
     "first_port": _show_port("from_port_range"),
     "gateway_attachments": _show_attachments,
@@ -118,14 +124,13 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "last_port": _show_port("to_port_range"),
     "percent": lambda progress: f"{progress}%",
     "permissions": _show_permissions,
-    "platform": lambda family: family if family == "windows" else None,  # EC2 shows no other platform
+    "platform": lambda codes: "windows" if "0002" in codes else None,  # EC2 shows no other platform
     "prefix_lists": lambda ids: [{"PrefixListId": list_id} for list_id in ids or ()],
     "primary_ip": _find_primary_ip,
     "product_codes": _show_product_codes,
-    "image_platform": lambda codes: "windows" if "0002" in codes else None,
     "state_code": lambda state: VM_STATE_CODES[state],
     "state_reason": lambda reason: {"Code": reason, "Message": reason} if reason else None,
-    "text": lambda text: text or None,
+    "value": lambda text: {"Value": text} if text else {},
 }
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from omisim.actions.framework.paging import paginate
+from omisim.actions.framework.paging import MAX_RESULTS, paginate
 from omisim.actions.framework.schema import Problems, find_id_problem, report_too_many_patterns
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import GROUPS, SCOPES
@@ -127,9 +127,9 @@ class Selection:
         if criteria.filters and not self._is_empty:
             tests = [(self._find_look(name), _check_patterns(name, values)) for name, values in criteria.filters]
             rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
-        page, token = paginate(
-            self._row.name, tuple(rows), (criteria.filters, criteria.scopes), criteria.size, criteria.token, 0
-        )
+        size = criteria.size if criteria.token is None or criteria.size is not None else MAX_RESULTS  # FCU-053
+        filters = criteria.filters, criteria.scopes
+        page, token = paginate(self._row.name, tuple(rows), filters, size, criteria.token, 0)
         context.result = page
         content = make_element(self._name, self._render_page(page))
         if self._row.pages == "Marker":

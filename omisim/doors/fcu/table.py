@@ -8,6 +8,7 @@ A file has up to three kinds of tables.
 - `parameters`: parameter of X → parameter of `calls`. Either side may be a path with dots. Instead of a name there may
   be `{ to = "…", each = "Y" }` for a list of structures (`[inputs.Y]`) or `{ to = "…", form = "…" }` for a function of
   `forms.py`. `default` is used when the parameter is absent. An empty name reads a parameter for the row's functions.
+- `required`: parameters that must have a value, which `calls` does not require.
 - `ignored`: parameters that are accepted without effect, because clients send them by themselves (FCU-007).
 - `defaults`: values of parameters of `calls` that X does not have.
 - `answers`: what X answers, a view of the result of `calls`: the name of a view, or a view. With `group`, the view is
@@ -30,9 +31,9 @@ A file has up to three kinds of tables.
 - `forgives`: ids of the rules whose refusals count as success.
 
 `[views.X]` shows an entity: member of an answer (or a path) → field of the entity (or a path). Instead of a path there
-may be `["path", "View"]` for a part or a list of parts, `{ value = … }`, or `{ path = "…", form = "…" }`. The path "."
-is the value itself. In `answers` only, `@ec2_parameters.X` is a parameter of the request, `@at` the time of the call,
-and `@before` the result of `before`.
+may be `["path", "View"]` for a part or a list of parts, with the default if it is None (`["path", "View", []]`),
+`{ value = … }`, or `{ path = "…", form = "…" }`. The path "." is the value itself. In `answers` only,
+`@ec2_parameters.X` is a parameter of the request, `@at` the time of the call, and `@before` the result of `before`.
 
 `[inputs.X]` is a structure in a request, in the form of `parameters`. The target "." is for a structure of one value,
 which omisim takes without the structure.
@@ -65,6 +66,7 @@ class Row:
     name: str
     calls: str
     parameters: Spec = field(default_factory=dict)
+    required: Sequence[str] = ()
     ignored: Sequence[str] = ()
     defaults: Spec = field(default_factory=dict)
     answers: str | Spec | None = None

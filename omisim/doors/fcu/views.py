@@ -47,19 +47,19 @@ def _compile_source(source: Any) -> Get:
     if isinstance(source, str):
         return make_getter(source)
     if isinstance(source, Sequence):
-        return _compile_part(make_getter(source[0]), source[1])
+        return _compile_part(make_getter(source[0]), *source[1:])
     if "value" in source:
         return lambda _: source["value"]
     get, form = make_getter(source["path"]), SHOWN[source["form"]]
     return lambda entity: form(get(entity))
 
 
-def _compile_part(get: Get, name: str) -> Get:
+def _compile_part(get: Get, name: str, absent: Any = None) -> Get:
     def show(entity: Any) -> Any:
         view, value = get_view(name), get(entity)
         if value.__class__ is tuple:
             return [view(part) for part in value]
-        return None if value is None else view(value)
+        return absent if value is None else view(value)
 
     return show
 
