@@ -64,7 +64,6 @@ from omisim.model.disks import (
     VolumeUpdateParameters,
     VolumeUpdateTask,
 )
-from omisim.model.memory import ClientToken, Content, Due, Origin
 from omisim.model.networks import (
     GroupHold,
     InternetService,
@@ -110,6 +109,7 @@ from omisim.model.parts import (
     ShutdownBehaviorConfiguration,
     StateComment,
 )
+from omisim.model.rows import ClientToken, Content, Due, Origin
 from omisim.model.storage import (
     Bucket,
     ExportState,

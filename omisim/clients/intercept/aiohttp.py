@@ -17,7 +17,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import TCPConnector
 
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import NotServed, answer_request, find_service, may_leave
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError
 
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import NotServed
 
 __all__ = ["patch_aiobotocore", "patch_botocore"]

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from omisim.clients.intercept.patches import LOCK
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import LOCK, wrap_attributes
 
 __all__ = ["REFUSING", "child_variables", "patch_multiprocessing", "patch_subprocess"]
 

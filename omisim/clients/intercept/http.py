@@ -17,7 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import answer_request, is_kept_in_process
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped

@@ -7,7 +7,7 @@ from typing import Any
 
 from httpx import AsyncHTTPTransport, ByteStream, HTTPTransport, RemoteProtocolError, Request, Response
 
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import answer_request, find_service
 from omisim.engine.faults import Dropped
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from omisim.clients.import_finder import ImportFinder
 
-__all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patches"]
+__all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patches", "wrap_attributes"]
 
 # a module of a library → the module and the function that patch it once it is loaded
 _PATCHES = {
@@ -29,6 +29,7 @@ _PATCHES = {
     "botocore.signers": ("credentials", "patch_botocore_signer"),
     "aiobotocore.signers": ("credentials", "patch_aiobotocore_signer"),
 }
+_Function = Callable[..., Any]
 LOCK = RLock()  # of the patches, and of the contexts for which they apply
 if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
     os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
@@ -86,6 +87,25 @@ def _note_import(name: str) -> None:
     with LOCK:
         if _is_applied:
             _apply(name)
+
+
+def wrap_attributes(*wrappers: tuple[Any, str, Callable[[_Function], _Function]]) -> Callable[[], None]:
+    """Replace each attribute, given by its owner and name, by its wrapper; return a function that restores them.
+
+    It takes microseconds, and mock.patch a hundred: every test of the plugin enters and leaves a context.
+    """
+    before = [(owner, name, vars(owner).get(name), name in vars(owner)) for owner, name, _ in wrappers]
+    for owner, name, wrap in wrappers:
+        setattr(owner, name, wrap(getattr(owner, name)))
+
+    def restore() -> None:
+        for owner, name, value, is_own in before:
+            if is_own:
+                setattr(owner, name, value)
+            else:
+                delattr(owner, name)
+
+    return restore
 
 
 _finder: Any = ImportFinder(_PATCHES, _note_import)

@@ -18,7 +18,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from omisim.clients.intercept.http import STANDARD_PORTS, answer_host, describe_response
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import find_service, is_kept_in_process
 
 __all__ = ["patch_requests"]

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
-from omisim.clients.intercept.patches import LOCK
-from omisim.clients.intercept.replaced import wrap_attributes
+from omisim.clients.intercept.patches import LOCK, wrap_attributes
 from omisim.clients.intercept.stack import STACK
 
 __all__ = ["patch_signing", "sign_at", "wrap_current_datetime"]
