@@ -70,7 +70,9 @@ class Access:
     def check_token(self, request: HttpRequest) -> None:
         """Raise Forbidden for a request to the control plane without the token, or a cookie that stands for it."""
         if not self.has_token(request):
-            reason = "the control plane requires its token in Authorization: Bearer or X-Omisim-Token"
+            reason = (
+                "the control plane requires its token: OMISIM_TOKEN, --token, or the header Authorization: Bearer TOKEN"
+            )
             raise Forbidden(HTTPStatus.UNAUTHORIZED, reason)
 
     def has_token(self, request: HttpRequest) -> bool:

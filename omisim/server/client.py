@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -68,9 +68,12 @@ class Client:
                 return json.loads(answer.read())
         except HTTPError as error:
             with error:
-                raise ValueError(_error_text(error.read()) or f"{error}: not an omisim server") from None
+                raise ValueError(_error_text(error.read()) or f"{self._url} is not an omisim server: {error}") from None
+        except URLError as error:
+            reason = getattr(error.reason, "strerror", None) or error.reason
+            raise ConnectionError(f"no server answers at {self._url}: {reason}; `omisim serve` starts one") from None
         except (HTTPException, json.JSONDecodeError) as error:
-            raise ValueError(f"not an omisim server: {error!r}") from None
+            raise ValueError(f"{self._url} is not an omisim server: {error!r}") from None
 
 
 def _error_text(body: bytes) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
-from ssl import SSLError
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
@@ -140,8 +139,9 @@ def _check_exposure(cloud: Cloud, host: str, token: str | None) -> None:
 def _make_tls_adapter(certificate: str, key: str) -> TlsAdapter:
     try:
         return TlsAdapter(certificate, key)
-    except SSLError as error:
-        raise ValueError(f"{certificate} and {key} must be a PEM certificate and its key: {error}") from error
+    except OSError as error:  # a file that cannot be read, or another SSLError
+        reason = error.strerror or error
+        raise ValueError(f"{certificate} and {key} must be a PEM certificate and its key: {reason}") from None
 
 
 def _issue_certificate(stack: ExitStack, host: str) -> tuple[tuple[str, str], str]:

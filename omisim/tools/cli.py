@@ -18,7 +18,7 @@ from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.tools.look import add_source, add_views
 from omisim.tools.model_commands import add_model_commands
-from omisim.tools.output import TIMINGS, report_error
+from omisim.tools.output import TIMINGS, add_command, report_error
 from omisim.tools.probe.options import add_options
 from omisim.tools.server_commands import add_server_commands
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:
-        return report_error(f"omisim {options.command}: stopped", INTERRUPTED)
+        return report_error(options.command, "stopped", INTERRUPTED)
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         sys.stderr.close()
         return 0
@@ -70,7 +70,9 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     _add_tour(commands)
     add_model_commands(commands)
     add_server_commands(commands)
-    replay = commands.add_parser("replay", help="replay a recording against a new cloud, and report the differences")
+    replay = add_command(
+        commands, "replay", "replay a recording against a new cloud, and report the differences", _replay
+    )
     replay.add_argument("file", metavar="FILE", help="a recording of `serve --record`, one JSON object per line")
     replay.add_argument("--accept", metavar="FILE", help="a TOML file of accepted divergences with their reasons")
     replay.add_argument("--fill", metavar="FILE", help="a TOML file of values for redactions")
@@ -78,28 +80,26 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     replay.add_argument("--region", help=f"the Region of exchanges that name none (default {DEFAULT_REGION})")
     replay.add_argument("--timing", choices=TIMINGS, default="eager", help="default eager")
     replay.add_argument("--json", action="store_true", help="print JSON")
-    replay.set_defaults(run=_replay)
     _add_check(commands)
-    probe = commands.add_parser("probe", help="measure an endpoint: whether it behaves as each rule of the model says")
+    probe = add_command(
+        commands, "probe", "measure an endpoint: whether it behaves as each rule of the model says", _probe
+    )
     add_options(probe)
-    probe.set_defaults(run=_probe)
     add_views(commands)
-    doctor = commands.add_parser("doctor", help="check the installation and the environment, and say what to do")
+    doctor = add_command(commands, "doctor", "check the installation and the environment, and say what to do", _doctor)
     doctor.add_argument("--json", action="store_true", help="print JSON")
-    doctor.set_defaults(run=_doctor)
     return {"omisim": parser, **commands.choices}
 
 
 def _add_demo(commands: Any) -> None:
-    demo = commands.add_parser("demo", help="run a golden-image pipeline with three accounts, through the real SDK")
+    demo = add_command(commands, "demo", "run a golden-image pipeline with three accounts, through the real SDK", _demo)
     demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
     demo.add_argument("--step", action="store_true", help="wait for Enter before each step")
     demo.add_argument("--svg", metavar="FILE", help="write a picture of an excerpt, the one that README shows")
-    demo.set_defaults(run=_demo)
 
 
 def _add_tour(commands: Any) -> None:
-    tour = commands.add_parser("tour", help="learn the OMI model in ten short lessons")
+    tour = add_command(commands, "tour", "learn the OMI model in ten short lessons", _tour)
     tour.add_argument("--lesson", type=int, metavar="N", help="only this lesson (default: those not read yet)")
     tour.add_argument("--yes", action="store_true", help="run without pauses")
     tour.add_argument("--list", action="store_true", help="list the lessons and the progress")
@@ -112,7 +112,6 @@ def _add_tour(commands: Any) -> None:
         help="judge the goal, of a script or of a cloud",
     )
     add_source(tour)
-    tour.set_defaults(run=_tour)
 
 
 def _tour(options: argparse.Namespace) -> int:
@@ -121,15 +120,17 @@ def _tour(options: argparse.Namespace) -> int:
 
         return run(options)
     except (OSError, ValueError) as error:
-        return report_error(f"omisim tour: {error}")
+        return report_error("tour", error)
     except EOFError:  # the student has closed standard input
-        return report_error("omisim tour: stopped")
+        return report_error("tour", "stopped")
     except ImportError as error:
-        return report_error(f"omisim tour: {error}; pip install 'omisim[all]' installs what the tour needs")
+        return report_error("tour", f"{error}; pip install 'omisim[all]' installs what the tour needs")
 
 
 def _add_check(commands: Any) -> None:
-    check = commands.add_parser("check", help="visit every state that calls can reach, and check every law in each")
+    check = add_command(
+        commands, "check", "visit every state that calls can reach, and check every law in each", _check
+    )
     check.add_argument("--accounts", type=int, metavar="N", help="accounts per Region (default 2)")
     check.add_argument("--regions", type=int, metavar="N", help="Regions (default 2)")
     check.add_argument("--scenario", metavar="NAME|FILE", help="begin with the cloud of a scenario and its accounts")
@@ -147,7 +148,6 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--workers", type=int, metavar="N", help="processes (default 1)")
     check.add_argument("--dask", metavar="ADDRESS", help="share the work among a cluster: tcp://scheduler:8786")
     check.add_argument("--json", action="store_true", help="print JSON")
-    check.set_defaults(run=_check)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -156,7 +156,7 @@ def _check(options: argparse.Namespace) -> int:
     try:
         return run(options)
     except (ImportError, ValueError, ChildProcessError) as error:
-        return report_error(f"omisim check: {error}", 2)  # 1: a law is broken
+        return report_error("check", error, 2)  # 1: a law is broken
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -184,10 +184,12 @@ def _demo(options: argparse.Namespace) -> int:
         else:
             waits = options.step and sys.stdin.isatty()
             show(story, pause=input if waits else lambda: None)
-    except (OSError, EOFError) as error:
-        return report_error(f"omisim demo: {error or 'stopped'}")
+    except OSError as error:
+        return report_error("demo", error)
+    except EOFError:  # standard input is closed
+        return report_error("demo", "stopped")
     except ImportError as error:  # rich, the SDK, boto3 or moto
-        return report_error(f"omisim demo: {error}; pip install 'omisim[all]' installs what the demo needs")
+        return report_error("demo", f"{error}; pip install 'omisim[all]' installs what the demo needs")
     return 0
 
 

@@ -99,7 +99,7 @@ def _check_extras() -> Iterator[Finding]:
         if wrong:
             yield Finding("problem", f"extra {extra}: {'; '.join(wrong)}", f"{command} --upgrade")
         elif missing:
-            text = f"extra {extra} is not installed (missing: {', '.join(missing)}); {PURPOSES[extra]} needs it"
+            text = f"extra {extra} is not installed (missing: {', '.join(missing)}), needed for {PURPOSES[extra]}"
             yield Finding("note", text, command)
         else:
             yield Finding("ok", f"extra {extra}: {', '.join(f'{name} {version}' for name, version, _ in installed)}")

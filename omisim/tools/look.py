@@ -11,18 +11,22 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from omisim.tools.output import add_command, report_error
+
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["add_source", "add_views", "get_width", "open_cloud"]
+__all__ = ["add_cloud_options", "add_source", "add_views", "get_width", "open_cloud"]
 
 
 def add_views(commands: Any) -> None:
     """Add the parsers of the commands."""
     lineage = _add(commands, "lineage", _lineage, "show what a resource was made from, and what was made from it")
     lineage.add_argument("id", metavar="ID", help="the id of a resource, or its name in the scenario")
-    lineage.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text")
-    lineage.add_argument("--most", type=int, default=500, metavar="N", help="at most N descendants (default 500)")
+    lineage.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text", help="default text")
+    lineage.add_argument(
+        "--most", type=int, default=500, metavar="N", help="at most N ancestors and N descendants (default 500)"
+    )
     timeline = _add(commands, "timeline", _timeline, "show the changes of resources, with their causes")
     timeline.add_argument("id", metavar="ID", nargs="?", help="the id or name of a resource; default: all")
     timeline.add_argument("--account", metavar="NAME", help="only resources of this account")
@@ -33,9 +37,8 @@ def add_views(commands: Any) -> None:
 
 
 def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    parser = add_command(commands, name, text, lambda options: _report(name, run, options))
     add_source(parser)
-    parser.set_defaults(run=lambda options: _report(name, run, options))
     return parser
 
 
@@ -45,16 +48,21 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     sources.add_argument("--scenario", metavar="NAME|FILE", help="a new cloud, set up by a scenario")
     sources.add_argument("--state", metavar="FILE", help="the file of `omisim serve --state`, or a JSON dump")
     sources.add_argument("--url", default=os.environ.get("OMISIM_URL"), help="a running server (default OMISIM_URL)")
-    parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""), help="the token of the server")
-    parser.add_argument("--cloud", default=os.environ.get("OMISIM_CLOUD"), help="which of its clouds (default: first)")
+    add_cloud_options(parser)
+
+
+def add_cloud_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose one of the clouds of a running server."""
+    token, cloud = os.environ.get("OMISIM_TOKEN", ""), os.environ.get("OMISIM_CLOUD")
+    parser.add_argument("--token", default=token, help="the token of the server (default OMISIM_TOKEN)")
+    parser.add_argument("--cloud", default=cloud, help="which of its clouds (default OMISIM_CLOUD, or the first)")
 
 
 def _report(name: str, run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     try:
         return run(options)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"omisim {name}: {error}\n")
-        return 1
+        return report_error(name, error)
 
 
 def open_cloud(options: argparse.Namespace) -> Cloud:

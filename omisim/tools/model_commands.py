@@ -16,7 +16,7 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, families
-from omisim.tools.output import report_error
+from omisim.tools.output import add_command, report_error
 
 if TYPE_CHECKING:
     from omisim.spec.lifecycle import Lifecycle
@@ -26,30 +26,33 @@ __all__ = ["add_model_commands"]
 
 def add_model_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
-    rules = commands.add_parser("rules", help="list the rules of the model")
+    rules = add_command(commands, "rules", "list the rules of the model", _rules)
     kinds = sorted({family["kind"] for family in families().values()})
-    rules.add_argument("--kind", choices=kinds, help="only rules of this kind of resource")
+    rules.add_argument("--kind", choices=kinds, metavar="KIND", help=f"only rules of this kind: {', '.join(kinds)}")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
     rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
     rules.add_argument("--json", action="store_true", help="print JSON")
-    rules.set_defaults(run=_rules)
-    explain = commands.add_parser("explain", help="explain any word: a rule, an error, an action, a state, a concept")
+    explain = add_command(
+        commands, "explain", "explain any word: a rule, an error, an action, a state, a concept", _explain
+    )
     explain.add_argument("word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, product code")
     explain.add_argument("--json", action="store_true", help="print JSON")
-    explain.set_defaults(run=_explain)
-    lifecycle = commands.add_parser("lifecycle", help="show the states of a kind, and the actions allowed in each")
+    lifecycle = add_command(
+        commands, "lifecycle", "show the states of a kind, and the actions allowed in each", _lifecycle
+    )
     lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="omi, vm, volume, snapshot, export…; default: all")
-    lifecycle.add_argument("--format", choices=("text", "mermaid", "svg"), default="text", help="svg needs a KIND")
+    lifecycle.add_argument(
+        "--format", choices=("text", "mermaid", "svg"), default="text", help="default text; svg needs a KIND"
+    )
     lifecycle.add_argument("--json", action="store_true", help="print JSON")
-    lifecycle.set_defaults(run=_lifecycle)
-    images = commands.add_parser("images", help="list the official OMIs of a new cloud")
+    images = add_command(commands, "images", "list the official OMIs of a new cloud", _images)
     images.add_argument("--region", default=DEFAULT_REGION, help=f"default {DEFAULT_REGION}")
     images.add_argument("--json", action="store_true", help="print JSON in the format of the API")
-    images.set_defaults(run=_images)
-    actions = commands.add_parser("actions", help="list the actions of the official API: served, or the reason why not")
+    actions = add_command(
+        commands, "actions", "list the actions of the official API: served, or the reason why not", _actions
+    )
     actions.add_argument("--json", action="store_true", help="print JSON")
-    actions.set_defaults(run=_actions)
 
 
 def _rules(options: argparse.Namespace) -> int:
@@ -65,7 +68,7 @@ def _rules(options: argparse.Namespace) -> int:
     try:
         measured = _read_measured(options.measured)
     except (OSError, ValueError) as error:
-        return report_error(f"omisim rules: {options.measured}: {error}", 2)
+        return report_error("rules", error if isinstance(error, OSError) else f"{options.measured}: {error}", 2)
     if options.json:
         extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
         print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))
@@ -98,7 +101,7 @@ def _explain(options: argparse.Namespace) -> int:
     word = " ".join(options.word)
     explanations = explain.explain(word)
     if not explanations:
-        return report_error(f"omisim explain: unknown word {word!r}{explain.suggest_words(word)}")
+        return report_error("explain", f"unknown word {word!r}{explain.suggest_words(word)}")
     proofs = _load_proofs() if any(explanation.kind == "rule" for explanation in explanations) else {}
     if options.json:
         print(explain.to_json(explanations, proofs))
@@ -125,13 +128,13 @@ def _lifecycle(options: argparse.Namespace) -> int:
     if options.kind is not None and kind is None:
         similar = suggest(options.kind, LIFECYCLES)
         known = ", ".join(LIFECYCLES)
-        return report_error(f"omisim lifecycle: KIND must be one of {known}, not {options.kind!r}{similar}")
+        return report_error("lifecycle", f"KIND must be one of {known}, not {options.kind!r}{similar}")
     kinds = list(LIFECYCLES) if kind is None else [kind]
     if options.json:
         print(json.dumps({each: to_data(LIFECYCLES[each]) for each in kinds}, indent=2))
         return 0
     if options.format == "svg" and kind is None:
-        return report_error(f"omisim lifecycle: --format svg draws one KIND: {', '.join(LIFECYCLES)}")
+        return report_error("lifecycle", f"--format svg draws one KIND: {', '.join(LIFECYCLES)}")
     width = shutil.get_terminal_size((100, 24)).columns
     text: Callable[[Lifecycle], str] = lambda lifecycle: render_text(lifecycle, width)  # noqa: E731
     draw = {"text": text, "mermaid": render_mermaid, "svg": render_svg}[options.format]
@@ -146,7 +149,7 @@ def _images(options: argparse.Namespace) -> int:
     try:
         images = Cloud().images.all(options.region)
     except ValueError as error:
-        return report_error(f"omisim images: {error}")
+        return report_error("images", error)
     lines = [f"{image.image_id}  {image.image_name}" for image in images]
     print(json.dumps(to_api(images), indent=2) if options.json else "\n".join(lines))
     return 0

@@ -30,6 +30,7 @@ from omisim.server.control import account_names
 from omisim.server.framing import Limits
 from omisim.server.host import Running, run_server
 from omisim.server.state_file import open_state_file
+from omisim.tools.output import report_error
 
 __all__ = ["serve"]
 
@@ -52,8 +53,7 @@ def serve(options: argparse.Namespace) -> int:
                 while not stop.wait(3600):
                     pass
     except (ImportError, OSError, ValueError) as error:
-        print(f"omisim serve: {error}", file=sys.stderr)
-        return 1
+        return report_error("serve", error)
     return 0
 
 

@@ -8,7 +8,8 @@ import os
 from typing import Any
 
 from omisim.base.foreign import parse_count
-from omisim.tools.output import TIMINGS, report_error
+from omisim.tools.look import add_cloud_options
+from omisim.tools.output import TIMINGS, add_command, report_error
 
 __all__ = ["add_server_commands"]
 
@@ -17,7 +18,7 @@ LAST_PORT = 65535
 
 def add_server_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
-    serve = commands.add_parser("serve", help="run a server for clients in any language")
+    serve = add_command(commands, "serve", "run a server for clients in any language", _serve)
     serve.add_argument("--port", type=_parse_port, default=8333, help="0 picks a free one (default 8333)")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: loopback only)")
     serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help="repeatable (default alice)")
@@ -44,22 +45,21 @@ def add_server_commands(commands: Any) -> None:
         metavar="NAME=NUMBER",
         help="what a client may use (docs: Limits); repeatable",
     )
-    serve.set_defaults(run=_serve)
-    env = commands.add_parser("env", help="print the `export` lines for clients of a running server")
-    env.add_argument("account", nargs="?", default="alice")
+    env = add_command(commands, "env", "print the `export` lines for clients of a running server", _env)
+    env.add_argument("account", metavar="ACCOUNT", nargs="?", default="alice", help="its name (default alice)")
     _add_server_options(env)
-    env.set_defaults(run=_env)
-    dump = commands.add_parser("dump", help="print the cloud of a running server as JSON, without its secrets")
+    dump = add_command(commands, "dump", "print the cloud of a running server as JSON, without its secrets", _dump)
     dump.add_argument("--secrets", action="store_true", help="with the keys and passwords that a load restores")
     _add_server_options(dump)
-    dump.set_defaults(run=_dump)
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a running server, and one of its clouds."""
-    parser.add_argument("--url", default=os.environ.get("OMISIM_URL", "http://127.0.0.1:8333"))
-    parser.add_argument("--token", default=os.environ.get("OMISIM_TOKEN", ""))
-    parser.add_argument("--cloud", default=os.environ.get("OMISIM_CLOUD"), help="the cloud (default: the first one)")
+    address = "http://127.0.0.1:8333"
+    parser.add_argument(
+        "--url", default=os.environ.get("OMISIM_URL", address), help=f"default OMISIM_URL, or {address}"
+    )
+    add_cloud_options(parser)
 
 
 def _parse_port(text: str) -> int:
@@ -71,11 +71,11 @@ def _parse_port(text: str) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     if bool(options.tls_cert) != bool(options.tls_key):
-        return report_error("omisim serve: --tls-cert and --tls-key must go together")
+        return report_error("serve", "--tls-cert and --tls-key must go together")
     try:
         from omisim.tools.serve import serve
     except ImportError as error:
-        return report_error(f"omisim serve: {error}; pip install 'omisim[server]'")
+        return report_error("serve", f"{error}; pip install 'omisim[server]'")
     return serve(options)
 
 
@@ -86,11 +86,11 @@ def _env(options: argparse.Namespace) -> int:
     try:
         accounts = Client(options.url, options.token, options.cloud).get("accounts")
     except (OSError, ValueError) as error:
-        return report_error(f"omisim env: {options.url}: {error}")
+        return report_error("env", error)
     account = next((account for account in accounts if account["name"] == options.account), None)
     if account is None:
         return report_error(
-            f"omisim env: unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
+            "env", f"unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
         )
     print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
     return 0
@@ -103,6 +103,6 @@ def _dump(options: argparse.Namespace) -> int:
         client = Client(options.url, options.token, options.cloud)
         data = client.get("dump", **({"secrets": "true"} if options.secrets else {}))
     except (OSError, ValueError) as error:
-        return report_error(f"omisim dump: {options.url}: {error}")
+        return report_error("dump", error)
     print(json.dumps(data))
     return 0

@@ -535,7 +535,7 @@ class TestServeCommand:
             (["--account", "alice:AK:SK", "--account", "bob:AK:SK"], "belongs to another account"),
             (["--state", "/nowhere/at/all.json"], "directory does not exist"),
             (["--tls-cert", "cert.pem"], "must go together"),
-            (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "No such file"),
+            (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "cert.pem and key.pem must be a PEM certificate and"),
             (["--tls-cert", __file__, "--tls-key", __file__], "must be a PEM certificate"),
             (["--scenario", "nothing"], "shipped are"),
             (["--account", "alice:A/K:SK"], "ACCESS_KEY"),
@@ -580,7 +580,8 @@ class TestServeCommand:
     def test_has_an_env_command_that_reports_no_server(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`omisim env` without a server is one clear line."""
         assert main(["env", "--url", "http://127.0.0.1:1"]) == 1
-        assert "127.0.0.1:1" in capsys.readouterr().err
+        reason = "no server answers at http://127.0.0.1:1: Connection refused; `omisim serve` starts one"
+        assert capsys.readouterr().err == f"omisim env: {reason}\n"
 
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 404 No\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n<p>", b"SSH-2.0-x\r\n"])
     def test_has_an_env_command_that_reports_another_server(

@@ -456,7 +456,7 @@ class TestStatements:
         ("arguments", "message"),
         [
             (["--scenario", "shared-imag"], "unknown scenario 'shared-imag'; did you mean shared-image?"),
-            (["--scenario", "/nowhere.toml"], "/nowhere.toml: this scenario cannot be read"),
+            (["--scenario", "/nowhere.toml"], "/nowhere.toml: No such file or directory"),
             (["--scenario", "shared-image", "--accounts", "2"], "--accounts has no effect on --scenario"),
         ],
     )

@@ -15,7 +15,7 @@ from rich.console import Console
 from omisim import Cloud, __version__
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
-from omisim.tools.cli import main
+from omisim.tools.cli import main, parsers
 from omisim.tools.demo import Story, play, show
 
 
@@ -170,6 +170,32 @@ class TestRulesCommand:
         out = capsys.readouterr().out
         assert "Proof: tests/actions/test_images.py::TestCopyOfOmi::test_of_a_public_omi_is_private" in out
         assert "copy_keeps_public" in out
+
+
+class TestHelp:
+    @pytest.mark.parametrize("name", sorted(set(parsers()) - {"omisim"}))
+    def test_says_what_a_command_and_each_of_its_arguments_do(self, name: str) -> None:
+        """No command, positional argument or option is without a text."""
+        parser = parsers()[name]
+        assert parser.description
+        assert [action.dest for action in vars(parser)["_actions"] if not action.help] == []
+
+
+class TestUnreadableFiles:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["lineage", "golden", "--state", "nowhere"],
+            ["tour", "--lesson", "1", "--check", "nowhere"],
+            ["replay", "nowhere"],
+            ["rules", "--measured", "nowhere"],
+            ["probe", "http://127.0.0.1:1", "--experiments", "nowhere"],
+        ],
+    )
+    def test_are_named_once_with_the_reason(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+        """A file that does not exist is one line with its name and the reason, without an error number."""
+        assert main(arguments) != 0
+        assert capsys.readouterr().err == f"omisim {arguments[0]}: nowhere: No such file or directory\n"
 
 
 class TestMistypedArguments:

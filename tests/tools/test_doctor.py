@@ -42,7 +42,7 @@ class TestDoctor:
 
         monkeypatch.setattr(metadata, "version", version)
         findings = find({}, tmp_path, "note")
-        text = "extra oos is not installed (missing: moto); client('oos') needs it"
+        text = "extra oos is not installed (missing: moto), needed for client('oos')"
         assert findings[text] == "pip install 'omisim[oos]'"
 
     def test_reports_a_version_that_does_not_fit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,11 +258,19 @@ class TestScenarioMistakes:
         ):
             Cloud.from_scenario(name)
 
-    @pytest.mark.parametrize("name", ["nowhere.toml", "folder.toml"])
-    def test_in_a_path_are_answered_with_the_path(self, tmp_path: Path, name: str) -> None:
-        """A file that cannot be read is named, with the reason."""
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            ("nowhere.toml", "No such file or directory$"),
+            ("folder.toml", "Is a directory$"),
+            ("latin.toml", "a scenario must be UTF-8: "),
+        ],
+    )
+    def test_in_a_path_are_answered_with_the_path(self, tmp_path: Path, name: str, reason: str) -> None:
+        """A file that cannot be read is named once, with the reason."""
         (tmp_path / "folder.toml").mkdir()
-        with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path / name))}: this scenario cannot be read: "):
+        (tmp_path / "latin.toml").write_bytes(b"\xe9")
+        with pytest.raises(ValueError, match=rf"^{re.escape(str(tmp_path / name))}: {reason}"):
             Cloud.from_scenario(tmp_path / name)
 
     @pytest.mark.parametrize(

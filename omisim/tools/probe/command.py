@@ -26,6 +26,7 @@ from omisim.probe.plan import estimate, uses_storage
 from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
+from omisim.tools.output import report_error
 from omisim.tools.probe.exploring import explore
 from omisim.tools.probe.output import Saver, check_outputs, print_coverage, print_plan, show_progress, write_outputs
 from omisim.tools.probe.selection import find_chosen_rules, read_old_report, select_experiments
@@ -51,8 +52,7 @@ def run(options: argparse.Namespace) -> int:
     except Interrupted:
         return INTERRUPTED
     except (Stopped, ValueError, OSError) as error:
-        print(f"omisim probe: {error}", file=sys.stderr)
-        return FAILED
+        return report_error("probe", error, FAILED)
 
 
 def _read_limits(options: argparse.Namespace) -> Limits:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from omisim.formats.recording import exchanges
+from omisim.tools.output import report_error
 from omisim.tools.replay.player import replay
 from omisim.tools.replay.report import Divergence, Report, acceptances, fillings
 
@@ -32,8 +33,7 @@ def run(options: argparse.Namespace) -> int:
             recorded, accepted, region=options.region, timing=options.timing, values=options.values, fill=fill
         )
     except (OSError, ValueError) as error:
-        print(f"omisim replay: {path}: {error}", file=sys.stderr)
-        return 2
+        return report_error("replay", error if isinstance(error, OSError) else f"{path}: {error}", 2)
     if options.json:
         summary = [{"action": one[0], "rule": one[1], "count": count} for one, count in report.summary.items()]
         print(json.dumps({**asdict(report), "severity": report.severity, "summary": summary}, indent=2))

@@ -33,8 +33,10 @@ def load_scenario(scenario: str | Path, overrides: Mapping[str, Any]) -> Cloud:
     path = _find_file(scenario)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: this scenario cannot be read: {error}") from error
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: a scenario must be UTF-8: {error}") from None
     try:
         return _set_up(tomllib.loads(text), overrides)
     except tomllib.TOMLDecodeError as error:
