@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
-from urllib.parse import quote
 
 from omisim.base.garbage import pause_collections
 from omisim.base.private_file import PRIVATE, write_private
@@ -22,9 +21,11 @@ from omisim.cloud.cloud import Cloud
 from omisim.state.sqlite_store import (
     APPLICATION_ID,
     FORMAT,
+    IN_USE,
     LOG_PAGES,
     SqliteStore,
     create_tables,
+    explain_error,
     parse_json,
     read_dump,
     read_head,
@@ -38,7 +39,6 @@ except ImportError:  # Windows: two servers that take over one dump at the same 
 __all__ = ["open_state_file", "read_state_file"]
 
 DATABASE = b"SQLite format 3\0"  # how the file of a database begins
-IN_USE = "another server uses this file"
 
 
 @contextmanager
@@ -54,12 +54,12 @@ def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[C
         with pause_collections():
             cloud, database = _open(path, create, prepare)
     except sqlite3.Error as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: {explain_error(error)}") from None
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror or error}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    store = SqliteStore(database, name)
+    store = SqliteStore(database, name, path)
     try:
         cloud.engine.keep_in(store, loaded=True)
         with cloud.engine.atomic():
@@ -84,7 +84,9 @@ def read_state_file(name: str) -> Cloud:
     try:
         with pause_collections():
             return _read(path)[0] if is_database else _load_dump(path.read_bytes())
-    except (sqlite3.Error, ValueError) as error:
+    except sqlite3.Error as error:
+        raise ValueError(f"{name} cannot be read: {explain_error(error)}") from None
+    except ValueError as error:
         raise ValueError(f"{name} is not a state file or a dump that can be read: {error}") from None
 
 
@@ -94,11 +96,13 @@ def _open(
     """Return the cloud of a file, and its database, locked."""
     if not path.parent.is_dir():
         raise ValueError("the directory does not exist")
+    _check_kind(path)
+    has_log = _has_log(path)  # asked first: a server that has begun since has a file, too
     if not path.exists():
+        _check_log(path, has_log)
         cloud = create()
         prepare(cloud)
-        return cloud, _lock(path, _write_new(path, cloud))
-    _check_kind(path)
+        return cloud, _lock(path, _write_new(path, cloud, _move_to_new_name))
     with path.open("rb") as file:
         if file.read(len(DATABASE)) != DATABASE:
             return _take_over(path, file, prepare)
@@ -107,16 +111,28 @@ def _open(
 
 
 def _check_kind(path: Path) -> None:
-    """Refuse an existing pipe or device, which could be read without end."""
+    """Refuse an existing pipe or device, which could be read without end, and a symbolic link without a target."""
+    if path.is_symlink():  # of a link that has one, the target is opened
+        raise ValueError("a symbolic link that leads to itself")
     if path.exists() and not (path.is_file() or path.is_dir()):  # opening a directory has an error of its own
         raise ValueError("not a regular file")
 
 
+def _has_log(path: Path) -> bool:
+    return path.with_name(path.name + "-wal").exists()
+
+
+def _check_log(path: Path, has_log: bool) -> None:
+    """Refuse a log without its file: SQLite would apply it to a new one."""
+    if has_log:
+        log = f"{path.name}-wal"
+        raise ValueError(f"{log} is left of an earlier file: bring that file back, or delete {log}, too")
+
+
 def _read(path: Path) -> tuple[Cloud, str]:
     """Return the cloud of a database, and its head."""
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0)) as database:
-        with _explaining():
-            _check_header(database)
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as database:
+        _check_header(database)
         dump, head = read_dump(database), read_head(database)
     return Cloud.load(dump), head
 
@@ -136,17 +152,6 @@ def _check_header(database: sqlite3.Connection) -> None:
         raise ValueError(f"the file is of version {version}; this omisim reads version {FORMAT}")
 
 
-@contextmanager
-def _explaining() -> Iterator[None]:
-    """Turn SQLite's error for a locked file into one that says who has locked it."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise ValueError(IN_USE) from None
-        raise
-
-
 def _take_over(path: Path, file: BinaryIO, prepare: Callable[[Cloud], None]) -> tuple[Cloud, sqlite3.Connection]:
     """Replace a JSON dump by a database with the same cloud, and keep the dump as FILE.bak."""
     _lock_dump(path, file)
@@ -154,14 +159,17 @@ def _take_over(path: Path, file: BinaryIO, prepare: Callable[[Cloud], None]) -> 
     text = file.read()
     if not text:
         raise ValueError("the file is empty: delete it to begin with a new cloud")
+    _check_log(path, _has_log(path))
     cloud = _load_dump(text)
     prepare(cloud)
     backup = path.with_name(path.name + ".bak")
     if not backup.exists():
-        write_private(backup, text)
+        with _draft(backup) as draft:
+            write_private(draft, text)
+            draft.replace(backup)
     elif backup.read_bytes() != text:
         raise ValueError(f"{backup.name} is in the way: the dump would be kept under this name")
-    return cloud, _lock(path, _write_new(path, cloud))
+    return cloud, _lock(path, _write_new(path, cloud, Path.replace))
 
 
 def _lock_dump(path: Path, file: BinaryIO) -> None:
@@ -175,19 +183,35 @@ def _lock_dump(path: Path, file: BinaryIO) -> None:
         raise ValueError(IN_USE)
 
 
-def _write_new(path: Path, cloud: Cloud) -> str:
+def _write_new(path: Path, cloud: Cloud, move: Callable[[Path, Path], object]) -> str:
     """Write the database of a cloud beside its place, move it there, and return its head."""
-    handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
+    with _draft(path) as draft:
         with closing(sqlite3.connect(draft, isolation_level=None)) as database:
             create_tables(database, cloud.engine.describe())
             head = read_head(database)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        move(draft, path)
     return head
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Yield an empty file beside a path, which is removed at the end unless it was moved."""
+    handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _move_to_new_name(draft: Path, path: Path) -> None:
+    """Give a file a new name. Raises ValueError if another server has just given it to another file."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise ValueError(IN_USE) from None
+    except OSError:  # a file system without hard links, such as FAT
+        draft.replace(path)
 
 
 def _check_head(database: sqlite3.Connection, head: str) -> None:
@@ -199,14 +223,13 @@ def _lock(path: Path, head: str) -> sqlite3.Connection:
     """Open a database with an exclusive lock, and write to it once, to see that it can be written."""
     path.chmod(PRIVATE)  # SQLite creates its log with the same mode
     database = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=0
+        f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=0
     )
     try:
-        with _explaining():
-            for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
-                database.execute(f"PRAGMA {pragma}").fetchone()
-            database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-            database.execute("UPDATE part SET value = value")
+        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            database.execute(f"PRAGMA {pragma}").fetchone()
+        database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        database.execute("UPDATE part SET value = value")
         path.with_name(path.name + "-shm").unlink(missing_ok=True)  # of readers; an exclusive lock needs none
         _check_head(database, head)
     except BaseException:

@@ -7,19 +7,39 @@ has not reached the disk: a power failure may lose the last commits, but leaves 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from omisim.state.journal_store import COUNTER, Delta, StoreError
 
-__all__ = ["APPLICATION_ID", "FORMAT", "SqliteStore", "create_tables", "parse_json", "read_dump", "read_head"]
+__all__ = [
+    "APPLICATION_ID",
+    "FORMAT",
+    "IN_USE",
+    "SqliteStore",
+    "create_tables",
+    "explain_error",
+    "parse_json",
+    "read_dump",
+    "read_head",
+]
 
 APPLICATION_ID = 0x6F6D6973  # "omis", in the header of the file
 FORMAT = 1  # the version of the tables, in the header of the file; the dump inside has a version of its own
 LOG_PAGES = 4000  # pages in the log before SQLite copies them into the file
+IN_USE = "another server uses this file"
+# the beginning of SQLite's name of an error → what to do
+_ADVICE = {
+    "SQLITE_CANTOPEN": "its folder must be writable and have room for another file",
+    "SQLITE_FULL": "free space on its disk",
+    "SQLITE_IOERR": "its disk may be full, or the size of files limited (ulimit -f)",
+    "SQLITE_READONLY": "the file and its folder must be writable",
+}
 _TABLES = (
     "CREATE TABLE part (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE row (kind TEXT, id TEXT, number INTEGER, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID",
@@ -35,14 +55,16 @@ _CHANGES = 1000  # in a row of the journal when a whole dump is written
 
 
 class SqliteStore:
-    """The store in an open database, which it owns. `name` is the file's name in errors.
+    """The store in an open database, which it owns. `name` is the file's name in errors, `path` is where it is.
 
     The database must be in autocommit mode (`isolation_level=None`), and be used under the lock of one engine.
     """
 
-    def __init__(self, database: sqlite3.Connection, name: str) -> None:
+    def __init__(self, database: sqlite3.Connection, name: str, path: Path | None = None) -> None:
         self._database = database
         self._name = name
+        self._path = path
+        self._file = path.stat() if path is not None else None
         self._trimmed = 0  # the number of the oldest kept change at the last commit
         self._end: float = inf  # blocks of the journal may begin before this number; unknown at first
 
@@ -78,10 +100,25 @@ class SqliteStore:
         try:
             self._database.close()
         except sqlite3.Error as error:
-            raise StoreError(f"{self._name} cannot be written: {error}") from error
+            raise StoreError(f"{self._name} cannot be written: {explain_error(error)}") from error
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """Raise StoreError if the file is not at its place any more: SQLite would go on writing to the file it has."""
+        if self._path is None or self._file is None:
+            return
+        try:
+            if os.path.samestat(self._file, os.stat(self._path)):  # noqa: PTH116 - half the time of Path.stat
+                return
+        except OSError:
+            pass
+        wal = f"{self._path.name}-wal"
+        reason = f"the file was moved, deleted or replaced while in use: bring it back ({wal} holds its last changes)"
+        raise StoreError(f"{self._name} cannot be written: {reason}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._check_place()
         try:
             self._roll_back()  # an interruption may have left a transaction open
             self._database.execute("BEGIN IMMEDIATE")
@@ -91,12 +128,21 @@ class SqliteStore:
             with suppress(sqlite3.Error):
                 self._roll_back()
             if isinstance(error, sqlite3.Error):
-                raise StoreError(f"{self._name} cannot be written: {error}") from error
+                raise StoreError(f"{self._name} cannot be written: {explain_error(error)}") from error
             raise
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
+
+
+def explain_error(error: sqlite3.Error) -> str:
+    """Return what SQLite says of an error, in one line, and what to do."""
+    code = getattr(error, "sqlite_errorname", "")  # the errors of Python's module have none
+    if code.startswith("SQLITE_BUSY"):
+        return IN_USE
+    advice = [text for beginning, text in _ADVICE.items() if code.startswith(beginning)]
+    return f"{error} ({code}): {advice[0]}" if advice else f"the file is damaged: {error}"
 
 
 def create_tables(database: sqlite3.Connection, dump: Mapping[str, Any]) -> None:
@@ -135,7 +181,10 @@ def read_head(database: sqlite3.Connection) -> str:
 
 
 def read_dump(database: sqlite3.Connection) -> dict[str, Any]:
-    """Return the dump in a state file, with its session. Raises ValueError, with the place, for a damaged file."""
+    """Return the dump in a state file, with its session.
+
+    Raises ValueError, with the place, for a damaged file, and sqlite3.Error for one that SQLite cannot read.
+    """
     try:
         if (problem := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise ValueError(f"the file is damaged: {problem}")
@@ -144,8 +193,6 @@ def read_dump(database: sqlite3.Connection) -> dict[str, Any]:
         position, counters = head.pop("position"), head.pop("counters")
         rows = database.execute("SELECT kind, id, number, value FROM row ORDER BY kind, number").fetchall()
         blocks = database.execute("SELECT first, value FROM journal ORDER BY first").fetchall()
-    except sqlite3.Error as error:
-        raise ValueError(f"the file is damaged: {error}") from None
     except (AttributeError, KeyError, TypeError):
         raise ValueError("the file is damaged: its table `part` has no head with position and counters") from None
     journal = _join_blocks(blocks, head.get("trimmed"), position)

@@ -56,6 +56,19 @@ def execute(path: Path, statement: str, *values: Any) -> None:
         database.execute(statement, values)
 
 
+@contextmanager
+def limit_files(size: int) -> Iterator[None]:
+    """Let this process write no further than this into any file, as if the disk were full."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 class TestContent:
     def test_survives_without_a_clean_stop(self, tmp_path: Path) -> None:
         """Each commit is in the file before it is answered: state, clock, session and settings."""
@@ -192,6 +205,56 @@ class TestFailures:
         assert described["rows"].get("content") is None
 
     @POSIX
+    def test_of_the_disk_end_the_start_with_advice(self, tmp_path: Path, state: Path) -> None:
+        """Where SQLite says "disk I/O error" alone, the refusal says what it may be, and leaves the file alone."""
+        before = state.read_bytes()
+        for path in (state, tmp_path / "new.db"):
+            with (
+                limit_files(1000),
+                pytest.raises(ValueError, match=r"db: disk I/O error \(SQLITE_IOERR_\w+\): its disk may be full"),
+                reopen(path),
+            ):
+                pass
+        assert state.read_bytes() == before
+        assert not (tmp_path / "new.db").exists()
+
+    @POSIX
+    def test_while_a_dump_is_kept_leave_no_part_of_it(self, tmp_path: Path) -> None:
+        """A FILE.bak that could be written in part only would be in the way of the next start."""
+        file = tmp_path / "cloud.json"
+        file.write_text(json.dumps(Cloud().dump()))
+        with limit_files(100), pytest.raises(ValueError, match="File too large"), reopen(file):
+            pass
+        assert [path.name for path in tmp_path.iterdir()] == ["cloud.json"]
+
+    @POSIX
+    def test_by_a_moved_file_refuse_calls_until_it_is_back(self, tmp_path: Path, state: Path) -> None:
+        """SQLite would go on writing into a file that was moved or deleted, where the next start does not look."""
+        with reopen(state) as cloud:
+            for others in ((), ("cloud.db",)):
+                moved = state.rename(tmp_path / "moved.db")
+                for name in others:
+                    (tmp_path / name).write_text("another file")
+                with pytest.raises(StoreError, match="moved, deleted or replaced while in use"):
+                    cloud.account("bob")
+                moved.replace(state)
+            cloud.account("carol")
+        with reopen(state) as cloud:
+            assert cloud.accounts == ("alice", "carol")
+
+    @POSIX
+    def test_by_a_moved_file_are_told_at_the_stop(self, tmp_path: Path, state: Path) -> None:
+        """The last changes are in the log then, which the message names."""
+        server = reopen(state)
+        server.__enter__().account("bob")
+        state.rename(tmp_path / "moved.db")
+        with pytest.raises(StoreError, match=r"cloud\.db-wal holds its last changes"):
+            server.__exit__(None, None, None)
+        (tmp_path / "moved.db").rename(state)
+        with reopen(state) as cloud:
+            assert cloud.accounts == ("alice", "bob")
+
+    @POSIX
     @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
     def test_of_a_read_only_folder_end_the_start(self, state: Path) -> None:
         """A file that cannot be written is refused before the server is ready."""
@@ -239,6 +302,47 @@ class TestFile:
             cloud.account("carol")
         with reopen(state) as cloud:
             assert "carol" in cloud.accounts
+
+    def test_has_one_server_from_its_beginning(self, tmp_path: Path) -> None:
+        """Of two servers that start with the same new file at once, the second is refused."""
+        path = tmp_path / "cloud.db"
+        first = reopen(path)
+
+        def create() -> Cloud:
+            first.__enter__()  # after this server has seen that there is no file
+            return Cloud()
+
+        with pytest.raises(ValueError, match="another server uses this file"):
+            open_state_file(str(path), create, lambda _: None).__enter__()
+        first.__exit__(None, None, None)
+        with reopen(path) as cloud:
+            assert cloud.accounts == ("alice",)
+
+    @pytest.mark.parametrize("content", [None, json.dumps(Cloud().dump())])
+    def test_does_not_take_over_the_log_of_another(self, tmp_path: Path, content: str | None) -> None:
+        """SQLite would apply the log that a killed server has left to a new file of the same name."""
+        path, log = tmp_path / "cloud.db", tmp_path / "cloud.db-wal"
+        log.write_bytes(b"log")
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(ValueError, match=r"cloud\.db-wal is left of an earlier file"), reopen(path):
+            pass
+        assert log.read_bytes() == b"log"
+
+    @POSIX
+    def test_has_any_name(self, tmp_path: Path) -> None:
+        """A name need not be UTF-8, and may hold what has a meaning in a URL."""
+        for name in (b"\xff.db", b"a?b=c#d%41.db"):
+            path = tmp_path / os.fsdecode(name)
+            try:
+                path.touch()
+            except OSError:  # macOS has UTF-8 alone
+                continue
+            path.unlink()
+            for _ in range(2):
+                with reopen(path) as cloud:
+                    cloud.account("bob")
+            assert path.is_file()
 
     def test_is_unchanged_if_an_account_of_the_command_line_is_refused(self, state: Path, tmp_path: Path) -> None:
         """Accounts of the command line are kept together, or none of them."""
@@ -381,6 +485,15 @@ class TestDamage:
                 pass
             assert "\n" not in str(refused.value)
             assert state.read_bytes() == whole[:length]
+
+    @POSIX
+    def test_by_a_link_to_itself_is_refused(self, tmp_path: Path) -> None:
+        """A symbolic link that leads nowhere is not replaced by a file."""
+        (tmp_path / "one").symlink_to(tmp_path / "two")
+        (tmp_path / "two").symlink_to(tmp_path / "one")
+        with pytest.raises(ValueError, match="a symbolic link that leads to itself"), reopen(tmp_path / "one"):
+            pass
+        assert (tmp_path / "one").is_symlink()
 
     @POSIX
     @pytest.mark.parametrize("kind", ["pipe", "device"])
