@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
@@ -59,7 +60,7 @@ def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[C
         raise ValueError(f"{name}: {error.strerror or error}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    store = SqliteStore(database, name, path)
+    store = SqliteStore(database, name, partial(_find_move, path, path.stat()))
     try:
         cloud.engine.keep_in(store, loaded=True)
         with cloud.engine.atomic():
@@ -67,6 +68,16 @@ def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[C
         yield cloud
     finally:
         store.close()
+
+
+def _find_move(path: Path, opened: os.stat_result) -> str:
+    """Return what to do if the opened file is not at its place any more, or "". SQLite would go on writing to it."""
+    try:
+        if os.path.samestat(opened, os.stat(path)):  # noqa: PTH116 - half the time of Path.stat, at each commit
+            return ""
+    except OSError:
+        pass
+    return f"the file was moved, deleted or replaced: bring it back ({path.name}-wal holds its last changes)"
 
 
 def read_state_file(name: str) -> Cloud:

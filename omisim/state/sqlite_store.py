@@ -7,12 +7,10 @@ has not reached the disk: a power failure may lose the last commits, but leaves 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from omisim.state.journal_store import COUNTER, Delta, StoreError
@@ -55,16 +53,16 @@ _CHANGES = 1000  # in a row of the journal when a whole dump is written
 
 
 class SqliteStore:
-    """The store in an open database, which it owns. `name` is the file's name in errors, `path` is where it is.
+    """The store in an open database, which it owns. `name` is the file's name in errors.
 
     The database must be in autocommit mode (`isolation_level=None`), and be used under the lock of one engine.
+    `find_problem` returns why nothing must be written at the moment, or "".
     """
 
-    def __init__(self, database: sqlite3.Connection, name: str, path: Path | None = None) -> None:
+    def __init__(self, database: sqlite3.Connection, name: str, find_problem: Callable[[], str] = str) -> None:
         self._database = database
         self._name = name
-        self._path = path
-        self._file = path.stat() if path is not None else None
+        self._find_problem = find_problem
         self._trimmed = 0  # the number of the oldest kept change at the last commit
         self._end: float = inf  # blocks of the journal may begin before this number; unknown at first
 
@@ -101,24 +99,15 @@ class SqliteStore:
             self._database.close()
         except sqlite3.Error as error:
             raise StoreError(f"{self._name} cannot be written: {explain_error(error)}") from error
-        self._check_place()
+        self._check()
 
-    def _check_place(self) -> None:
-        """Raise StoreError if the file is not at its place any more: SQLite would go on writing to the file it has."""
-        if self._path is None or self._file is None:
-            return
-        try:
-            if os.path.samestat(self._file, os.stat(self._path)):  # noqa: PTH116 - half the time of Path.stat
-                return
-        except OSError:
-            pass
-        wal = f"{self._path.name}-wal"
-        reason = f"the file was moved, deleted or replaced while in use: bring it back ({wal} holds its last changes)"
-        raise StoreError(f"{self._name} cannot be written: {reason}")
+    def _check(self) -> None:
+        if problem := self._find_problem():
+            raise StoreError(f"{self._name} cannot be written: {problem}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._check_place()
+        self._check()
         try:
             self._roll_back()  # an interruption may have left a transaction open
             self._database.execute("BEGIN IMMEDIATE")

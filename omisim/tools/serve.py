@@ -14,7 +14,7 @@ from dataclasses import fields
 from functools import partial
 from io import FileIO, TextIOWrapper
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -50,8 +50,7 @@ def serve(options: argparse.Namespace) -> int:
                 if not is_loopback(options.host):
                     print(f"omisim serve: warning: --host {options.host} lets other machines in", file=sys.stderr)
                 announce(server)
-                while not stop.wait(3600):
-                    pass
+                stop.get()
     except (ImportError, OSError, ValueError) as error:
         return report_error("serve", error)
     return 0
@@ -190,12 +189,15 @@ def announce(server: Running) -> None:
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[Event]:
-    """Make SIGTERM, SIGINT and SIGHUP set an event instead of ending the process, and yield the event."""
-    stop = Event()
+def _stop_on_signal() -> Iterator[SimpleQueue[int]]:
+    """Make SIGTERM, SIGINT and SIGHUP go into a queue instead of ending the process, and yield the queue.
+
+    A second signal may come while the handler of the first one runs: unlike an Event, this queue can be entered again.
+    """
+    stop: SimpleQueue[int] = SimpleQueue()
     numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]  # Windows has no SIGHUP
     numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores SIGHUP
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    before = {number: signal.signal(number, lambda number, _: stop.put(number)) for number in numbers}
     try:
         yield stop
     finally:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -235,7 +236,7 @@ class TestFailures:
                 moved = state.rename(tmp_path / "moved.db")
                 for name in others:
                     (tmp_path / name).write_text("another file")
-                with pytest.raises(StoreError, match="moved, deleted or replaced while in use"):
+                with pytest.raises(StoreError, match="was moved, deleted or replaced"):
                     cloud.account("bob")
                 moved.replace(state)
             cloud.account("carol")
@@ -514,6 +515,22 @@ class TestDamage:
             pass
 
 
+TWO_SIGNALS = """
+import signal, sys
+from omisim.tools import serve
+
+def interrupt(frame, event, argument):
+    if event == "line" and frame.f_code.co_name == "notify_all":  # an Event holds its lock here
+        sys.settrace(None)
+        signal.raise_signal(signal.SIGHUP)
+    return interrupt
+
+with vars(serve)["_stop_on_signal"]():
+    sys.settrace(interrupt)
+    signal.raise_signal(signal.SIGTERM)
+"""
+
+
 class TestCommand:
     @POSIX
     @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
@@ -524,6 +541,12 @@ class TestCommand:
         assert server.run.communicate(timeout=20)[1] == ""
         assert server.run.returncode == 0
         assert [path.name for path in tmp_path.iterdir()] == ["cloud.db"]
+
+    @POSIX
+    def test_stops_on_two_signals_at_once(self) -> None:
+        """A second signal that comes while the first one is handled does not block the server."""
+        run = subprocess.run([sys.executable, "-c", TWO_SIGNALS], timeout=20, capture_output=True, check=False)
+        assert (run.returncode, run.stderr) == (0, b"")
 
     def test_accepts_a_key_that_the_file_has(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """`--account NAME:AK:SK` of an earlier start is accepted; with another secret it is refused by name."""
