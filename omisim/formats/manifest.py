@@ -89,24 +89,23 @@ def parse_manifest(text: bytes) -> Manifest:
         _read_disk(entry, f"Image.Snapshots[{n}]") for n, entry in enumerate(image.get_required("Snapshots", list))
     )
     devices = [disk.device for disk in disks]
-    if devices.count(limits.ROOT) != 1 or len(set(devices)) != len(devices):
-        raise refuse(
-            "IMP-004", reason=f"Image.Snapshots must have unique devices that include {limits.ROOT}, not {devices}"
-        )
     architecture = image.get_optional("Architecture", str, "x86_64")
-    if architecture not in ARCHITECTURES:
-        raise refuse(
-            "IMP-004", reason=f"Image.Architecture must be one of {', '.join(ARCHITECTURES)}, not {architecture!r}"
-        )
     kind = image.get_optional("Type", str, "machine")
-    if kind != "machine":
-        raise refuse("IMP-004", reason=f"Image.Type must be machine, not {kind!r}")
     modes = image.get_optional("BootModes", list, ["legacy"])
-    if not modes or any(mode not in ("legacy", "uefi") for mode in modes):
-        raise refuse("IMP-004", reason=f"Image.BootModes must be a list of legacy and uefi, not {modes!r}")
     codes = image.get_required("ProductTypes", list)
-    if not codes or not all(isinstance(code, str) for code in codes):
-        raise refuse("IMP-004", reason=f"Image.ProductTypes must be a list of product codes, not {codes!r}")
+    unique = devices.count(limits.ROOT) == 1 and len(set(devices)) == len(devices)
+    are_modes = modes and all(mode in ("legacy", "uefi") for mode in modes)
+    are_codes = codes and all(isinstance(code, str) for code in codes)
+    image.check(
+        (unique, f"Snapshots must have unique devices that include {limits.ROOT}, not {devices}"),
+        (
+            architecture in ARCHITECTURES,
+            f"Architecture must be one of {', '.join(ARCHITECTURES)}, not {architecture!r}",
+        ),
+        (kind == "machine", f"Type must be machine, not {kind!r}"),
+        (are_modes, f"BootModes must be a list of legacy and uefi, not {modes!r}"),
+        (are_codes, f"ProductTypes must be a list of product codes, not {codes!r}"),
+    )
     return Manifest(
         product_types=tuple(dict.fromkeys(codes)),
         disks=disks,
@@ -132,28 +131,25 @@ def _read_disk(entry: object, where: str) -> ManifestDisk:
     )
     is_device = _PARTITION.fullmatch(disk.device) or limits.DATA_DEVICE.fullmatch(disk.device)
     largest, types = limits.MAX_SIZE * GIB, limits.VOLUME_TYPES
-    wrong = [
-        (not 0 < disk.size <= largest, f"Size must be 1 to {largest} bytes, not {disk.size}"),
-        (disk.volume_type not in types, f"VolumeType must be one of {', '.join(types)}, not {disk.volume_type!r}"),
-        (not is_device, f"Device must be a device name, for example {limits.ROOT}, not {disk.device!r}"),
-        *_list_iops_problems(disk),
-    ]
-    for is_wrong, why in wrong:
-        if is_wrong:
-            raise refuse("IMP-004", reason=f"{where}.{why}")
+    reader.check(
+        (0 < disk.size <= largest, f"Size must be 1 to {largest} bytes, not {disk.size}"),
+        (disk.volume_type in types, f"VolumeType must be one of {', '.join(types)}, not {disk.volume_type!r}"),
+        (is_device, f"Device must be a device name, for example {limits.ROOT}, not {disk.device!r}"),
+        *_list_iops_conditions(disk),
+    )
     return disk
 
 
-def _list_iops_problems(disk: ManifestDisk) -> list[tuple[bool, str]]:
-    """Return the checks of a disk's IOPS: whether each fails, and the reason."""
+def _list_iops_conditions(disk: ManifestDisk) -> list[tuple[bool, str]]:
+    """Return the conditions of a disk's IOPS, each with what to say if it is not met."""
     if disk.volume_type != "io1":
-        return [(disk.iops is not None, f"Iops is allowed for io1 only, not {disk.iops!r}")]
+        return [(disk.iops is None, f"Iops is allowed for io1 only, not {disk.iops!r}")]
     size, iops = -(-disk.size // GIB), disk.iops or 0
     least, most = limits.MIN_IOPS, min(limits.MAX_IOPS, limits.IOPS_PER_GIB * size)
     smallest = limits.MIN_IO1_SIZE
     return [
-        (size < smallest, f"Size must be at least {smallest} GiB for io1, not {disk.size} bytes"),
-        (not least <= iops <= most, f"Iops must be {least} to {most} for {size} GiB of io1, not {disk.iops!r}"),
+        (size >= smallest, f"Size must be at least {smallest} GiB for io1, not {disk.size} bytes"),
+        (least <= iops <= most, f"Iops must be {least} to {most} for {size} GiB of io1, not {disk.iops!r}"),
     ]
 
 
@@ -184,3 +180,9 @@ class _Reader:
             raise refuse("IMP-004", reason=f"{self._where}.{key} must be {_NAMES[cls]}, not {value!r}")
         below = key if self._where == "the manifest" else f"{self._where}.{key}"
         return _Reader(value, below) if cls is dict else value
+
+    def check(self, *conditions: tuple[object, str]) -> None:
+        """Raise ApiError for the first condition that is not met, each with what to say then."""
+        for is_met, problem in conditions:
+            if not is_met:
+                raise refuse("IMP-004", reason=f"{self._where}.{problem}")
