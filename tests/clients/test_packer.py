@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from clients.go_client import Go, Refusal
 from clients.packer import Packer
 
 from omisim import Account, Cloud
 from omisim.server import Running
-
-
-@pytest.fixture(name="server")
-def _server(slow: Cloud) -> Iterator[Running]:
-    with slow.serve() as running:
-        yield running
-
-
-@pytest.fixture(name="me")
-def _me(slow: Cloud) -> Account:
-    return slow.account("alice")
 
 
 @pytest.fixture(name="api", params=["1.6", "1.7.1"])

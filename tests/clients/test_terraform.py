@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from clients.go_client import Go, Refusal
 from clients.terraform import Terraform, frieza
@@ -12,17 +10,6 @@ from omisim import Account, Cloud
 from omisim.server import Running
 
 BUCKET = "exports"
-
-
-@pytest.fixture(name="server")
-def _server(slow: Cloud) -> Iterator[Running]:
-    with slow.serve() as running:
-        yield running
-
-
-@pytest.fixture(name="me")
-def _me(slow: Cloud) -> Account:
-    return slow.account("alice")
 
 
 @pytest.fixture(name="api")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from subprocess import PIPE
@@ -20,22 +20,12 @@ import pytest
 import trio
 import trio.testing
 from freezegun import freeze_time
-from support.catalogue import SUBREGION
+from support.waiting import bake, measure, work
 
 from omisim import Account, Cloud
 
 AN_HOUR = 3600
 LOOP = asyncio.new_event_loop()  # of a thread that is older than any context, as of a module under test
-
-
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
-@pytest.fixture(name="alice")
-def _alice(cloud: Cloud) -> Account:
-    return cloud.account("alice")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,22 +37,6 @@ def _loop() -> Iterator[None]:
     LOOP.call_soon_threadsafe(LOOP.stop)
     thread.join()
     LOOP.close()
-
-
-def bake(account: Account) -> str:
-    """Create a volume, and poll until it is available: code under test."""
-    volume = account.create_volume(subregion_name=SUBREGION, size=1)
-    while account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0].state != "available":
-        time.sleep(10)
-    return volume.volume_id
-
-
-def measure(cloud: Cloud, act: Callable[[], object], **options: Any) -> float:
-    """Return how long something took in the cloud's time, to the second."""
-    before = cloud.now
-    with cloud.sleeping(**options):
-        act()
-    return round((cloud.now - before).total_seconds())
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
@@ -257,9 +231,7 @@ def answer_slowly(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(100)
-        end = time.perf_counter() + 0.05
-        while time.perf_counter() < end:
-            pass
+        work()
         connection.send(b"first\n")
         connection.send(b"second\n")
 

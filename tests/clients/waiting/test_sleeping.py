@@ -30,16 +30,6 @@ pytest_plugins = ["pytester"]
 AN_HOUR = 3600
 
 
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
-@pytest.fixture(name="alice")
-def _alice(cloud: Cloud) -> Account:
-    return cloud.account("alice")
-
-
 @pytest.fixture(name="module")
 def _module() -> Iterator[Callable[[str], Any]]:
     """Makes a module of code under test, as if it had been imported before."""

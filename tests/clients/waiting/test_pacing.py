@@ -17,16 +17,6 @@ ADAPTIVE = Config(retries={"mode": "adaptive", "total_max_attempts": 3})
 A_MINUTE = 60
 
 
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
-@pytest.fixture(name="alice")
-def _alice(cloud: Cloud) -> Account:
-    return cloud.account("alice")
-
-
 def read_throttled(cloud: Cloud, ec2: Any, **options: Any) -> float:
     """Make a request that is throttled once, and return how long the client waited, in the cloud's time."""
     cloud.faults.add("ReadKeypairs", status=503)

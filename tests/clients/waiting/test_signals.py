@@ -19,11 +19,6 @@ if sys.platform == "win32":
     pytest.skip("needs the signals of POSIX", allow_module_level=True)
 
 
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
 @pytest.fixture(name="rings", autouse=True)
 def _rings(cloud: Cloud) -> Iterator[list[float]]:
     """The times of the cloud's clock at which SIGALRM arrives, in seconds."""

@@ -8,25 +8,12 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.waiting import measure, work
 
 from omisim import Cloud
-
-
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
-def took(cloud: Cloud, act: Callable[[], object]) -> float:
-    """Return how long something took in the cloud's time, to the second."""
-    before = cloud.now
-    with cloud.sleeping():
-        act()
-    return round((cloud.now - before).total_seconds())
 
 
 class TestSelect:
@@ -36,9 +23,9 @@ class TestSelect:
         ours, theirs = socket.socketpair()
         with ours, theirs, cls() as selector:
             selector.register(ours, selectors.EVENT_READ)
-            assert took(cloud, lambda: selector.select(10)) == 10
+            assert measure(cloud, lambda: selector.select(10)) == 10
             theirs.send(b"x")
-            assert took(cloud, lambda: selector.select(10)) == 0
+            assert measure(cloud, lambda: selector.select(10)) == 0
 
     def test_of_a_poll_object_returns_what_has_arrived(self, cloud: Cloud) -> None:
         """`select.poll` and `select.epoll` have the interface and the answers of the real ones."""
@@ -76,8 +63,8 @@ class TestSelect:
         """`select.select` with and without files."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            assert took(cloud, lambda: select.select([ours], [], [], 10)) == 10
-            assert took(cloud, lambda: select.select([], [], [], 10)) == 10
+            assert measure(cloud, lambda: select.select([ours], [], [], 10)) == 10
+            assert measure(cloud, lambda: select.select([], [], [], 10)) == 10
             theirs.send(b"x")
             with cloud.sleeping():
                 assert select.select([ours], [], [], 10) == ([ours], [], [])
@@ -95,7 +82,7 @@ class TestSelect:
             assert select.select([ours], [], [], 10)[0]
 
         with ours, theirs:
-            assert took(cloud, act) == 3
+            assert measure(cloud, act) == 3
 
 
 class TestBlockingSocket:
@@ -110,7 +97,7 @@ class TestBlockingSocket:
 
         with ours, theirs:
             ours.settimeout(10)
-            assert took(cloud, act) == 20
+            assert measure(cloud, act) == 20
 
     @pytest.mark.parametrize("limit", [None, 10])
     def test_receives_what_another_thread_sends(self, cloud: Cloud, limit: float | None) -> None:
@@ -127,7 +114,7 @@ class TestBlockingSocket:
 
         with ours, theirs:
             ours.settimeout(limit)
-            assert took(cloud, act) == 3
+            assert measure(cloud, act) == 3
 
     def test_waits_for_a_server_that_speaks_first(self, cloud: Cloud) -> None:
         """While a server outside the test prepares its greeting or its answer, a time limit does not pass."""
@@ -154,7 +141,7 @@ class TestBlockingSocket:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             thread = threading.Thread(target=serve)
             thread.start()
-            assert took(cloud, act) == 10
+            assert measure(cloud, act) == 10
             finished.set()
             thread.join()
 
@@ -170,7 +157,7 @@ class TestBlockingSocket:
             listener.accept()[0].close()
 
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            assert took(cloud, act) == 3
+            assert measure(cloud, act) == 3
 
     def test_that_does_not_block_is_left_alone(self, cloud: Cloud) -> None:
         """Without blocking, by the socket or by a flag, a receive raises at once; a closed socket raises too."""
@@ -184,10 +171,3 @@ class TestBlockingSocket:
             ours.close()
             with pytest.raises(OSError, match="descriptor"):
                 ours.recv(1)
-
-
-def work(seconds: float) -> None:
-    """Work for a while, really."""
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.waiting import measure, work
 
 from omisim import Cloud
 from omisim.clients.waiting import loops
@@ -22,32 +23,11 @@ from omisim.clients.waiting import loops
 AN_HOUR = 3600
 
 
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
 @pytest.fixture(name="pool", scope="module")
 def _pool() -> Any:
     """A pool of threads that is older than any context: it stands for one of processes, which starts slowly."""
     with ThreadPool(1) as pool:
         yield pool
-
-
-def took(cloud: Cloud, act: Callable[[], object]) -> float:
-    """Return how long something took in the cloud's time, to the second."""
-    before = cloud.now
-    with cloud.sleeping():
-        act()
-    return round((cloud.now - before).total_seconds())
-
-
-def work(seconds: float = 0.05) -> str:
-    """Work for a while, really."""
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
-    return "done"
 
 
 class TestChildProcess:
@@ -59,7 +39,7 @@ class TestChildProcess:
                 while child.poll() is None:
                     time.sleep(AN_HOUR)
 
-        assert took(cloud, run) <= AN_HOUR
+        assert measure(cloud, run) <= AN_HOUR
 
     def test_that_is_waited_for_takes_real_time(self, cloud: Cloud) -> None:
         """`subprocess.run` with a time limit waits really, and time stands still for other threads."""
@@ -72,7 +52,7 @@ class TestChildProcess:
             assert cloud.now == before
             thread.join()
 
-        assert took(cloud, run) == 10
+        assert measure(cloud, run) == 10
 
 
 class TestJob:
@@ -93,7 +73,7 @@ class TestJob:
             begun.set()
             assert job.result(timeout=10) == "done"
 
-        assert took(cloud, run) == 0
+        assert measure(cloud, run) == 0
 
     @pytest.mark.parametrize(
         "act",
@@ -106,7 +86,7 @@ class TestJob:
     )
     def test_in_a_pool_lets_time_stand_still(self, cloud: Cloud, pool: Pool, act: Callable[[Pool], str]) -> None:
         """The time limits of the results of a pool of multiprocessing do not pass while it works."""
-        assert took(cloud, lambda: act(pool)) == 0
+        assert measure(cloud, lambda: act(pool)) == 0
 
     @pytest.mark.parametrize("cls", [ApplyResult, IMapIterator])
     def test_in_a_pool_that_is_terminated_is_not_waited_for(self, cloud: Cloud, cls: Any) -> None:
@@ -119,7 +99,7 @@ class TestJob:
             with pytest.raises(multiprocessing.TimeoutError):
                 (result.get if cls is ApplyResult else result.next)(timeout=10)
 
-        assert took(cloud, run) == 10
+        assert measure(cloud, run) == 10
 
 
 class TestConnection:
@@ -146,7 +126,7 @@ class TestConnection:
             assert connection.wait([ours], 10) == []
 
         with ours, theirs:
-            assert took(cloud, run) == 20
+            assert measure(cloud, run) == 20
 
     def test_reaches_a_child(self, cloud: Cloud) -> None:
         """A real child is found to run, and its answer arrives in no time of the cloud."""
@@ -164,4 +144,4 @@ class TestConnection:
             assert not child.is_alive()
 
         with ours, theirs:
-            assert took(cloud, run) == 0
+            assert measure(cloud, run) == 0

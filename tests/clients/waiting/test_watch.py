@@ -22,11 +22,6 @@ HELD = threading.Lock()  # made before any context, as by a module under test
 ITEMS: queue.SimpleQueue[int] = queue.SimpleQueue()
 
 
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
 @pytest.fixture(autouse=True)
 def _held() -> None:
     HELD.acquire(blocking=False)

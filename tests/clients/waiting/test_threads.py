@@ -15,38 +15,13 @@ from typing import Any
 import pytest
 from _pytest import timing
 from support.catalogue import SUBREGION
+from support.waiting import bake, measure, work
 
 from omisim import Account, Cloud
 
 AN_HOUR = 3600
 LOCK = threading.Lock()  # made before any context, as by a module under test
 EXECUTOR = ThreadPoolExecutor(2)
-
-
-@pytest.fixture(name="cloud")
-def _cloud(slow: Cloud) -> Cloud:
-    return slow
-
-
-@pytest.fixture(name="alice")
-def _alice(cloud: Cloud) -> Account:
-    return cloud.account("alice")
-
-
-def bake(account: Account) -> str:
-    """Create a volume, and poll until it is available: code under test."""
-    volume = account.create_volume(subregion_name=SUBREGION, size=1)
-    while account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0].state != "available":
-        time.sleep(10)
-    return volume.volume_id
-
-
-def measure(cloud: Cloud, act: Callable[[], object]) -> float:
-    """Return how long something took in the cloud's time, to the second."""
-    before = cloud.now
-    with cloud.sleeping():
-        act()
-    return round((cloud.now - before).total_seconds())
 
 
 class TestExecutor:
@@ -108,13 +83,6 @@ class TestExecutor:
         assert all(job.cancelled() or isinstance(job.exception(timeout=5), SystemExit) for job in jobs)
 
 
-def real_sleep(seconds: float) -> None:
-    """Work for a while, really."""
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
-
-
 class TestThreads:
     def test_wake_in_the_order_of_their_times(self, cloud: Cloud) -> None:
         """The earliest wakes first; at the same moment, the thread that was started first."""
@@ -161,13 +129,13 @@ class TestThreads:
         """Time does not pass for a sleeping thread while another one works, or asks the cloud."""
         times: list[float] = []
 
-        def work() -> None:
-            real_sleep(0.1)
+        def run() -> None:
+            work(0.1)
             times.append((cloud.now - before).total_seconds())
 
         with cloud.sleeping():
             before = cloud.now
-            thread = threading.Thread(target=work)
+            thread = threading.Thread(target=run)
             thread.start()
             time.sleep(10)
             times.append((cloud.now - before).total_seconds())
