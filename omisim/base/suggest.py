@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 __all__ = ["check_known", "suggest"]
 
+_LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
+
 
 def suggest(name: object, known_names: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
     """Return `text` with the known names most similar to an unknown one, `count` at most; "" if none is similar.
 
-    Names that differ in case and underscores alone are similar, as `image_name` and `ImageName` are.
+    A name that differs in case, underscores and leading zeros alone is the most similar one, as `ImageName` is of
+    `image_name`, and `OMI-022` of `omi-22`.
     """
     unknown_name, names = str(name)[:100], list(known_names)
-    similar = get_close_matches(unknown_name, names, n=count)
-    if not similar:
-        plain = {_simplify(each): each for each in names}
-        similar = [plain[each] for each in get_close_matches(_simplify(unknown_name), plain, n=count)]
+    plain = {_simplify(each): each for each in names}
+    simple_name = _simplify(unknown_name)
+    if simple_name in plain:
+        similar = [plain[simple_name]]
+    else:
+        similar = get_close_matches(unknown_name, names, n=count)
+        similar = similar or [plain[each] for each in get_close_matches(simple_name, plain, n=count)]
     return text.format(", ".join(similar)) if similar else ""
 
 
@@ -30,4 +37,4 @@ def check_known(parameter: str, name: str, known_names: Collection[str]) -> None
 
 
 def _simplify(name: str) -> str:
-    return name.replace("_", "").lower()
+    return _LEADING_ZEROS.sub("", name.replace("_", "").lower())

@@ -109,8 +109,8 @@ def _authenticate_signature(
 
 
 def _bad_key(access_key: str, account: AccountRow | None, region: str | None) -> ApiError:
-    whose = f"{account.name}'s, in {account.region}" if account else "of no account of this cloud"
-    return refuse("AUTH-006", access_key=access_key, region=region or "any Region", whose=whose)
+    owner = f"{account.name} in {account.region}" if account else "No account of this cloud"
+    return refuse("AUTH-006", access_key=access_key, region=region or "any Region", owner=owner)
 
 
 def _authenticate_login(engine: Engine, header: str, region: str | None) -> tuple[str, str]:

@@ -45,8 +45,8 @@ def check_licence(state: State, code: str) -> None:
     """Raise ValueError for a product code that no product type of the cloud has, and for that of Linux."""
     catalog = load_catalog()
     own = (*state.rows("product_type"), *state.rows("product"))
-    known_codes = [c for c in (*catalog.product_types, *sorted(catalog.marketplace_codes), *own) if c != LINUX]
-    check_known("code", code, known_codes)
+    codes = (*catalog.product_types, *sorted(catalog.marketplace_codes), *own)
+    check_known("code", code, dict.fromkeys(known for known in codes if known != LINUX))
 
 
 def parse_licences(permissions: Mapping[str, Mapping[str, bool]] | None, state: State) -> dict[str, bool]:

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from omisim.base.frozen import replace
-from omisim.base.suggest import check_known
+from omisim.base.suggest import check_known, suggest
 from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog
@@ -41,8 +41,10 @@ def find_newest_official(state: State, family: str, region: str) -> Image:
     prefix = str(family or "").lower()
     matching_images = [image for image in images if image.image_name.lower().startswith(prefix)]
     if not prefix or not matching_images:
-        known_words = sorted({word[0] for image in images if (word := _WORD.match(image.image_name))})
-        raise ValueError(f"family must match an official OMI in {region} ({', '.join(known_words)}), not {family!r}")
+        words = {word[0] for image in images if (word := _WORD.match(image.image_name))}
+        known = sorted({word.lower(): word for word in sorted(words, reverse=True)}.values(), key=str.lower)
+        families = f"{region} ({', '.join(known)})"
+        raise ValueError(f"family must match an official OMI in {families}, not {family!r}{suggest(family, known)}")
     return max(matching_images, key=lambda image: image.creation_date)
 
 

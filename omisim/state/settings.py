@@ -212,9 +212,10 @@ def _check_switch(name: str, value: Value) -> None:
             raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     elif name in load_rules() or any(rule.id == name for rule in list_cell_rules()):
         if value not in ERRORS:
-            raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggest(value, ERRORS)}")
+            suggestion = suggest(value, ERRORS) or "; see omisim.errors.ERRORS"
+            raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggestion}")
     else:
         raise ValueError(
-            f"unknown switch {name!r}{suggest(name, SWITCHES)}; "
+            f"unknown switch {name!r}{suggest(name, [*SWITCHES, *load_rules()])}; "
             f"known: {', '.join(SWITCHES)}, or the id of a rule (see omisim rules)"
         )

@@ -16,12 +16,13 @@ class TestSuggest:
             ("siz", ["Size", "SubregionName"], "; did you mean Size?"),
             ("image_name", ["ImageName", "VmId"], "; did you mean ImageName?"),
             ("createimage", ["CreateImage"], "; did you mean CreateImage?"),
+            ("OMI-22", ["OMI-122", "OMI-022"], "; did you mean OMI-022?"),
             ("nonsense", ["Size"], ""),
             (5, ["Size"], ""),
         ],
     )
     def test_finds_similar_names_whatever_their_case(self, name: object, known_names: list[str], expected: str) -> None:
-        """Names are similar if they differ little, or in case and underscores."""
+        """Names are similar if they differ little, and most of all if in case, underscores and leading zeros alone."""
         assert suggest(name, known_names) == expected
 
 

@@ -108,7 +108,7 @@ class TestWithKeysOfItsTime:
             gateway.ReadVms()
         error = cloud.calls("ReadVms")[0].error
         assert error is not None
-        assert "This key is of no account of this cloud" in error.explain()
+        assert "No account of this cloud has this key" in error.explain()
         assert "at import, in setUpClass, or cached by an earlier test" in error.explain()
 
     def test_is_refused_by_object_storage_with_the_cause(self, alice: Account) -> None:
@@ -130,9 +130,7 @@ class TestWithKeysOfItsTime:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(
-            ["*Fix: This key is of no account of this cloud*at import*make it inside the test*"]
-        )
+        result.stdout.fnmatch_lines(["*Fix: No account of this cloud has this key*at import*make it inside the test*"])
 
     @pytest.mark.parametrize("client", AWS_CLIENTS.values(), ids=AWS_CLIENTS)
     def test_never_reaches_aws_in_silence(self, alice: Account, client: Callable[[], Callable[[], Any]]) -> None:

@@ -72,10 +72,16 @@ class TestTypedMethods:
         with pytest.raises(ApiError, match="Did you mean volume_id"):
             alice.delete_volume(volumeid="vol-00000000")  # type: ignore[call-arg]
 
+    def test_suggest_where_a_misplaced_parameter_belongs(self, alice: Account) -> None:
+        """A filter outside of `filters` is refused with the place that it belongs to. [REQ-008]"""
+        with pytest.raises(ApiError, match=r"Did you mean filters\.image_ids\?"):
+            alice.read_images(image_ids=["ami-12345678"])  # type: ignore[call-arg]
+
     @pytest.mark.parametrize(
         ("name", "says"),
         [
             ("create_vm", "Account has no attribute 'create_vm'; did you mean create_vms?"),
+            ("acount_id", "Account has no attribute 'acount_id'; did you mean account_id?"),
             ("create_nat_service", "CreateNatService is not served by omisim: DHCP options, NAT services"),
             ("xyzzy", "Account has no attribute 'xyzzy'"),
         ],

@@ -28,6 +28,8 @@ class TestCloudConstructor:
             ({"switches": {"snapshot_cutt": 1}}, "snapshot_cut"),
             ({"switches": {"snapshot_cut": "never"}}, "'request', 'completion'"),
             ({"switches": {"OMI-022": "no-such-name"}}, "must be the name of an API error"),
+            ({"switches": {"OMI-022": "x"}}, "must be the name of an API error, not 'x'; see omisim.errors.ERRORS"),
+            ({"switches": {"OMI-22": "already-exist"}}, "unknown switch 'OMI-22'; did you mean OMI-022?"),
         ],
     )
     def test_refuses_unknown_values_and_lists_the_known(self, arguments: dict[str, object], message: str) -> None:

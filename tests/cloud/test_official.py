@@ -23,9 +23,12 @@ class TestOfficialImage:
         assert image.creation_date == max(other.creation_date for other in same)
 
     def test_of_an_unknown_family_is_refused_with_the_known(self, cloud: Cloud) -> None:
-        """An unknown family is refused with the known ones."""
-        with pytest.raises(ValueError, match=r"must match an official OMI in eu-west-2 \(.*Debian.*Windows"):
+        """An unknown family is refused with the known ones, each once, and with the most similar one."""
+        known = "Rocky, Ubuntu, Windows"
+        with pytest.raises(ValueError, match=rf"must match an official OMI in eu-west-2 \(.*{known}\), not 'plan9'$"):
             cloud.images.official("plan9")
+        with pytest.raises(ValueError, match="did you mean Debian"):
+            cloud.images.official("debain")
 
 
 class TestAllOfficialImages:

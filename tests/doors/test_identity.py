@@ -203,7 +203,7 @@ class TestAuthModes:
         assert refusal == (400, "4120", "AUTH-006")
         error = cloud.calls()[-1].error
         assert error is not None
-        assert "This key is carol's, in us-east-2" in error.explain()
+        assert "carol in us-east-2 has this key." in error.explain()
         assert send_refused(door, cloud, basic(carol.email, "guess", "ReadAccounts")) == (401, "1", "AUTH-012")
 
     def test_of_off_need_an_account(self, door: Door) -> None:

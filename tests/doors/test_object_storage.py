@@ -361,6 +361,17 @@ class TestStorageSignature:
             assert f"X-Amz-Date={cloud.now:%Y%m%d}" in url
             assert requests.get(url, timeout=5).content == b"x"
 
+    def test_at_another_path_of_a_server_is_answered_with_the_right_path(self, cloud: Cloud, alice: Account) -> None:
+        """A client with the address of the server and `/oos` alone learns that the Region is missing. [OOS-001]"""
+        with cloud.serve() as server, pytest.raises(ClientError, match="or at /oos/<region> of a server"):
+            boto3.client(
+                "s3",
+                endpoint_url=f"{server.url}/oos",
+                region_name=REGION,
+                aws_access_key_id=alice.access_key,
+                aws_secret_access_key=alice.secret_key,
+            ).list_buckets()
+
     def test_with_a_wrong_secret_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """The signature is verified. [OOS-001]"""
         with cloud.intercept():

@@ -46,7 +46,7 @@ class Problem:
     """A problem in a request.
 
     `rank` orders the reports. `path` leads to the object with the problem, in snake_case. `name` is the parameter below
-    it, which may be unknown; then `known` holds the known names. `facts` are additional facts for the rule's text.
+    it, which may be unknown; then `known` holds the known fields. `facts` are additional facts for the rule's text.
     """
 
     rank: int
@@ -54,7 +54,7 @@ class Problem:
     path: str
     name: str = ""
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    known: Iterable[str] | None = None
+    known: Mapping[str, Field] | None = None
 
     def to_error(self, spell: Spell) -> ApiError:
         """Return the refusal, with names in the caller's spelling."""
@@ -63,7 +63,9 @@ class Problem:
         if self.known is None:
             return refuse(self.rule, parameter=parameter, **self.facts)
         known_names = sorted(map(spell, self.known))
-        suggestion = suggest(name, known_names, " Did you mean {}?")
+        outer = (f.name for f in self.known.values() if f.shape and not f.many and self.name in f.shape.fields)
+        nested = next((f"{spell(each)}.{name}" for each in outer), None)  # ImageIds is Filters.ImageIds
+        suggestion = f" Did you mean {nested}?" if nested else suggest(name, known_names, " Did you mean {}?")
         return refuse(self.rule, parameter=parameter, hint=suggestion, known=known_names)
 
 

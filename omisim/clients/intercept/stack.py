@@ -132,8 +132,9 @@ def _is_signed(target: str, headers: Mapping[str, str], body: Any) -> bool:
 
 _RENAMED = {"osu": "oos"}  # the former name of a service → its name
 _AWS_REASON = (
-    "a signed request to AWS, which no simulated cloud serves. Either its client has no endpoint_url, or it was made "
-    "before the test's environment (at import, in setUpClass, in a cache): make it inside the test"
+    "a signed request to AWS, which no simulated cloud serves. Its client is of a service other than EC2 and S3, has "
+    "no endpoint_url, or was made before the test's environment (at import, in setUpClass, in a cache): make it inside "
+    "the test"
 )
 
 

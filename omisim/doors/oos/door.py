@@ -102,7 +102,8 @@ def _handle(
 def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Task:
     place = parse_location(request.host, request.path)
     if place is None or place.region not in load_catalog().regions:
-        raise StorageError("NoSuchBucket", f"{request.host} is not an object storage host", "OOS-001")
+        where = f"{request.host}{request.path} is not object storage, which is at oos.<region>.outscale.com"
+        raise StorageError("NoSuchBucket", f"{where}, or at /oos/<region> of a server", "OOS-001")
     if is_form(request, place):
         return _parse_form(engine, request, place)
     for name, value in request.headers.items():

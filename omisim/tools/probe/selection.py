@@ -20,6 +20,8 @@ def select_experiments(options: argparse.Namespace) -> list[Experiment]:
     """Return the experiments that the options choose. Raises ValueError if there are none, with the reason."""
     chosen = select(find_chosen_rules(options), _read_own(options), cheap=options.cheap)
     if not chosen:
+        if options.cheap and select(find_chosen_rules(options), _read_own(options)):
+            raise ValueError("the experiments that decide such a rule create resources: leave out --cheap")
         reasons = [f"{rule}: {find_reason(rule)}" for rule in options.rule if rule in list_rules()]
         raise ValueError("; ".join(["no experiment decides such a rule", *reasons]))
     return chosen
