@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import SUBREGION
 from support.expect import expect_refusal
+from support.reread import reread
 
 from omisim import Account, Cloud
 from omisim.model import Vm, Volume
@@ -21,11 +22,6 @@ TOKEN = "once"
 def volume_of(account: Account, **more: Any) -> Volume:
     """Create a volume of 10 GiB."""
     return account.create_volume(**{"subregion_name": SUBREGION, "size": 10, **more})
-
-
-def reread(account: Account, volume: Volume) -> Volume:
-    """Return a volume as a read shows it."""
-    return account.read_volumes(filters={"volume_ids": [volume.volume_id]})[0]
 
 
 class TestSnapshots:
@@ -112,7 +108,7 @@ class TestSnapshots:
         volume = volume_of(alice)
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
         alice.update_volume(volume_id=volume.volume_id, size=30)
-        assert alice.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0].volume_size == 10
+        assert reread(alice, snapshot).volume_size == 10
 
     def test_of_snapshots_are_completed_at_once(self, alice: Account) -> None:
         """A copy is completed, has no volume, and by default the description of its source.
@@ -367,7 +363,7 @@ class TestVolumeUpdates:
         cloud.fail(vm.vm_id)
         for _ in range(2):  # it begins, and ends
             cloud.complete(str(volume.task_id))
-        going = alice.read_volumes(filters={"volume_ids": [volume.volume_id]})[0]
+        going = reread(alice, volume)
         assert (going.state, going.task_id) == ("deleting", None)
 
     def test_to_io1_need_iops(self, alice: Account) -> None:

@@ -10,17 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import find_official
 from support.expect import expect_refusal
+from support.reread import reread
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Snapshot, Vm
 
 REGION = "eu-west-2"
 LETTERS = "abcXYZ019_ ()/.-"
-
-
-def reread(account: Account, image_id: str) -> Image:
-    """Return an OMI as a read shows it."""
-    return account.read_images(filters={"image_ids": [image_id]})[0]
 
 
 def copy_image(account: Account, image: Image, **more: Any) -> Image:
@@ -46,7 +42,7 @@ class TestOmiFromVm:
     def test_goes_from_pending_to_available(self, alice: Account, golden: Image) -> None:
         """An OMI of a VM is pending, then available once its snapshots are completed. [ST-OMI-1, ST-OMI-5, OMI-040]"""
         assert golden.state == "pending"
-        assert reread(alice, golden.image_id).state == "available"
+        assert reread(alice, golden).state == "available"
 
     @pytest.mark.parametrize("state", ["running", "stopped"])
     def test_is_created_from_running_and_stopped_vms(self, alice: Account, vm: Vm, state: str) -> None:
@@ -351,7 +347,7 @@ class TestFailedOmi:
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
         cloud.fail(image.image_id, comment="disk error")
-        failed = reread(alice, image.image_id)
+        failed = reread(alice, image)
         assert (failed.state, failed.state_comment.state_message) == ("failed", "disk error")
         assert expect_refusal(alice, "CreateVms", ImageId=image.image_id).code == "6001"
 

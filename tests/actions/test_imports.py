@@ -11,6 +11,7 @@ import pytest
 from support.catalogue import find_official
 from support.entrances import Entrance
 from support.expect import expect_refusal
+from support.reread import reread
 from support.storing import BUCKET, create_bucket, export_image, export_manifest, presign_url, put_manifest
 
 from omisim import Account, Cloud
@@ -31,11 +32,6 @@ def _oos(alice: Account) -> Any:
 def _carol(cloud: Cloud) -> Account:
     """An account in another Region."""
     return cloud.account("carol", region="us-east-2")
-
-
-def reread(account: Account, image: Image) -> Image:
-    """Return an OMI as a read shows it."""
-    return account.read_images(filters={"image_ids": [image.image_id]})[0]
 
 
 def disk(account: Account, name: str = "disk.raw", body: bytes = b"") -> dict[str, Any]:
@@ -365,7 +361,7 @@ class TestBadDiskImage:
         for name, body, size in (("a.raw.gz", gzip.compress(b"x" * 600), 512), ("a.qcow2", b"x", GIB)):
             url = disk(alice, name, body)["PreSignedUrl"]
             snapshot = carol.create_snapshot(file_location=url, snapshot_size=size)
-            failed = carol.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0]
+            failed = reread(carol, snapshot)
             assert (snapshot.state, failed.state) == ("in-queue", "error")
 
 
@@ -391,7 +387,7 @@ class TestSnapshotImport:
         [LIC-005, LIC-012, EXP-048]
         """
         vm = alice.create_vms(image_id=find_official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p1")[0]
-        root = alice.read_vms(filters={"vm_ids": [vm.vm_id]})[0].block_device_mappings[0].bsu.volume_id
+        root = reread(alice, vm).block_device_mappings[0].bsu.volume_id
         snapshot = alice.create_snapshot(volume_id=root)
         alice.create_snapshot_export_task(
             snapshot_id=snapshot.snapshot_id, osu_export={"disk_image_format": "raw", "osu_bucket": BUCKET}

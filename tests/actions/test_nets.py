@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.expect import expect_refusal
 from support.networks import add_networks
+from support.reread import reread
 
 from omisim import Account, Cloud
 from omisim.model import Subnet, Vm
@@ -31,11 +32,6 @@ def launch(account: Account, subnet: Subnet, **more: Any) -> Vm:
         more["subnet_id"] = subnet.subnet_id
     vm: Vm = account.create_vms(image_id=image_id, **more)[0]
     return vm
-
-
-def reread(account: Account, vm: Vm) -> Vm:
-    """Return a VM as it is now."""
-    return account.read_vms(filters={"vm_ids": [vm.vm_id]})[0]
 
 
 class TestNets:

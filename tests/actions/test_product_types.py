@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.catalogue import find_official
 from support.expect import expect_refusal
+from support.reread import reread
 from support.sign import sign_request
 
 from omisim import Account, Cloud
@@ -61,7 +62,7 @@ class TestProductTypes:
         assert (error.status, error.code, error.facts["images"]) == (409, "9029", [golden.image_id])
         alice.delete_product_type(product_type_id=code, force=True)
         assert own not in alice.read_product_types()
-        assert code in alice.read_images(filters={"image_ids": [golden.image_id]})[0].product_codes
+        assert code in reread(alice, golden).product_codes
 
     def test_of_others_cannot_be_deleted(self, alice: Account, bob: Account, own: ProductType) -> None:
         """Foreign, built-in and unknown types do not exist for the caller. [LIC-008]"""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.expect import expect_refusal
 from support.networks import add_networks
+from support.reread import reread
 
 from omisim import Account, Cloud
 from omisim.model import PublicIp, Vm
@@ -18,11 +19,6 @@ AUTO_ATTACH = "osc.fcu.eip.auto-attach"
 def _ip(alice: Account) -> PublicIp:
     """A public IP of alice's, linked to nothing."""
     return alice.create_public_ip()
-
-
-def reread(account: Account, vm_id: str) -> Vm:
-    """Return a VM as it is now."""
-    return account.read_vms(filters={"vm_ids": [vm_id]})[0]
 
 
 def holder(account: Account, ip: PublicIp) -> tuple[str | None, str | None]:
@@ -38,7 +34,7 @@ class TestPublicIpOnVm:
         [PIP-015]
         """
         link_id = alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
-        linked = reread(alice, vm.vm_id)
+        linked = reread(alice, vm)
         dashed = ip.public_ip.replace(".", "-")
         assert (linked.public_ip, linked.public_dns_name) == (
             ip.public_ip,
@@ -46,7 +42,7 @@ class TestPublicIpOnVm:
         )
         assert holder(alice, ip) == (vm.vm_id, None)
         alice.unlink_public_ip(link_public_ip_id=link_id)
-        assert reread(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
+        assert reread(alice, vm).public_ip not in (None, ip.public_ip)
         assert holder(alice, ip) == (None, None)
 
     def test_moves_to_another_vm_without_relink(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
@@ -59,31 +55,31 @@ class TestPublicIpOnVm:
         alice.link_public_ip(public_ip=ip.public_ip, vm_id=vm.vm_id)
         alice.link_public_ip(public_ip=second.public_ip, vm_id=other.vm_id)
         alice.link_public_ip(public_ip=ip.public_ip, vm_id=other.vm_id)
-        assert reread(alice, other.vm_id).public_ip == ip.public_ip
-        assert reread(alice, vm.vm_id).public_ip not in (None, ip.public_ip)
+        assert reread(alice, other).public_ip == ip.public_ip
+        assert reread(alice, vm).public_ip not in (None, ip.public_ip)
         assert holder(alice, second) == (None, None)
 
     def test_is_kept_by_a_stopped_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A linked public IP stays with a VM that stops and starts. [VM-050]"""
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         alice.stop_vms(vm_ids=[vm.vm_id])
-        assert reread(alice, vm.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm).public_ip == ip.public_ip
         alice.start_vms(vm_ids=[vm.vm_id])
-        assert reread(alice, vm.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm).public_ip == ip.public_ip
 
     @pytest.mark.parametrize("tagged", [True, False])
     def test_is_released_by_a_stopped_vm_under_a_switch(self, tagged: bool) -> None:
         """Under the switch it is released, unless a tag of the VM names it. [VM-050, TAG-016]"""
         alice = Cloud(switches={"stopped_public_ip": "released"}).account("alice")
-        vm_id = alice.create_vms(image_id=alice.read_images()[0].image_id)[0].vm_id
+        vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
         ip = alice.create_public_ip()
-        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm_id)
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
         if tagged:
-            alice.create_tags(resource_ids=[vm_id], tags=[{"key": AUTO_ATTACH, "value": ip.public_ip}])
-        alice.stop_vms(vm_ids=[vm_id])
-        assert reread(alice, vm_id).public_ip == (ip.public_ip if tagged else None)
-        alice.start_vms(vm_ids=[vm_id])
-        assert (reread(alice, vm_id).public_ip == ip.public_ip) == tagged
+            alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": AUTO_ATTACH, "value": ip.public_ip}])
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        assert reread(alice, vm).public_ip == (ip.public_ip if tagged else None)
+        alice.start_vms(vm_ids=[vm.vm_id])
+        assert (reread(alice, vm).public_ip == ip.public_ip) == tagged
 
     def test_is_released_by_a_terminated_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A terminated VM has no public IP. [VM-047]"""
@@ -97,9 +93,9 @@ class TestPublicIpOnVm:
         """A stopped VM shows the public IP it is given, and none once that is unlinked."""
         alice.stop_vms(vm_ids=[vm.vm_id])
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
-        assert reread(alice, vm.vm_id).public_ip == ip.public_ip
+        assert reread(alice, vm).public_ip == ip.public_ip
         alice.unlink_public_ip(public_ip=ip.public_ip)
-        assert reread(alice, vm.vm_id).public_ip is None
+        assert reread(alice, vm).public_ip is None
 
 
 class TestPublicIpInNet:
@@ -114,7 +110,7 @@ class TestPublicIpInNet:
         assert nic.link_public_ip == nic.private_ips[0].link_public_ip
         assert nic.link_public_ip
         assert nic.link_public_ip.public_ip == row.public_ip
-        vm = reread(alice, ids["net_vm"])
+        (vm,) = alice.read_vms(filters={"vm_ids": [ids["net_vm"]]})
         assert vm.public_ip == row.public_ip
         assert vm.nics
         assert vm.nics[0].link_public_ip
@@ -145,8 +141,8 @@ class TestPublicAddresses:
     def test_are_never_given_twice(self, alice: Account, vm: Vm) -> None:
         """Public IPs of accounts and of VMs come from one pool."""
         addresses = {alice.create_public_ip().public_ip for _ in range(5)}
-        running = {reread(alice, alice.create_vms(image_id=vm.image_id)[0].vm_id).public_ip for _ in range(5)}
-        assert len(addresses | running | {reread(alice, vm.vm_id).public_ip}) == 11
+        running = {reread(alice, alice.create_vms(image_id=vm.image_id)[0]).public_ip for _ in range(5)}
+        assert len(addresses | running | {reread(alice, vm).public_ip}) == 11
 
 
 def read(account: Account, what: str, **filters: list[str]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.catalogue import SUBREGION, find_official
 from support.expect import expect_refusal
+from support.reread import reread
 
 from omisim import Account, Cloud
 from omisim.model import Image, Snapshot, Vm
@@ -83,7 +84,7 @@ class TestSharingAnOmi:
     def test_with_every_account_makes_it_public(self, alice: Account, bob: Account, golden: Image) -> None:
         """A public OMI is shared with the whole Region, and its owner is visible. [SHR-010, OMI-080]"""
         share(alice, golden, global_permission=True)
-        assert bob.read_images(filters={"image_ids": [golden.image_id]})[0].account_id == alice.account_id
+        assert reread(bob, golden).account_id == alice.account_id
 
     def test_does_not_change_its_owner(self, alice: Account, bob: Account, golden: Image) -> None:
         """A grantee's read still shows the owner. [SHR-004]"""
@@ -94,7 +95,7 @@ class TestSharingAnOmi:
         """The owner sees the whole list, a grantee only itself. [OMI-085, UNK-12]"""
         others = [bob.account_id, cloud.account("carol").account_id]
         assert share(alice, golden, account_ids=others).permissions_to_launch.account_ids == tuple(others)
-        image = bob.read_images(filters={"image_ids": [golden.image_id]})[0]
+        image = reread(bob, golden)
         assert image.permissions_to_launch.account_ids == (bob.account_id,)
 
 
@@ -119,7 +120,7 @@ class TestRevokingAShare:
         else:
             alice.delete_image(image_id=golden.image_id)
         bob.start_vms(vm_ids=[vm.vm_id])
-        still = bob.read_vms(filters={"vm_ids": [vm.vm_id]})[0]
+        still = reread(bob, vm)
         assert (still.state, still.image_id) == ("running", golden.image_id)
         assert bob.can("CreateVms", ImageId=copy.image_id)
         assert not bob.can("CreateVms", ImageId=golden.image_id)
@@ -155,7 +156,7 @@ class TestUpdateImage:
         """UpdateImage answers the OMI as it is after the update. [OMI-115, OMI-113]"""
         updated = alice.update_image(image_id=golden.image_id, description="new", product_codes=["0001", "0006"])
         assert (updated.description, updated.product_codes) == ("new", ("0001", "0006"))
-        assert updated == alice.read_images(filters={"image_ids": [golden.image_id]})[0]
+        assert updated == reread(alice, golden)
 
     @pytest.mark.parametrize("strict", [False, True])
     def test_warns_about_removing_a_licence_or_refuses_it(self, strict: bool) -> None:

@@ -12,16 +12,12 @@ from hypothesis import strategies as st
 from support.catalogue import SUBREGION, find_official
 from support.entrances import Entrance
 from support.expect import expect_refusal
+from support.reread import reread
 
 from omisim import Account, Cloud
 from omisim.actions.addresses import make_private_ip, make_public_ip
 from omisim.model import Image, Vm
 from omisim.model.filters.dicts import FiltersVmDict
-
-
-def reread(account: Account, vm: Vm) -> Vm:
-    """Return a VM as a read shows it."""
-    return account.read_vms(filters={"vm_ids": [vm.vm_id]})[0]
 
 
 def disks(account: Account, vm: Vm) -> dict[str, tuple[int, str]]:

@@ -10,27 +10,15 @@ from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import SUBREGION, find_official
+from support.reread import reread
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
-from omisim.model import Image, Snapshot, Vm, Volume
+from omisim.model import Image, Vm, Volume
 
 
 def volume_of(account: Account, size: int = 10) -> Volume:
     """Create a volume."""
     return account.create_volume(subregion_name=SUBREGION, size=size)
-
-
-def now_of(account: Account, thing: Volume | Snapshot | Vm | Image) -> str:
-    """Return the state that a read shows."""
-    match thing:
-        case Volume():
-            return account.read_volumes(filters={"volume_ids": [thing.volume_id]})[0].state
-        case Snapshot():
-            return account.read_snapshots(filters={"snapshot_ids": [thing.snapshot_id]})[0].state
-        case Vm():
-            return account.read_vms(filters={"vm_ids": [thing.vm_id]})[0].state
-        case Image():
-            return account.read_images(filters={"image_ids": [thing.image_id]})[0].state
 
 
 class TestEagerTiming:
@@ -40,7 +28,7 @@ class TestEagerTiming:
 
     def test_runs_every_transient_before_the_next_call(self, alice: Account, golden: Image) -> None:
         """A whole chain of transients has run when control returns. [ST-OMI-5]"""
-        assert now_of(alice, golden) == "available"
+        assert reread(alice, golden).state == "available"
 
     def test_does_not_move_the_clock_for_transients(self, cloud: Cloud, alice: Account) -> None:
         """A call moves the clock by one millisecond, however long its transients last."""
@@ -51,7 +39,7 @@ class TestEagerTiming:
     def test_leaves_timers_to_the_clock(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A terminated VM is kept until the clock has passed its retention. [ST-VM-10]"""
         alice.delete_vms(vm_ids=[vm.vm_id])
-        assert now_of(alice, vm) == "terminated"
+        assert reread(alice, vm).state == "terminated"
         cloud.advance(seconds=3600)
         assert alice.read_vms() == ()
 
@@ -62,9 +50,9 @@ class TestClockTiming:
         alice = slow.account("alice")
         volume = volume_of(alice)
         slow.advance(seconds=4.9)
-        assert now_of(alice, volume) == "creating"
+        assert reread(alice, volume).state == "creating"
         slow.advance(seconds=0.1)
-        assert now_of(alice, volume) == "available"
+        assert reread(alice, volume).state == "available"
 
     def test_applies_each_transition_at_its_due_time(self, slow: Cloud) -> None:
         """During a long advance each transition happens at its own time."""
@@ -81,9 +69,9 @@ class TestClockTiming:
         slow.durations["volume.creating"] = 600
         volume = volume_of(alice)
         slow.advance(seconds=599)
-        assert now_of(alice, volume) == "creating"
+        assert reread(alice, volume).state == "creating"
         slow.advance(seconds=1)
-        assert now_of(alice, volume) == "available"
+        assert reread(alice, volume).state == "available"
 
     def test_refuses_durations_of_unknown_states(self, slow: Cloud) -> None:
         """A state that does not end by itself has no duration."""
@@ -95,10 +83,10 @@ class TestClockTiming:
         alice = slow.account("alice")
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
-        assert now_of(alice, vm) == "running"
+        assert reread(alice, vm).state == "running"
         alice.delete_vms(vm_ids=[vm.vm_id])
         slow.settle()
-        assert now_of(alice, vm) == "terminated"
+        assert reread(alice, vm).state == "terminated"
 
     def test_restarts_a_running_vm_for_its_omi(self, slow: Cloud) -> None:
         """CreateImage on a running VM stops and restarts it. [OMI-017]"""
@@ -106,10 +94,10 @@ class TestClockTiming:
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
         alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        states = [now_of(alice, vm)]
+        states = [reread(alice, vm).state]
         for _ in range(10):
             slow.advance(seconds=5)
-            states.append(now_of(alice, vm))
+            states.append(reread(alice, vm).state)
         assert list(dict.fromkeys(states)) == ["stopping", "pending", "running"]
 
     def test_does_not_restart_a_vm_with_no_reboot(self, slow: Cloud) -> None:
@@ -118,7 +106,7 @@ class TestClockTiming:
         vm = alice.create_vms(image_id=find_official(alice, "Ubuntu*").image_id)[0]
         slow.settle()
         alice.create_image(vm_id=vm.vm_id, image_name="golden", no_reboot=True)
-        assert now_of(alice, vm) == "running"
+        assert reread(alice, vm).state == "running"
 
 
 class TestManualTiming:
@@ -129,9 +117,9 @@ class TestManualTiming:
         volume = volume_of(alice)
         cloud.advance(seconds=10_000)
         cloud.settle()
-        assert now_of(alice, volume) == "creating"
+        assert reread(alice, volume).state == "creating"
         cloud.complete(volume.volume_id)
-        assert now_of(alice, volume) == "available"
+        assert reread(alice, volume).state == "available"
 
     def test_completes_one_step_at_a_time(self) -> None:
         """`complete` is one step on the success path. [ST-SNP-2]"""
@@ -140,10 +128,10 @@ class TestManualTiming:
         volume = volume_of(alice)
         cloud.complete(volume.volume_id)
         snapshot = alice.create_snapshot(volume_id=volume.volume_id)
-        states = [now_of(alice, snapshot)]
+        states = [reread(alice, snapshot).state]
         for _ in range(2):
             cloud.complete(snapshot.snapshot_id)
-            states.append(now_of(alice, snapshot))
+            states.append(reread(alice, snapshot).state)
         assert states == ["in-queue", "pending", "completed"]
 
     def test_completes_the_snapshots_of_an_omi(self) -> None:
@@ -154,7 +142,7 @@ class TestManualTiming:
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
         cloud.complete(image.image_id)
-        assert now_of(alice, image) == "available"
+        assert reread(alice, image).state == "available"
 
     def test_fails_an_omi_by_a_snapshot_with_a_comment(self) -> None:
         """The comment of the failed snapshot becomes the OMI's StateComment. [ST-OMI-6]"""
@@ -164,7 +152,7 @@ class TestManualTiming:
         cloud.complete(vm.vm_id)
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
         cloud.fail(image.image_id, comment="disk on fire")
-        failed = alice.read_images(filters={"image_ids": [image.image_id]})[0]
+        failed = reread(alice, image)
         assert (failed.state, failed.state_comment.state_message) == ("failed", "disk on fire")
 
     def test_completes_a_link_by_the_id_of_its_volume(self) -> None:
@@ -190,13 +178,13 @@ class TestOrderedFailures:
         volume = volume_of(alice)
         cloud.fail_next("snapshot", comment="no space")
         first, second = (alice.create_snapshot(volume_id=volume.volume_id) for _ in range(2))
-        assert [now_of(alice, first), now_of(alice, second)] == ["error", "completed"]
+        assert [reread(alice, first).state, reread(alice, second).state] == ["error", "completed"]
 
     def test_fail_the_next_omi(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """`fail_next("image")` fails the next OMI that waits for snapshots. [ST-OMI-6]"""
         cloud.fail_next("image", comment="no luck")
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        assert now_of(alice, image) == "failed"
+        assert reread(alice, image).state == "failed"
 
     def test_of_a_kind_that_cannot_fail_are_refused(self, cloud: Cloud) -> None:
         """A failure that could never happen is refused with the kinds that can fail."""
@@ -217,7 +205,7 @@ class TestOrderedFailures:
         first, second = (alice.create_snapshot(volume_id=volume.volume_id) for _ in range(2))
         slow.fail_next("snapshot", id=second.snapshot_id)
         slow.settle()
-        assert [now_of(alice, first), now_of(alice, second)] == ["completed", "error"]
+        assert [reread(alice, first).state, reread(alice, second).state] == ["completed", "error"]
 
     def test_of_a_stable_resource_are_refused(self, cloud: Cloud, alice: Account) -> None:
         """An available volume cannot fail."""
@@ -267,7 +255,7 @@ class TestClocks:
             volume = volume_of(alice)
             assert volume.creation_date == dt.datetime(2031, 3, 3, tzinfo=dt.UTC)
             frozen.tick(10)
-            assert now_of(alice, volume) == "available"
+            assert reread(alice, volume).state == "available"
 
     def test_of_the_system_can_be_advanced(self) -> None:
         """`advance` grows the offset to wall time."""
