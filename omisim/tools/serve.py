@@ -8,13 +8,13 @@ import re
 import secrets
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from io import FileIO, TextIOWrapper
 from pathlib import Path
-from queue import SimpleQueue
+from socket import socketpair
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -44,13 +44,13 @@ def serve(options: argparse.Namespace) -> int:
     """Run the server until a signal stops it; return the exit status."""
     try:
         with ExitStack() as stack:
-            stop = stack.enter_context(_stop_on_signal())
+            wait_for_signal = stack.enter_context(_catch_signals())
             share_heap()
             with _start_server(options, stack) as server:
                 if not is_loopback(options.host):
                     print(f"omisim serve: warning: --host {options.host} lets other machines in", file=sys.stderr)
                 announce(server)
-                stop.get()
+                wait_for_signal()
     except (ImportError, OSError, ValueError) as error:
         return report_error("serve", error)
     return 0
@@ -189,17 +189,22 @@ def announce(server: Running) -> None:
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[SimpleQueue[int]]:
-    """Make SIGTERM, SIGINT and SIGHUP go into a queue instead of ending the process, and yield the queue.
+def _catch_signals() -> Iterator[Callable[[], object]]:
+    """Keep SIGTERM, SIGINT and SIGHUP from ending the process; yield a function that waits for the first of them.
 
-    A second signal may come while the handler of the first one runs: unlike an Event, this queue can be entered again.
+    A signal may reach any thread, and a second one may come while Python handles the first. So the signal itself wakes
+    this thread, through a socket, and not what Python runs for it.
     """
-    stop: SimpleQueue[int] = SimpleQueue()
-    numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]  # Windows has no SIGHUP
-    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores SIGHUP
-    before = {number: signal.signal(number, lambda number, _: stop.put(number)) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    receiver, sender = socketpair()
+    sender.setblocking(False)
+    with receiver, sender:
+        numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]  # Windows has no SIGHUP
+        numbers = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]  # nohup ignores SIGHUP
+        wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        try:
+            yield partial(receiver.recv, 1)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(wakeup)

@@ -515,8 +515,8 @@ class TestDamage:
             pass
 
 
-TWO_SIGNALS = """
-import signal, sys
+SIGNALS = """
+import signal, sys, threading, time
 from omisim.tools import serve
 
 def interrupt(frame, event, argument):
@@ -525,9 +525,18 @@ def interrupt(frame, event, argument):
         signal.raise_signal(signal.SIGHUP)
     return interrupt
 
-with vars(serve)["_stop_on_signal"]():
-    sys.settrace(interrupt)
-    signal.raise_signal(signal.SIGTERM)
+def send():
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    time.sleep(60)
+
+with vars(serve)["_catch_signals"]() as wait:
+    if sys.argv[1] == "twice":
+        sys.settrace(interrupt)
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        threading.Thread(target=send, daemon=True).start()
+    wait()
 """
 
 
@@ -543,9 +552,10 @@ class TestCommand:
         assert [path.name for path in tmp_path.iterdir()] == ["cloud.db"]
 
     @POSIX
-    def test_stops_on_two_signals_at_once(self) -> None:
-        """A second signal that comes while the first one is handled does not block the server."""
-        run = subprocess.run([sys.executable, "-c", TWO_SIGNALS], timeout=20, capture_output=True, check=False)
+    @pytest.mark.parametrize("case", ["twice", "in-thread"])
+    def test_stops_on_signals_at_any_moment(self, case: str) -> None:
+        """A second signal that comes while the first is handled blocks nothing, nor does one that a thread receives."""
+        run = subprocess.run([sys.executable, "-c", SIGNALS, case], timeout=20, capture_output=True, check=False)
         assert (run.returncode, run.stderr) == (0, b"")
 
     def test_accepts_a_key_that_the_file_has(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
