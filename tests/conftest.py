@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from support.catalogue import find_official
 from support.entrances import ENTRANCES, Entrance
+from support.storing import create_bucket
 
 from omisim import Account, Cloud
 from omisim.clients.sdk_description import get_cache_folder
@@ -59,6 +61,12 @@ def _vm(alice: Account, ubuntu: Image) -> Vm:
 def _golden(alice: Account, vm: Vm) -> Image:
     """An OMI of alice's, available by the next call."""
     return alice.create_image(vm_id=vm.vm_id, image_name="golden")
+
+
+@pytest.fixture(name="oos")
+def _oos(alice: Account) -> Any:
+    """A boto3 S3 client of alice's, who has the bucket `exports`."""
+    return create_bucket(alice)
 
 
 @pytest.fixture(name="slow")

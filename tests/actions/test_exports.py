@@ -13,12 +13,8 @@ from support.storing import BUCKET, TARGET, create_bucket, export_image, list_ob
 from omisim import Account, Cloud
 from omisim.model import Image, Snapshot, Vm
 
+pytestmark = pytest.mark.usefixtures("oos")
 IMAGE, SNAPSHOT = "CreateImageExportTask", "CreateSnapshotExportTask"
-
-
-@pytest.fixture(name="oos", autouse=True)
-def _oos(alice: Account) -> Any:
-    return create_bucket(alice)
 
 
 @pytest.fixture(name="snapshot")

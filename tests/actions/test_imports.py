@@ -20,12 +20,8 @@ from omisim.model import Content, Image, Vm
 from omisim.state.buckets import Place
 from omisim.state.storage_signatures import presign
 
+pytestmark = pytest.mark.usefixtures("oos")
 WEEK = 604_800
-
-
-@pytest.fixture(name="oos", autouse=True)
-def _oos(alice: Account) -> Any:
-    return create_bucket(alice)
 
 
 @pytest.fixture(name="carol")

@@ -7,24 +7,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.boto import refusal_of
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Vm
 
 ZONE = "eu-west-2a"
-
-
-@pytest.fixture(name="ec2")
-def _ec2(omi_fcu: Any) -> Any:
-    return omi_fcu
-
-
-def code_of(call: Any, **parameters: Any) -> tuple[int, str]:
-    """Make a call that must be refused; return its HTTP status and EC2 code."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    answer = caught.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
 
 
 class TestImages:
@@ -76,7 +64,10 @@ class TestImages:
         parameters = {"SourceImageId": golden.image_id}
         image_id = ec2.copy_image(Name="copy", SourceRegion=alice.region, **parameters)["ImageId"]
         assert alice.read_images(filters={"image_ids": [image_id]})[0].image_name == "copy"
-        assert code_of(ec2.copy_image, Name="copy2", SourceRegion="us-east-2", **parameters) == (400, "NotImplemented")
+        assert refusal_of(ec2.copy_image, Name="copy2", SourceRegion="us-east-2", **parameters) == (
+            400,
+            "NotImplemented",
+        )
 
     def test_are_shared_by_launch_permissions(self, ec2: Any, alice: Account, bob: Account, golden: Image) -> None:
         """Launch permissions share an OMI in every door; ExecutableUsers selects by them. [FCU-006/group]"""
@@ -90,7 +81,7 @@ class TestImages:
             ({"Group": "x"}, "InvalidAMIAttributeItemValue"),
             ({"UserId": "1"}, "InvalidAMIAttributeItemValue"),
         ):
-            error = code_of(ec2.modify_image_attribute, **(grant | {"LaunchPermission": {"Add": [value]}}))
+            error = refusal_of(ec2.modify_image_attribute, **(grant | {"LaunchPermission": {"Add": [value]}}))
             assert error == (400, code)
         attribute = {"ImageId": golden.image_id, "Attribute": "launchPermission"}
         assert ec2.describe_image_attribute(**attribute)["LaunchPermissions"] == [{"UserId": bob.account_id}]
@@ -111,9 +102,9 @@ class TestImages:
     def test_of_another_account_cannot_be_deregistered(self, ec2: Any, bob: Account, golden: Image) -> None:
         """A shared OMI is refused as AuthFailure, one that is not visible as not found. [FCU-016]"""
         theirs = bob.client("fcu")
-        assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "InvalidAMIID.NotFound")
+        assert refusal_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "InvalidAMIID.NotFound")
         ec2.modify_image_attribute(ImageId=golden.image_id, LaunchPermission={"Add": [{"Group": "all"}]})
-        assert code_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "AuthFailure")
+        assert refusal_of(theirs.deregister_image, ImageId=golden.image_id) == (400, "AuthFailure")
 
     def test_have_attributes(self, ec2: Any, golden: Image) -> None:
         """DescribeImageAttribute answers one attribute; others are not implemented. [FCU-052]"""
@@ -122,7 +113,7 @@ class TestImages:
         codes = ec2.describe_image_attribute(**parameters, Attribute="productCodes")["ProductCodes"]
         assert [code["ProductCodeId"] for code in codes] == ["0001"]
         for other in ("kernel", "blockDeviceMapping"):
-            error = code_of(ec2.describe_image_attribute, **parameters, Attribute=other)
+            error = refusal_of(ec2.describe_image_attribute, **parameters, Attribute=other)
             assert error == (400, "NotImplemented")
 
     def test_show_product_codes_with_the_names_of_their_types(self, ec2: Any, cloud: Cloud, golden: Image) -> None:
@@ -141,14 +132,14 @@ class TestImages:
 
     def test_need_a_change_to_be_modified(self, ec2: Any, golden: Image, vm: Vm) -> None:
         """A request to modify an image or an instance that has no change is refused. [OMI-101, VM-071]"""
-        assert code_of(ec2.modify_image_attribute, ImageId=golden.image_id) == (400, "OWS.Error")
-        assert code_of(ec2.modify_instance_attribute, InstanceId=vm.vm_id) == (400, "OWS.Error")
+        assert refusal_of(ec2.modify_image_attribute, ImageId=golden.image_id) == (400, "OWS.Error")
+        assert refusal_of(ec2.modify_instance_attribute, InstanceId=vm.vm_id) == (400, "OWS.Error")
 
     def test_have_attributes_that_cannot_be_modified(self, ec2: Any, golden: Image) -> None:
         """Others than the description, the launch permissions and the product codes are refused. [FCU-046]"""
         modify, image = ec2.modify_image_attribute, {"ImageId": golden.image_id}
         for other in ({"Attribute": "kernel", "Value": "aki-1"}, {"ImdsSupport": {"Value": "v2.0"}}):
-            assert code_of(modify, **image, **other) == (400, "NotImplemented")
+            assert refusal_of(modify, **image, **other) == (400, "NotImplemented")
         modify(**image, Attribute="description", Value="by its older form")
         assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Description"] == "by its older form"
 
@@ -177,7 +168,7 @@ class TestSnapshots:
         assert theirs.describe_snapshots(SnapshotIds=[first["SnapshotId"]])["Snapshots"][0]["VolumeId"] == volume_id
         assert ec2.describe_snapshots(SnapshotIds=[copy])["Snapshots"][0]["VolumeId"] == ""  # FCU-057
         ec2.reset_snapshot_attribute(**attribute)
-        assert code_of(theirs.describe_snapshots, SnapshotIds=[copy]) == (400, "InvalidSnapshot.NotFound")
+        assert refusal_of(theirs.describe_snapshots, SnapshotIds=[copy]) == (400, "InvalidSnapshot.NotFound")
         ec2.delete_snapshot(**parameters)
         assert [s["SnapshotId"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]] == [copy]
 
@@ -185,7 +176,7 @@ class TestSnapshots:
         """The error is EC2's own name for it. [SNP-016]"""
         bsu = golden.block_device_mappings[0].bsu
         assert bsu is not None
-        assert code_of(ec2.delete_snapshot, SnapshotId=bsu.snapshot_id) == (400, "InvalidSnapshot.InUse")
+        assert refusal_of(ec2.delete_snapshot, SnapshotId=bsu.snapshot_id) == (400, "InvalidSnapshot.InUse")
 
 
 class TestVolumes:
@@ -201,11 +192,11 @@ class TestVolumes:
         (row,) = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
         del attached["ResponseMetadata"]
         assert row["Attachments"] == [{**attached, "State": "attached"}]
-        assert code_of(ec2.delete_volume, VolumeId=volume_id) == (400, "VolumeInUse")
+        assert refusal_of(ec2.delete_volume, VolumeId=volume_id) == (400, "VolumeInUse")
         detached = ec2.detach_volume(VolumeId=volume_id)
         assert {name: detached[name] for name in link} == link
         assert detached["State"] == "detaching"
-        assert code_of(ec2.detach_volume, VolumeId=volume_id) == (400, "InvalidVolumeState")
+        assert refusal_of(ec2.detach_volume, VolumeId=volume_id) == (400, "InvalidVolumeState")
         ec2.delete_volume(VolumeId=volume_id)
         assert volume_id not in [volume.volume_id for volume in alice.read_volumes()]
 
@@ -213,9 +204,9 @@ class TestVolumes:
         """An instance or a device that is not the link's is refused. [FCU-011]"""
         volume_id = vm.block_device_mappings[0].bsu.volume_id
         for other in ({"InstanceId": "i-12345678"}, {"Device": "/dev/xvdz"}):
-            error = code_of(ec2.detach_volume, VolumeId=volume_id, **other)
+            error = refusal_of(ec2.detach_volume, VolumeId=volume_id, **other)
             assert error == (400, "InvalidParameterValue")
-        assert code_of(ec2.detach_volume, VolumeId=volume_id, Device="/dev/sda1") == (400, "OperationNotPermitted")
+        assert refusal_of(ec2.detach_volume, VolumeId=volume_id, Device="/dev/sda1") == (400, "OperationNotPermitted")
 
     def test_show_an_empty_snapshot_without_one(self, ec2: Any) -> None:
         """The SnapshotId of a new volume and of one that is read is "" if it was made without a snapshot. [FCU-057]"""
@@ -226,7 +217,7 @@ class TestVolumes:
     def test_are_attached_at_valid_devices(self, ec2: Any, vm: Vm) -> None:
         """An invalid name of a device has FCU's own code. [OMI-053]"""
         volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]
-        error = code_of(ec2.attach_volume, VolumeId=volume_id, InstanceId=vm.vm_id, Device="invalid name")
+        error = refusal_of(ec2.attach_volume, VolumeId=volume_id, InstanceId=vm.vm_id, Device="invalid name")
         assert error == (400, "InvalidBlockDeviceMapping")
 
     def test_are_created_once_with_a_client_token(self, ec2: Any) -> None:
@@ -267,7 +258,7 @@ class TestInstances:
                 "PreviousState": {"Code": 16, "Name": "running"},
             }
         ]
-        assert code_of(ec2.reboot_instances, **ids) == (400, "IncorrectInstanceState")
+        assert refusal_of(ec2.reboot_instances, **ids) == (400, "IncorrectInstanceState")
         assert ec2.start_instances(**ids)["StartingInstances"][0]["CurrentState"]["Name"] == "pending"
         ec2.reboot_instances(**ids)
         assert ec2.terminate_instances(**ids)["TerminatingInstances"][0]["CurrentState"]["Name"] == "shutting-down"
@@ -290,7 +281,7 @@ class TestInstances:
 
     def test_that_run_are_not_started(self, ec2: Any, vm: Vm) -> None:
         """The code is the one for a wrong state of an instance. [UNK-06]"""
-        assert code_of(ec2.start_instances, InstanceIds=[vm.vm_id]) == (400, "IncorrectInstanceState")
+        assert refusal_of(ec2.start_instances, InstanceIds=[vm.vm_id]) == (400, "IncorrectInstanceState")
 
     def test_of_windows_are_found_by_their_platform(self, ec2: Any, cloud: Cloud, vm: Vm) -> None:
         """The platform of an instance follows from its product codes, as that of an image does."""
@@ -303,7 +294,7 @@ class TestInstances:
     def test_have_private_addresses_of_subnets(self, ec2: Any, ubuntu: Image) -> None:
         """A private address outside a subnet is refused with its own code. [VM-013/subnet]"""
         parameters = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1, "PrivateIpAddress": "10.0.0.9"}
-        assert code_of(ec2.run_instances, **parameters) == (400, "InvalidParameterCombination")
+        assert refusal_of(ec2.run_instances, **parameters) == (400, "InvalidParameterCombination")
 
     def test_have_no_scheduled_events(self, ec2: Any, vm: Vm) -> None:
         """The filters for events of DescribeInstanceStatus find nothing."""
@@ -326,7 +317,7 @@ class TestInstances:
         ec2.modify_instance_attribute(**parameters, DisableApiTermination={"Value": True})
         answer = ec2.describe_instance_attribute(**parameters, Attribute="disableApiTermination")
         assert answer["DisableApiTermination"] == {"Value": True}
-        assert code_of(ec2.terminate_instances, InstanceIds=[vm.vm_id]) == (400, "OperationNotPermitted")
+        assert refusal_of(ec2.terminate_instances, InstanceIds=[vm.vm_id]) == (400, "OperationNotPermitted")
         behavior = "instanceInitiatedShutdownBehavior"
         ec2.modify_instance_attribute(**parameters, Attribute=behavior, Value="terminate")
         answer = ec2.describe_instance_attribute(**parameters, Attribute=behavior)
@@ -349,8 +340,8 @@ class TestAccountResources:
         imported = ec2.import_key_pair(KeyName="imported", PublicKeyMaterial=key.encode())
         ids_by_name = {pair["KeyName"]: pair["KeyPairId"] for pair in ec2.describe_key_pairs()["KeyPairs"]}
         assert ids_by_name == {"made": key_pair["KeyPairId"], "imported": imported["KeyPairId"]}
-        assert code_of(ec2.create_key_pair, KeyName="made") == (400, "InvalidKeyPair.Duplicate")
-        assert code_of(ec2.describe_key_pairs, KeyNames=["other"]) == (400, "InvalidKeyPair.NotFound")
+        assert refusal_of(ec2.create_key_pair, KeyName="made") == (400, "InvalidKeyPair.Duplicate")
+        assert refusal_of(ec2.describe_key_pairs, KeyNames=["other"]) == (400, "InvalidKeyPair.NotFound")
         for name in ("made", "other"):
             assert ec2.delete_key_pair(KeyName=name)["Return"] is True
         assert [pair.keypair_name for pair in alice.read_keypairs()] == ["imported"]
@@ -380,7 +371,7 @@ class TestAccountResources:
         ec2.delete_tags(Resources=[vm.vm_id])
         assert {tag["ResourceId"] for tag in ec2.describe_tags()["Tags"]} == {golden.image_id}
         ec2.delete_tags(Resources=[vm.vm_id])
-        assert code_of(ec2.delete_tags, Resources=["vol-12345678"]) == (400, "InvalidVolume.NotFound")
+        assert refusal_of(ec2.delete_tags, Resources=["vol-12345678"]) == (400, "InvalidVolume.NotFound")
 
     def test_regions_and_zones_are_listed(self, ec2: Any) -> None:
         """Regions have the endpoints of FCU."""
@@ -388,7 +379,7 @@ class TestAccountResources:
         assert regions == [{"RegionName": "eu-west-2", "Endpoint": "fcu.eu-west-2.outscale.com"}]
         zones = ec2.describe_availability_zones(ZoneNames=["eu-west-2b"])["AvailabilityZones"]
         assert zones == [{"RegionName": "eu-west-2", "ZoneName": "eu-west-2b", "State": "available"}]
-        assert code_of(ec2.describe_regions, RegionNames=["mars"]) == (400, "InvalidParameterValue")
+        assert refusal_of(ec2.describe_regions, RegionNames=["mars"]) == (400, "InvalidParameterValue")
 
 
 class TestReads:
@@ -402,10 +393,10 @@ class TestReads:
             (ec2.describe_snapshots, "SnapshotIds", "InvalidSnapshot.NotFound", "InvalidSnapshotID.Malformed"),
         ):
             prefix = {"VolumeIds": "vol", "ImageIds": "ami", "InstanceIds": "i", "SnapshotIds": "snap"}[name]
-            assert code_of(call, **{name: [f"{prefix}-12345678"]}) == (400, missing)
+            assert refusal_of(call, **{name: [f"{prefix}-12345678"]}) == (400, missing)
             for value in ("foo", f"{prefix}-xyz", f"{prefix}-123"):
-                assert code_of(call, **{name: [value]}) == (400, malformed)
-        assert code_of(ec2.describe_volumes, VolumeIds=[others]) == (400, "InvalidVolume.NotFound")
+                assert refusal_of(call, **{name: [value]}) == (400, malformed)
+        assert refusal_of(ec2.describe_volumes, VolumeIds=[others]) == (400, "InvalidVolume.NotFound")
 
     def test_take_filters_with_wildcards_as_text(self, ec2: Any, vm: Vm) -> None:
         """A filter compares what the answer shows; several filters must all match, one of several values. [FCU-012]"""
@@ -431,7 +422,7 @@ class TestReads:
     def test_refuse_unknown_filters(self, ec2: Any) -> None:
         """An unknown filter is refused. [FCU-013]"""
         for call in (ec2.describe_volumes, ec2.describe_regions, ec2.describe_tags):
-            assert code_of(call, Filters=[{"Name": "nonsense", "Values": ["x"]}]) == (400, "InvalidFilter")
+            assert refusal_of(call, Filters=[{"Name": "nonsense", "Values": ["x"]}]) == (400, "InvalidFilter")
 
     def test_are_paged(self, ec2: Any) -> None:
         """MaxResults and NextToken page a list; a token belongs to its read and its filters. [PAG-001, PAG-003]"""
@@ -439,8 +430,8 @@ class TestReads:
         pages = ec2.get_paginator("describe_volumes").paginate(PaginationConfig={"PageSize": 2})
         assert [[v["VolumeId"] for v in page["Volumes"]] for page in pages] == [ids[:2], ids[2:4], ids[4:]]
         token = ec2.describe_volumes(MaxResults=2)["NextToken"]
-        assert code_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken")
-        assert code_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
+        assert refusal_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken")
+        assert refusal_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
 
     def test_go_on_to_the_end_without_a_size(self, ec2: Any) -> None:
         """A NextToken without MaxResults continues the list to its end. [FCU-053]"""
@@ -456,7 +447,7 @@ class TestFamiliesThatAreNotServed:
         assert ec2.describe_nat_gateways(Filters=[{"Name": "vpc-id", "Values": ["vpc-12345678"]}])["NatGateways"] == []
         assert ec2.describe_vpn_connections()["VpnConnections"] == []
         strict = Cloud(unserved="refuse").account("alice").client("fcu")
-        assert code_of(strict.describe_nat_gateways) == (400, "UnsupportedOperation")
+        assert refusal_of(strict.describe_nat_gateways) == (400, "UnsupportedOperation")
 
 
 class TestRequests:
@@ -469,8 +460,8 @@ class TestRequests:
             (ec2.describe_regions, {}),
             (ec2.describe_volumes, {}),
         ):
-            assert code_of(call, DryRun=True, **parameters) == (400, "DryRunOperation")
-        assert code_of(ec2.delete_volume, DryRun=True, VolumeId="vol-12345678")[1] == "InvalidVolume.NotFound"
+            assert refusal_of(call, DryRun=True, **parameters) == (400, "DryRunOperation")
+        assert refusal_of(ec2.delete_volume, DryRun=True, VolumeId="vol-12345678")[1] == "InvalidVolume.NotFound"
         assert cloud == before
 
     def test_for_actions_that_are_not_served_are_refused_by_name(self, ec2: Any) -> None:
@@ -486,7 +477,7 @@ class TestRequests:
         assert (volume["Size"], volume["Encrypted"], cloud.warnings) == (1, False, (warning,))
         assert volume["ResponseMetadata"]["HTTPHeaders"]["x-omisim-warning"] == warning
         strict = Cloud(switches={"fcu_unknown_parameters": "refuse"}).account("alice").client("fcu")
-        assert code_of(strict.create_volume, **parameters) == (400, "InvalidParameterValue")
+        assert refusal_of(strict.create_volume, **parameters) == (400, "InvalidParameterValue")
 
     def test_may_have_parameters_that_boto3_adds(self, ec2: Any, alice: Account, golden: Image) -> None:
         """boto3 sends a ClientToken with CopyImage and RunInstances. [FCU-007]"""
@@ -498,7 +489,7 @@ class TestRequests:
         ec2.create_volume(AvailabilityZone=ZONE, Size=1)
         call = cloud.calls("CreateVolume").one()
         assert (call.account, call.parameters["SubregionName"]) == ("alice", ZONE)
-        code_of(ec2.describe_volumes, VolumeIds=["vol-12345678"])
+        refusal_of(ec2.describe_volumes, VolumeIds=["vol-12345678"])
         error = cloud.calls("ReadVolumes").one().error
         assert isinstance(error, ApiError)
         assert error.rule == "FCU-004"
@@ -506,7 +497,7 @@ class TestRequests:
     def test_meet_faults(self, ec2: Any, cloud: Cloud) -> None:
         """A fault of omisim's action hits the EC2 action; boto3 retries some of them. [FCU-010]"""
         cloud.faults.add("CreateVolume", error="insufficient-capacity")
-        assert code_of(ec2.create_volume, AvailabilityZone=ZONE, Size=1) == (400, "InsufficientInstanceCapacity")
+        assert refusal_of(ec2.create_volume, AvailabilityZone=ZONE, Size=1) == (400, "InsufficientInstanceCapacity")
         with cloud.sleeping():
             for fault in ({"status": 429}, {"drop": True}):
                 cloud.faults.add("ReadVolumes", **fault)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.ec2 import code_of, launch, make_filters, read_instance
+from support.boto import code_of, launch, make_filters, read_instance
 
 from omisim import Account
 from omisim.model import Image

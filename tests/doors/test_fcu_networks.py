@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.ec2 import code_of, make_filters
+from support.boto import code_of, make_filters
 
 from omisim import Account, Cloud
 

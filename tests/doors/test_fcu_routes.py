@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.ec2 import code_of, make_filters
+from support.boto import code_of, make_filters
 
 from omisim import Account
 from omisim.model import Image

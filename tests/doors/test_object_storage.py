@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.model_instances import model_data
 from moto.s3 import models
+from support.boto import refusal_of
 from support.storing import BUCKET, create_bucket
 
 from omisim import Account, ApiError, Cloud
@@ -32,17 +33,11 @@ GARBLED = "AuthorizationQueryParametersError"
 GROUP = "http://acs.amazonaws.com/groups/global/"
 
 
-@pytest.fixture(name="oos")
-def _oos(alice: Account) -> Any:
-    return create_bucket(alice)
-
-
-def code_of(call: Any, **parameters: Any) -> tuple[int, str]:
-    """Make a call that must be refused; return its HTTP status and S3 code."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    answer = caught.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+def make_client(access_key: str, secret_key: str, **more: Any) -> Any:
+    """Make an S3 client that omisim does not know."""
+    url = f"https://oos.{REGION}.outscale.com"
+    keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
+    return boto3.client("s3", region_name=REGION, endpoint_url=url, **keys, **more)
 
 
 def body_of(client: Any, key: str, name: str = BUCKET) -> bytes:
@@ -128,7 +123,7 @@ class TestObjects:
         """Moto keeps a list of all its objects; a request takes its own ones out, so that a server does not grow."""
         before = {name: len(model.instances_tracked) for name, model in model_data["s3"].items()}
         oos.put_object(Bucket=BUCKET, Key="k", Body=b"x")
-        assert code_of(oos.get_object, Bucket=BUCKET, Key="z") == (404, "NoSuchKey")
+        assert refusal_of(oos.get_object, Bucket=BUCKET, Key="z") == (404, "NoSuchKey")
         assert {name: len(model.instances_tracked) for name, model in model_data["s3"].items()} == before
 
     def test_of_an_aborted_upload_do_not_exist(self, oos: Any) -> None:
@@ -136,7 +131,7 @@ class TestObjects:
         upload = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
         oos.abort_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload)
         assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
-        assert code_of(oos.list_parts, Bucket=BUCKET, Key="big", UploadId=upload) == (404, "NoSuchUpload")
+        assert refusal_of(oos.list_parts, Bucket=BUCKET, Key="big", UploadId=upload) == (404, "NoSuchUpload")
 
     def test_are_dated_by_the_clock_of_the_cloud(self, cloud: Cloud, oos: Any) -> None:
         """The date of an object is the cloud's time. [OOS-005]"""
@@ -149,27 +144,27 @@ class TestStorageRefuses:
     @pytest.mark.parametrize("name", ["Exports", "a_b", "192.168.0.1"])
     def test_an_invalid_bucket_name(self, alice: Account, name: str) -> None:
         """A bucket name is checked for its form. [OOS-002, OOS-006]"""
-        assert code_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")
+        assert refusal_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")
 
     def test_a_bucket_name_that_is_taken(self, cloud: Cloud, oos: Any, bob: Account) -> None:
         """A name is unique in its Region, and free in another. [OOS-002, OOS-006]"""
-        assert code_of(oos.create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyOwnedByYou")
-        assert code_of(bob.client("oos").create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyExists")
+        assert refusal_of(oos.create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyOwnedByYou")
+        assert refusal_of(bob.client("oos").create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyExists")
         carol = cloud.account("carol", region="us-east-2")
         create_bucket(carol)
         assert [bucket["Name"] for bucket in carol.client("oos").list_buckets()["Buckets"]] == [BUCKET]
 
     def test_unknown_buckets_keys_and_uploads(self, oos: Any) -> None:
         """Unknown buckets, keys and uploads are not found. [OOS-006]"""
-        assert code_of(oos.list_objects_v2, Bucket="nowhere") == (404, "NoSuchBucket")
-        assert code_of(oos.get_object, Bucket=BUCKET, Key="none") == (404, "NoSuchKey")
-        assert code_of(oos.head_object, Bucket=BUCKET, Key="none")[0] == 404
-        assert code_of(oos.upload_part, Bucket=BUCKET, Key="a", UploadId="none", PartNumber=1, Body=b"")[0] == 404
+        assert refusal_of(oos.list_objects_v2, Bucket="nowhere") == (404, "NoSuchBucket")
+        assert refusal_of(oos.get_object, Bucket=BUCKET, Key="none") == (404, "NoSuchKey")
+        assert refusal_of(oos.head_object, Bucket=BUCKET, Key="none")[0] == 404
+        assert refusal_of(oos.upload_part, Bucket=BUCKET, Key="a", UploadId="none", PartNumber=1, Body=b"")[0] == 404
 
     def test_the_deletion_of_a_bucket_with_objects(self, oos: Any) -> None:
         """Only an empty bucket is deleted. [OOS-006]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
-        assert code_of(oos.delete_bucket, Bucket=BUCKET) == (409, "BucketNotEmpty")
+        assert refusal_of(oos.delete_bucket, Bucket=BUCKET) == (409, "BucketNotEmpty")
         oos.delete_object(Bucket=BUCKET, Key="a")
         oos.delete_bucket(Bucket=BUCKET)
         assert oos.list_buckets()["Buckets"] == []
@@ -180,14 +175,14 @@ class TestStorageRefuses:
         other = bob.client("oos")
         denied = (403, "AccessDenied")
         assert other.list_buckets()["Buckets"] == []
-        assert code_of(other.list_objects_v2, Bucket=BUCKET) == denied
-        assert code_of(other.get_object, Bucket=BUCKET, Key="a") == denied
-        assert code_of(other.get_object, Bucket=BUCKET, Key="none") == denied
-        assert code_of(other.put_object, Bucket=BUCKET, Key="b", Body=b"") == denied
-        assert code_of(other.delete_object, Bucket=BUCKET, Key="a") == denied
-        assert code_of(other.delete_bucket, Bucket=BUCKET) == denied
-        assert code_of(other.get_bucket_acl, Bucket=BUCKET) == denied
-        assert code_of(other.copy_object, Bucket=BUCKET, Key="b", CopySource=f"{BUCKET}/a") == denied
+        assert refusal_of(other.list_objects_v2, Bucket=BUCKET) == denied
+        assert refusal_of(other.get_object, Bucket=BUCKET, Key="a") == denied
+        assert refusal_of(other.get_object, Bucket=BUCKET, Key="none") == denied
+        assert refusal_of(other.put_object, Bucket=BUCKET, Key="b", Body=b"") == denied
+        assert refusal_of(other.delete_object, Bucket=BUCKET, Key="a") == denied
+        assert refusal_of(other.delete_bucket, Bucket=BUCKET) == denied
+        assert refusal_of(other.get_bucket_acl, Bucket=BUCKET) == denied
+        assert refusal_of(other.copy_object, Bucket=BUCKET, Key="b", CopySource=f"{BUCKET}/a") == denied
 
     @pytest.mark.parametrize(
         ("call", "parameters"),
@@ -200,7 +195,7 @@ class TestStorageRefuses:
     )
     def test_operations_that_are_not_served(self, oos: Any, call: str, parameters: dict[str, Any]) -> None:
         """An operation that the cloud does not serve is 501. [OOS-007]"""
-        assert code_of(getattr(oos, call), Bucket=BUCKET, **parameters) == (501, "NotImplemented")
+        assert refusal_of(getattr(oos, call), Bucket=BUCKET, **parameters) == (501, "NotImplemented")
 
     @pytest.mark.parametrize("body", [b"<", b"<Delete/>", b"\xff", b""])
     def test_a_garbled_body(self, cloud: Cloud, oos: Any, body: bytes) -> None:
@@ -242,7 +237,7 @@ class TestStoragePermissions:
         """A grant names one account. [OOS-004]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x", GrantRead=f"id={bob.account_id}")
         assert body_of(bob.client("oos"), "a") == b"x"
-        assert code_of(cloud.account("dave").client("oos").get_object, Bucket=BUCKET, Key="a")[1] == "AccessDenied"
+        assert refusal_of(cloud.account("dave").client("oos").get_object, Bucket=BUCKET, Key="a")[1] == "AccessDenied"
         grants = oos.get_object_acl(Bucket=BUCKET, Key="a")["Grants"]
         assert bob.account_id in [grant["Grantee"].get("ID") for grant in grants]
 
@@ -252,7 +247,7 @@ class TestStoragePermissions:
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
         other = bob.client("oos")
         assert [item["Key"] for item in other.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["a"]
-        assert code_of(other.get_object, Bucket=BUCKET, Key="a") == (403, "AccessDenied")
+        assert refusal_of(other.get_object, Bucket=BUCKET, Key="a") == (403, "AccessDenied")
         other.put_object(Bucket=BUCKET, Key="b", Body=b"y")
         assert body_of(oos, "b") == b"y"
         assert {grant["Grantee"].get("URI") for grant in oos.get_bucket_acl(Bucket=BUCKET)["Grants"]} >= {
@@ -332,25 +327,16 @@ class TestStorageSignature:
         """A key is valid in its own Region, and signs for it. [OOS-001, OOS-005]"""
         carol = cloud.account("carol", region="us-east-2")
         with cloud.intercept():
-            client = boto3.client(
-                "s3",
-                region_name=REGION,
-                endpoint_url=f"https://oos.{REGION}.outscale.com",
-                aws_access_key_id=carol.access_key,
-                aws_secret_access_key=carol.secret_key,
-            )
-            assert code_of(client.list_buckets) == (403, "InvalidAccessKeyId")
+            client = make_client(carol.access_key, carol.secret_key)
+            assert refusal_of(client.list_buckets) == (403, "InvalidAccessKeyId")
 
     @pytest.mark.parametrize("style", ["path", "virtual"])
     def test_of_a_client_of_the_user_is_verified(self, cloud: Cloud, alice: Account, style: str) -> None:
         """Any boto3 client inside `intercept` reaches the bucket, by path and by virtual host. [OOS-001]"""
         with cloud.intercept():
-            mine = boto3.client(
-                "s3",
-                region_name=REGION,
-                endpoint_url=f"https://oos.{REGION}.outscale.com",
-                aws_access_key_id=alice.access_key,
-                aws_secret_access_key=alice.secret_key,
+            mine = make_client(
+                alice.access_key,
+                alice.secret_key,
                 config=Config(signature_version="s3v4", s3={"addressing_style": style}),
             )
             mine.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -375,14 +361,8 @@ class TestStorageSignature:
     def test_with_a_wrong_secret_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """The signature is verified. [OOS-001]"""
         with cloud.intercept():
-            wrong = boto3.client(
-                "s3",
-                region_name=REGION,
-                endpoint_url=f"https://oos.{REGION}.outscale.com",
-                aws_access_key_id=alice.access_key,
-                aws_secret_access_key="x" * 40,
-            )
-            assert code_of(wrong.list_buckets) == (403, "SignatureDoesNotMatch")
+            wrong = make_client(alice.access_key, "x" * 40)
+            assert refusal_of(wrong.list_buckets) == (403, "SignatureDoesNotMatch")
 
     def test_of_another_version_is_refused(self, cloud: Cloud, oos: Any) -> None:
         """Only version 4 is accepted, and listing buckets needs a signature. [OOS-001, OOS-004]"""
@@ -432,18 +412,12 @@ class TestStorageSignature:
             cloud = Cloud(auth=mode)
             alice = cloud.account("alice")
             with cloud.intercept():
-                client = boto3.client(
-                    "s3",
-                    region_name=REGION,
-                    endpoint_url=f"https://oos.{REGION}.outscale.com",
-                    aws_access_key_id=alice.access_key if key else "SOMEBODY",
-                    aws_secret_access_key="wrong",
-                )
+                client = make_client(alice.access_key if key else "SOMEBODY", "wrong")
                 if allowed:
                     client.create_bucket(Bucket=BUCKET)
                     assert alice.client("oos").list_buckets()["Buckets"]
                 else:
-                    assert code_of(client.list_buckets) == (403, "InvalidAccessKeyId")
+                    assert refusal_of(client.list_buckets) == (403, "InvalidAccessKeyId")
 
 
 class TestResponses:

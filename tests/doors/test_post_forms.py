@@ -11,14 +11,9 @@ import pytest
 import requests
 from support.storing import BUCKET, create_bucket
 
-from omisim import Account, Cloud
+from omisim import Cloud
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
-
-
-@pytest.fixture(name="oos")
-def _oos(alice: Account) -> Any:
-    return create_bucket(alice)
 
 
 def post(cloud: Cloud, form: dict[str, Any], body: bytes = b"hello", **changes: Any) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Help for tests that use boto3's EC2 client."""
+"""Help for tests that use boto3's clients of EC2 and S3."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from botocore.exceptions import ClientError
 from omisim.model import Image
 
 
-def code_of(call: Any, **parameters: Any) -> str:
-    """Make a call that must be refused with the HTTP status 400; return its EC2 code."""
+def refusal_of(call: Any, **parameters: Any) -> tuple[int, str]:
+    """Make a call that must be refused; return its HTTP status and the code of EC2 or S3."""
     with pytest.raises(ClientError) as caught:
         call(**parameters)
     answer = caught.value.response
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return str(answer["Error"]["Code"])
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+
+
+def code_of(call: Any, **parameters: Any) -> str:
+    """Make a call that must be refused with the HTTP status 400; return its EC2 code."""
+    status, code = refusal_of(call, **parameters)
+    assert status == 400
+    return code
 
 
 def make_filters(**filters: str) -> list[dict[str, Any]]:
