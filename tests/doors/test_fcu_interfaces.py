@@ -98,7 +98,7 @@ class TestInterfaces:
         attribute = describe(**parameters, Attribute="attachment")
         assert (attribute["NetworkInterfaceId"], "Attachment" in attribute) == (interface_id, False)
         assert code_of(describe, **parameters) == "MissingParameter"
-        assert code_of(describe, **parameters, Attribute="foo") == "InvalidParameterValue"
+        assert code_of(describe, **parameters, Attribute="foo") == "NotImplemented"
         assert code_of(modify, **parameters) == "InvalidParameterCombination"
         assert code_of(modify, **parameters, Groups=["sg-12345678"]) == "InvalidGroup.NotFound"
         assert code_of(modify, **parameters, Groups=["xxx-12345678"]) == "InvalidSecurityGroupID.Malformed"

@@ -44,7 +44,7 @@ class TestVpcs:
             assert shown["EnableDnsHostnames"] == {"Value": True}
         assert code_of(modify, **parameters) == "OWS.Error"
         assert code_of(modify, **parameters, EnableDnsSupport={"Value": False}) == "UnsupportedOperation"
-        assert code_of(describe, **parameters, Attribute="enableNetworkAddressUsageMetrics") == "InvalidParameterValue"
+        assert code_of(describe, **parameters, Attribute="enableNetworkAddressUsageMetrics") == "NotImplemented"
 
     def test_of_others_have_no_attributes(self, ec2: Any, bob: Account) -> None:
         """An unknown, malformed or foreign id of an action on attributes is not found. [FCU-041]"""
