@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from support.pages import Block, list_blocks, read_page
 from support.plugged import run_plugin
 
 from omisim import Cloud
+from omisim.tools.cli import main
 
 pytest_plugins = ["pytester"]
 
@@ -33,6 +35,7 @@ IMPORTED = (
 KNOWN = {"diff", "ini", "json", "mermaid", "python", "text", "toml", "yaml", *SHELL}
 
 
+LOCAL = re.compile(r"\$ omisim (?:explain|lifecycle|check --scenario) .*\n(?!\$)")
 SHOWN = re.compile(r"^\s*print\(.*\)  # (.+)$", re.MULTILINE)
 
 
@@ -55,6 +58,12 @@ def find_output(block: Block) -> list[str]:
 def shows_line(comment: str, line: str) -> bool:
     """Whether the comment behind a print shows this line of the output, and perhaps a remark after it."""
     return bool(line) and (comment.startswith(line) or re.match(as_pattern(comment), line) is not None)
+
+
+def ends_with(output: str, shown: list[str]) -> bool:
+    """Whether an output ends with the lines that a page shows: a line of `…` alone stands for any lines."""
+    pattern = "".join(r"(?:.*\n)*?" if line.strip() == "…" else as_pattern(line) + r"\n" for line in shown)
+    return re.search(rf"^{pattern}\Z", output, re.MULTILINE) is not None
 
 
 def as_pattern(shown: str) -> str:
@@ -96,9 +105,7 @@ class TestPython:
         assert (run.status, run.stderr) == (0, "")
         for comment in SHOWN.findall(block.text):
             assert any(shows_line(comment, line) for line in run.stdout.splitlines()), comment
-        if output := find_output(block):
-            shown_lines = "".join(r"(?:.*\n)*?" if line.strip() == "…" else as_pattern(line) + r"\n" for line in output)
-            assert re.search(rf"^{shown_lines}\Z", run.stdout, re.MULTILINE), run.stdout
+        assert ends_with(run.stdout, find_output(block)), run.stdout
 
 
 class TestConfiguration:
@@ -129,6 +136,18 @@ def test_every_block_names_its_language() -> None:
     """A block without a language, or with a mistyped one, would escape these tests."""
     unnamed = [block for block in list_blocks() if block.language not in KNOWN and not block.language.startswith("{")]
     assert list(map(str, unnamed)) == []
+
+
+@pytest.mark.parametrize("block", [block for block in list_blocks("console") if LOCAL.match(block.text)], ids=str)
+def test_commands_print_what_the_page_shows(
+    block: Block, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that needs neither a server nor a file of the reader prints the output below it."""
+    monkeypatch.setenv("COLUMNS", "100")
+    command, *shown = block.text.splitlines()
+    main(shlex.split(command)[2:])
+    output = re.sub(r"(?m)^  Proof: .*\n", "", capsys.readouterr().out)  # only a checkout has the tests that are proofs
+    assert ends_with(output, shown), output
 
 
 @pytest.mark.parametrize("block", list_blocks(*SHELL), ids=str)
