@@ -71,7 +71,8 @@ class _Connection(HTTPConnection):
             return False
 
     def _receive_request(self) -> bool:
-        for _ in range(READS_IN_A_ROW):
+        reads = 0
+        while True:
             try:
                 request = self.incoming.take()
             except Rejected as reason:
@@ -83,11 +84,13 @@ class _Connection(HTTPConnection):
                 self.socket.settimeout(self.limits.send_seconds)
                 return True
             self._check_progress()
+            if reads >= READS_IN_A_ROW and not self._has_unread_tls():
+                return False
+            reads += 1
             data = self.socket.recv(READ_SIZE)
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, "the client has closed the connection")
             self.incoming.feed(data)
-        return self._has_unread_tls() and self._receive_request()
 
     def _check_progress(self) -> None:
         """Note the beginning of a request, and answer a client that waits for permission to send its body."""

@@ -433,6 +433,17 @@ class TestReads:
         assert refusal_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken")
         assert refusal_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
 
+    def test_begin_with_an_empty_token(self, ec2: Any) -> None:
+        """Loops begin with an empty NextToken, which is absent. [FCU-058]"""
+        ids = [ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(3)]
+        found: list[str] = []
+        token = ""
+        while not found or token:
+            page = ec2.describe_volumes(MaxResults=2, NextToken=token)
+            found += [volume["VolumeId"] for volume in page["Volumes"]]
+            token = page.get("NextToken", "")
+        assert found == ids
+
     def test_go_on_to_the_end_without_a_size(self, ec2: Any) -> None:
         """A NextToken without MaxResults continues the list to its end. [FCU-053]"""
         ids = [ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(5)]

@@ -18,7 +18,7 @@ import requests
 from support.sign import sign_request
 
 from omisim import Account, Cloud
-from omisim.server import Limits, Running, host
+from omisim.server import Limits, Running, connection, host
 
 SMUGGLED = b"GET /_omisim/health HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = b"POST /api/v1/ReadVms HTTP/1.1\r\nHost: x\r\n"
@@ -130,6 +130,15 @@ def test_bytes_after_an_ambiguous_request_are_not_a_request(server: Running, fra
     answer = send(server, HEAD + framing + SMUGGLED)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_the_last_read_in_a_row_may_end_a_request(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request is answered even if the server would turn to other connections after the read that completes it."""
+    monkeypatch.setattr(connection, "READS_IN_A_ROW", 1)
+    with connect(server) as line:
+        line.settimeout(5)
+        line.sendall(SMUGGLED)
+        assert line.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_requests_of_every_size_arrive_whole(server: Running, alice: Account) -> None:

@@ -142,7 +142,7 @@ class FcuAction:
         if self._selection is not None:
             criteria.scopes = {name: values[name] for name in row.scopes if name in values}
             criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
-            criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages)
+            criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages) or None  # FCU-058
         if row.ids and not row.lists:
             for name in row.ids:
                 if name not in values:
