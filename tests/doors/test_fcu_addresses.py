@@ -73,10 +73,8 @@ class TestAddresses:
             ec2.release_address(AllocationId=address["AllocationId"])
         assert alice.read_public_ips() == ()
 
-    def test_in_use_are_moved_if_the_request_allows_it(
-        self, ec2: Any, ubuntu: Image, subnet_id: str, gateway_id: str
-    ) -> None:
-        """Reassociation is the default in the public Cloud, and not in a VPC. [PIP-008]"""
+    def test_in_use_are_moved_in_the_public_cloud(self, ec2: Any, ubuntu: Image) -> None:
+        """In the public Cloud, reassociation is the default, and can be refused. [PIP-008]"""
         first, second = launch(ec2, ubuntu)["InstanceId"], launch(ec2, ubuntu)["InstanceId"]
         address = {"PublicIp": ec2.allocate_address()["PublicIp"]}
         associate = ec2.associate_address
@@ -84,6 +82,12 @@ class TestAddresses:
         error = code_of(associate, **address, InstanceId=second, AllowReassociation=False)
         assert error == "InvalidIPAddress.InUse"
         associate(**address, InstanceId=second)
+
+    def test_in_use_are_moved_in_a_vpc_if_the_request_allows_it(
+        self, ec2: Any, ubuntu: Image, subnet_id: str, gateway_id: str
+    ) -> None:
+        """In a VPC, reassociation must be allowed. [PIP-008]"""
+        associate = ec2.associate_address
         first, second = (launch(ec2, ubuntu, SubnetId=subnet_id)["InstanceId"] for _ in range(2))
         address = {"AllocationId": ec2.allocate_address(Domain="vpc")["AllocationId"]}
         associate(**address, InstanceId=first)

@@ -97,9 +97,18 @@ class TestInterfaces:
         assert describe(**parameters, Attribute="sourceDestCheck")["SourceDestCheck"] == {"Value": False}
         attribute = describe(**parameters, Attribute="attachment")
         assert (attribute["NetworkInterfaceId"], "Attachment" in attribute) == (interface_id, False)
+
+    def test_refuse_missing_and_unknown_attributes(self, ec2: Any, interface_id: str) -> None:
+        """A change names one attribute, and a description one that FCU shows. [FCU-052]"""
+        parameters = {"NetworkInterfaceId": interface_id}
+        describe = ec2.describe_network_interface_attribute
         assert code_of(describe, **parameters) == "MissingParameter"
         assert code_of(describe, **parameters, Attribute="foo") == "NotImplemented"
-        assert code_of(modify, **parameters) == "InvalidParameterCombination"
+        assert code_of(ec2.modify_network_interface_attribute, **parameters) == "InvalidParameterCombination"
+
+    def test_refuse_groups_that_are_not_of_their_vpc(self, ec2: Any, interface_id: str) -> None:
+        """A group that does not exist, one of the public Cloud, and a malformed id are refused."""
+        parameters, modify = {"NetworkInterfaceId": interface_id}, ec2.modify_network_interface_attribute
         assert code_of(modify, **parameters, Groups=["sg-12345678"]) == "InvalidGroup.NotFound"
         assert code_of(modify, **parameters, Groups=["xxx-12345678"]) == "InvalidSecurityGroupID.Malformed"
         public = ec2.create_security_group(GroupName="public", Description="public")["GroupId"]
@@ -109,17 +118,23 @@ class TestInterfaces:
         """The check of an instance is that of its primary interface; each can be set. [FCU-050]"""
         vm = launch(ec2, ubuntu, SubnetId=subnet_id)
         interface_id = vm["NetworkInterfaces"][0]["NetworkInterfaceId"]
-        modify = ec2.modify_network_interface_attribute
-        modify(NetworkInterfaceId=interface_id, SourceDestCheck={"Value": False})
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=interface_id, SourceDestCheck={"Value": False})
         assert read_instance(ec2, vm)["SourceDestCheck"] is False
         assert alice.read_vms()[0].is_source_dest_checked is False
         ec2.modify_instance_attribute(InstanceId=vm["InstanceId"], SourceDestCheck={"Value": True})
         (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
         assert shown["SourceDestCheck"] is True
-        check = {"SourceDestCheck": {"Value": False}}
-        both = {"NetworkInterfaceId": interface_id, "Description": {"Value": "new"}, **check}
-        assert code_of(modify, **both) == "InvalidParameterCombination"
-        assert code_of(modify, NetworkInterfaceId="eni-12345678", **check) == "InvalidNetworkInterfaceID.NotFound"
+
+    def test_refuse_the_check_with_another_attribute(self, ec2: Any, interface_id: str) -> None:
+        """The check is changed alone. [FCU-050]"""
+        both = {"SourceDestCheck": {"Value": False}, "Description": {"Value": "new"}}
+        modify = ec2.modify_network_interface_attribute
+        assert code_of(modify, NetworkInterfaceId=interface_id, **both) == "InvalidParameterCombination"
+
+    def test_that_do_not_exist_have_no_check(self, ec2: Any) -> None:
+        """The check of an unknown interface is not found."""
+        parameters = {"NetworkInterfaceId": "eni-12345678", "SourceDestCheck": {"Value": False}}
+        assert code_of(ec2.modify_network_interface_attribute, **parameters) == "InvalidNetworkInterfaceID.NotFound"
 
     def test_are_found_by_filters(
         self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str, vpc_id: str, gateway_id: str

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from support.boto import code_of, make_filters
 
 from omisim import Account, Cloud
+
+
+def is_mapped(ec2: Any, subnet_id: str) -> bool:
+    """Whether the VMs that are launched in a subnet get a public IP."""
+    (subnet,) = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    return bool(subnet["MapPublicIpOnLaunch"])
 
 
 class TestVpcs:
@@ -29,22 +36,27 @@ class TestVpcs:
         ec2.delete_vpc(VpcId=net.net_id)
         assert alice.read_nets() == ()
 
-    def test_have_dns_attributes(self, ec2: Any, cloud: Cloud) -> None:
-        """DNS support is always on; DNS hostnames can be set, and a dump keeps them. [FCU-047, FCU-048, FCU-049]"""
-        parameters = {"VpcId": ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]}
-        modify, describe = ec2.modify_vpc_attribute, ec2.describe_vpc_attribute
-        support, names = {"EnableDnsSupport": {"Value": True}}, {"EnableDnsHostnames": {"Value": True}}
-        assert describe(**parameters, Attribute="enableDnsSupport")["EnableDnsSupport"] == {"Value": True}
-        assert describe(**parameters, Attribute="enableDnsHostnames")["EnableDnsHostnames"] == {"Value": False}
-        modify(**parameters, **support)
-        modify(**parameters, **support, **names)
+    def test_support_dns_always(self, ec2: Any, vpc_id: str) -> None:
+        """DNS support is on, and cannot be turned off. [FCU-048, FCU-049]"""
+        shown = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsSupport")
+        assert shown["EnableDnsSupport"] == {"Value": True}
+        off = {"VpcId": vpc_id, "EnableDnsSupport": {"Value": False}}
+        assert code_of(ec2.modify_vpc_attribute, **off) == "UnsupportedOperation"
+
+    def test_have_dns_hostnames_once_they_are_set(self, ec2: Any, cloud: Cloud, vpc_id: str) -> None:
+        """DNS hostnames are off, and can be turned on; a dump keeps them. [FCU-047, FCU-049]"""
+        attribute = {"VpcId": vpc_id, "Attribute": "enableDnsHostnames"}
+        assert ec2.describe_vpc_attribute(**attribute)["EnableDnsHostnames"] == {"Value": False}
+        ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True}, EnableDnsSupport={"Value": True})
         twin = Cloud.load(cloud.dump()).account("alice").client("fcu")
         for client in (ec2, twin):
-            shown = client.describe_vpc_attribute(**parameters, Attribute="enableDnsHostnames")
-            assert shown["EnableDnsHostnames"] == {"Value": True}
-        assert code_of(modify, **parameters) == "OWS.Error"
-        assert code_of(modify, **parameters, EnableDnsSupport={"Value": False}) == "UnsupportedOperation"
-        assert code_of(describe, **parameters, Attribute="enableNetworkAddressUsageMetrics") == "NotImplemented"
+            assert client.describe_vpc_attribute(**attribute)["EnableDnsHostnames"] == {"Value": True}
+
+    def test_refuse_missing_and_unknown_attributes(self, ec2: Any, vpc_id: str) -> None:
+        """A change names an attribute, and a description one that FCU shows. [FCU-047, FCU-052]"""
+        assert code_of(ec2.modify_vpc_attribute, VpcId=vpc_id) == "OWS.Error"
+        unknown = {"VpcId": vpc_id, "Attribute": "enableNetworkAddressUsageMetrics"}
+        assert code_of(ec2.describe_vpc_attribute, **unknown) == "NotImplemented"
 
     def test_of_others_have_no_attributes(self, ec2: Any, bob: Account) -> None:
         """An unknown, malformed or foreign id of an action on attributes is not found. [FCU-041]"""
@@ -161,23 +173,24 @@ class TestSubnets:
             assert ids == [subnet_ids[name] for name in matching], filters
 
     def test_map_public_addresses(self, ec2: Any, subnet_id: str) -> None:
-        """ModifySubnetAttribute changes MapPublicIpOnLaunch; without an attribute it changes nothing. [FCU-038]"""
-
-        def is_mapped() -> bool:
-            (subnet,) = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
-            return bool(subnet["MapPublicIpOnLaunch"])
-
-        ec2.modify_subnet_attribute(SubnetId=subnet_id)
-        assert not is_mapped()
+        """ModifySubnetAttribute changes MapPublicIpOnLaunch. [FCU-038]"""
+        assert not is_mapped(ec2, subnet_id)
         ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
-        assert is_mapped()
-        ec2.modify_subnet_attribute(SubnetId=subnet_id)
-        assert is_mapped()
+        assert is_mapped(ec2, subnet_id)
+
+    @pytest.mark.parametrize("attributes", [{}, {"AssignIpv6AddressOnCreation": {"Value": True}}], ids=["none", "ipv6"])
+    def test_stay_the_same_without_an_attribute_of_fcu(
+        self, ec2: Any, subnet_id: str, attributes: dict[str, Any]
+    ) -> None:
+        """Without an attribute, and with one that FCU does not have, ModifySubnetAttribute does nothing. [FCU-038]"""
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
+        ec2.modify_subnet_attribute(SubnetId=subnet_id, **attributes)
+        assert is_mapped(ec2, subnet_id)
+
+    def test_of_others_cannot_be_modified(self, ec2: Any) -> None:
+        """ModifySubnetAttribute refuses a malformed id and an unknown one."""
         assert code_of(ec2.modify_subnet_attribute, SubnetId="foo") == "InvalidSubnetID.Malformed"
         assert code_of(ec2.modify_subnet_attribute, SubnetId="subnet-12345678") == "InvalidSubnetID.NotFound"
-        ipv6 = {"AssignIpv6AddressOnCreation": {"Value": True}}
-        ec2.modify_subnet_attribute(SubnetId=subnet_id, **ipv6)  # FCU does not have it
-        assert is_mapped()
 
     def test_have_errors_of_ec2(self, ec2: Any, bob: Account, vpc_id: str, subnet_id: str) -> None:
         """The codes are those that OUTSCALE's own tests expect. [NET-010, NET-011, NET-012]"""

@@ -178,16 +178,24 @@ class TestGroups:
 
 class TestPermissions:
     def test_in_the_flat_form_are_those_of_ip_permissions(self, ec2: Any, public_id: str) -> None:
-        """One permission by CidrIp, IpProtocol and ports; the group by id or by name."""
+        """One permission by CidrIp, IpProtocol and ports is one of IpPermissions."""
         flat = {**SSH, "CidrIp": "10.0.0.0/8"}
         assert ec2.authorize_security_group_ingress(GroupId=public_id, **flat)["Return"] is True
         expected = [{**SSH, "IpRanges": cidr("10.0.0.0/8")}]
         assert read_permissions(ec2, public_id) == expected
+        duplicate = {"GroupId": public_id, "IpPermissions": expected}
+        assert code_of(ec2.authorize_security_group_ingress, **duplicate) == "InvalidPermission.Duplicate"
+
+    def test_take_the_name_of_their_group(self, ec2: Any, public_id: str) -> None:
+        """A group of the public Cloud is named by its id or its name."""
+        flat = {**SSH, "CidrIp": ANY}
+        assert ec2.authorize_security_group_ingress(GroupName="web", **flat)["Return"] is True
+        assert read_permissions(ec2, public_id) == [{**SSH, "IpRanges": cidr(ANY)}]
         assert ec2.revoke_security_group_ingress(GroupName="web", **flat)["Return"] is True
         assert read_permissions(ec2, public_id) == []
-        ec2.authorize_security_group_ingress(GroupName="web", IpPermissions=expected)
-        assert read_permissions(ec2, public_id) == expected
-        assert code_of(ec2.authorize_security_group_ingress, GroupName="web", **flat) == "InvalidPermission.Duplicate"
+
+    def test_of_icmp_have_a_type_and_a_code_in_place_of_ports(self, ec2: Any, public_id: str) -> None:
+        """-1 stands for every type and every code."""
         ping = {"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1, "CidrIp": ANY}
         ec2.authorize_security_group_ingress(GroupName="web", **ping)
         assert read_permissions(ec2, public_id)[-1] == {
