@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import boto3
@@ -14,6 +15,14 @@ from omisim.model import Image
 ZONE = "eu-west-2a"
 
 
+@pytest.fixture(name="associated")
+def _associated(ec2: Any, interface_id: str, gateway_id: str) -> dict[str, Any]:
+    """An address of a VPC that is associated with an interface."""
+    allocation_id = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.associate_address(AllocationId=allocation_id, NetworkInterfaceId=interface_id)
+    return dict(ec2.describe_addresses()["Addresses"][0])
+
+
 class TestAddresses:
     def test_are_allocated_with_a_domain(self, ec2: Any, alice: Account) -> None:
         """AllocateAddress repeats its domain, which is standard by default. [FCU-039]"""
@@ -24,53 +33,82 @@ class TestAddresses:
             assert address["Domain"] == domain
         assert code_of(ec2.allocate_address, Domain="toto") == "InvalidParameterValue"
 
-    def test_are_associated_with_instances_and_interfaces(
-        self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str, interface_id: str, gateway_id: str
-    ) -> None:
-        """An address of the public Cloud and one of a VPC, as shown, and every filter. [FCU-039]"""
-        vm = launch(ec2, ubuntu)
-        public, private = ec2.allocate_address(), ec2.allocate_address(Domain="vpc")
-        ec2.associate_address(PublicIp=public["PublicIp"], InstanceId=vm["InstanceId"])
-        link = ec2.associate_address(AllocationId=private["AllocationId"], NetworkInterfaceId=interface_id)
-        (interface,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
-        assert read_instance(ec2, vm)["PublicIpAddress"] == public["PublicIp"]
-        first, second = ec2.describe_addresses()["Addresses"]
-        assert first == {
-            "AllocationId": public["AllocationId"],
-            "AssociationId": first["AssociationId"],
+    def test_of_the_public_cloud_are_associated_with_instances(self, ec2: Any, ubuntu: Image) -> None:
+        """The address and its instance show each other. [FCU-039]"""
+        address, vm = ec2.allocate_address(), launch(ec2, ubuntu)
+        ec2.associate_address(PublicIp=address["PublicIp"], InstanceId=vm["InstanceId"])
+        assert read_instance(ec2, vm)["PublicIpAddress"] == address["PublicIp"]
+        (shown,) = ec2.describe_addresses()["Addresses"]
+        assert shown == {
+            "AllocationId": address["AllocationId"],
+            "AssociationId": shown["AssociationId"],
             "Domain": "standard",
             "InstanceId": vm["InstanceId"],
-            "PublicIp": public["PublicIp"],
+            "PublicIp": address["PublicIp"],
             "Tags": [],
         }
-        assert second == {
-            "AllocationId": private["AllocationId"],
-            "AssociationId": link["AssociationId"],
+
+    def test_of_a_vpc_are_associated_with_interfaces(
+        self, ec2: Any, alice: Account, interface_id: str, associated: dict[str, Any]
+    ) -> None:
+        """The address shows its interface and the private address. [FCU-039]"""
+        (interface,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+        assert associated == {
+            "AllocationId": associated["AllocationId"],
+            "AssociationId": interface["Association"]["AssociationId"],
             "Domain": "vpc",
             "NetworkInterfaceId": interface_id,
             "NetworkInterfaceOwnerId": alice.account_id,
             "PrivateIpAddress": interface["PrivateIpAddress"],
-            "PublicIp": private["PublicIp"],
+            "PublicIp": interface["Association"]["PublicIp"],
             "Tags": [],
         }
-        for filters in (
-            {"allocation_id": private["AllocationId"]},
-            {"association_id": link["AssociationId"]},
-            {"domain": "vpc"},
-            {"network_interface_id": interface_id},
-            {"network_interface_owner_id": alice.account_id},
-            {"private_ip_address": interface["PrivateIpAddress"]},
-            {"public_ip": private["PublicIp"]},
-        ):
-            assert ec2.describe_addresses(Filters=make_filters(**filters))["Addresses"] == [second]
-        assert ec2.describe_addresses(Filters=make_filters(instance_id=vm["InstanceId"]))["Addresses"] == [first]
-        assert ec2.describe_addresses(AllocationIds=[public["AllocationId"]])["Addresses"] == [first]
-        assert ec2.describe_addresses(PublicIps=[private["PublicIp"]])["Addresses"] == [second]
-        ec2.disassociate_address(PublicIp=public["PublicIp"])
-        ec2.disassociate_address(AssociationId=link["AssociationId"])
-        assert all("AssociationId" not in address for address in ec2.describe_addresses()["Addresses"])
-        for address in (public, private):
-            ec2.release_address(AllocationId=address["AllocationId"])
+
+    @pytest.mark.parametrize(
+        "field",
+        [
+            "AllocationId",
+            "AssociationId",
+            "Domain",
+            "NetworkInterfaceId",
+            "NetworkInterfaceOwnerId",
+            "PrivateIpAddress",
+            "PublicIp",
+        ],
+    )
+    def test_are_found_by_filters(self, ec2: Any, associated: dict[str, Any], field: str) -> None:
+        """Each field is a filter, which finds no address with another value."""
+        ec2.allocate_address()
+        name = re.sub(r"(?<!^)([A-Z])", r"-\1", field).lower()
+        filters = [{"Name": name, "Values": [associated[field]]}]
+        assert ec2.describe_addresses(Filters=filters)["Addresses"] == [associated]
+
+    def test_are_found_by_their_instance(self, ec2: Any, ubuntu: Image, associated: dict[str, Any]) -> None:
+        """The filter `instance-id` finds the address of an instance, and no other."""
+        address, vm = ec2.allocate_address(), launch(ec2, ubuntu)
+        ec2.associate_address(PublicIp=address["PublicIp"], InstanceId=vm["InstanceId"])
+        (shown,) = ec2.describe_addresses(Filters=make_filters(instance_id=vm["InstanceId"]))["Addresses"]
+        assert shown["PublicIp"] == address["PublicIp"] != associated["PublicIp"]
+
+    @pytest.mark.parametrize("field", ["AllocationId", "PublicIp"])
+    def test_are_found_by_their_ids(self, ec2: Any, associated: dict[str, Any], field: str) -> None:
+        """DescribeAddresses takes allocations and public IPs."""
+        ec2.allocate_address()
+        assert ec2.describe_addresses(**{f"{field}s": [associated[field]]})["Addresses"] == [associated]
+
+    @pytest.mark.parametrize("field", ["AssociationId", "PublicIp"])
+    def test_are_disassociated_by_association_or_address(self, ec2: Any, ubuntu: Image, field: str) -> None:
+        """The address stays allocated, and shows no association any more."""
+        ec2.associate_address(PublicIp=ec2.allocate_address()["PublicIp"], InstanceId=launch(ec2, ubuntu)["InstanceId"])
+        (address,) = ec2.describe_addresses()["Addresses"]
+        ec2.disassociate_address(**{field: address[field]})
+        (address,) = ec2.describe_addresses()["Addresses"]
+        assert "AssociationId" not in address
+
+    @pytest.mark.parametrize("parameters", [{}, {"Domain": "vpc"}], ids=["standard", "vpc"])
+    def test_are_released_by_their_allocation(self, ec2: Any, alice: Account, parameters: dict[str, str]) -> None:
+        """ReleaseAddress deletes the public IP."""
+        ec2.release_address(AllocationId=ec2.allocate_address(**parameters)["AllocationId"])
         assert alice.read_public_ips() == ()
 
     def test_in_use_are_moved_in_the_public_cloud(self, ec2: Any, ubuntu: Image) -> None:
