@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -26,17 +25,6 @@ from omisim.server.state_file import open_state_file, read_state_file
 from omisim.tools.cli import main
 
 VOLUME = {"SubregionName": "eu-west-2a", "Size": 1}
-
-
-@pytest.fixture(name="server")
-def _server(cloud: Cloud, alice: Account) -> Iterator[Running]:
-    with cloud.serve() as running:
-        yield running
-
-
-@pytest.fixture(name="control")
-def _control(server: Running) -> Client:
-    return Client(server.url, server.token)
 
 
 def create_volume(server: Running, account: Account, **headers: str) -> requests.Response:

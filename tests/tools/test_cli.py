@@ -270,6 +270,18 @@ class TestLifecycleCommand:
         assert "draws one KIND" in capsys.readouterr().err
 
 
+class TestActionsCommand:
+    def test_lists_every_official_action(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim actions` lists the 236 of the official description: served, or why not."""
+        assert main(["actions", "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)
+        assert len(rows) == 236
+        assert {row["action"] for row in rows if row["served"]} >= {"CreateImage", "DeleteExportTask"}
+        assert all(row["served"] or row["reason"] for row in rows)
+        assert main(["actions"]) == 0
+        assert "CreateImage " in capsys.readouterr().out
+
+
 class TestImagesCommand:
     def test_lists_the_catalogue_of_a_region(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`images` prints the id and the name of each official OMI; `--json` all of it."""

@@ -1,0 +1,176 @@
+"""`omisim serve` as a process, and `omisim env`, which asks it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import pytest
+import requests
+
+from omisim.server import Running
+from omisim.server.client import Client
+from omisim.tools.cli import main
+
+
+class Process:
+    """`omisim serve` as a process."""
+
+    started: ClassVar[list[subprocess.Popen[str]]] = []
+
+    def __init__(self, *words: str) -> None:
+        command = [sys.executable, "-W", "error", "-m", "omisim", "serve", "--port", "0", *words]
+        self.run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(self.run)
+        self.variables: dict[str, str] = {}
+        assert self.run.stdout is not None
+        for line in self.run.stdout:
+            if line.startswith("export "):
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                self.variables[name] = value
+            if "is ready" in line:
+                break
+
+    @property
+    def control(self) -> Client:
+        """A client of its control plane."""
+        return Client(self.variables["OMISIM_URL"], self.variables["OMISIM_TOKEN"])
+
+    def stop(self) -> tuple[int, str]:
+        """Tell it to stop; return its exit status and what it said."""
+        self.run.send_signal(signal.SIGTERM)
+        _, output = self.run.communicate(timeout=20)
+        return self.run.returncode, output
+
+
+@pytest.fixture(autouse=True)
+def _kill_servers_of_a_failed_test() -> Iterator[None]:
+    yield
+    for run in Process.started:
+        run.kill()  # does nothing to a process that has ended
+        run.communicate()
+    Process.started.clear()
+
+
+class TestServeCommand:
+    def test_stops_on_sigterm_and_saves_its_state(self, tmp_path: Path) -> None:
+        """The server says when it is ready, stops on SIGTERM, saves, and continues from its saved state."""
+        state = tmp_path / "state.json"
+        first = Process("--state", str(state), "--account", "bob@us-east-2:AKAKAKAKAKAKAKAKAKAK:SKSK", "--seed", "7")
+        assert first.variables["OSC_ACCESS_KEY"] == "AKAKAKAKAKAKAKAKAKAK"
+        assert first.variables["OSC_SECRET_KEY"] == "SKSK"
+        first.control.post("accounts", name="dave")
+        assert first.stop() == (0, "")
+        second = Process("--state", str(state), "--account", "bob:AKAKAKAKAKAKAKAKAKAK:SKSK")
+        assert [account["name"] for account in second.control.get("accounts")] == ["bob", "dave"]
+        assert second.stop() == (0, "")
+
+    def test_starts_from_a_scenario_and_resets_to_it(self) -> None:
+        """--scenario sets up the cloud; a reset undoes later changes, and every account keeps its keys."""
+        process = Process("--scenario", "shared-image", "--account", "zed@us-east-2:ZEDSKEY:SECRET")
+        before = process.control.get("accounts")
+        assert {"alice", "bob", "zed"} <= {account["name"] for account in before}
+        process.control.post("accounts", name="dave")
+        process.control.post("reset")
+        assert process.control.get("accounts") == before
+        assert process.variables["OSC_SECRET_KEY"] == "SECRET"
+        assert process.stop() == (0, "")
+
+    def test_logs_its_requests(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """--log writes a line of JSON for each request; `omisim env` finds the account of a running server."""
+        log = tmp_path / "log"
+        process = Process("--log", str(log), "--token", "secret")
+        monkeypatch.setenv("OMISIM_URL", process.variables["OMISIM_URL"])
+        monkeypatch.setenv("OMISIM_TOKEN", process.variables["OMISIM_TOKEN"])
+        assert main(["env"]) == 0
+        assert main(["env", "nobody"]) == 1
+        assert process.variables["OMISIM_TOKEN"] == "secret"
+        requests.post(f"{process.variables['OMISIM_URL']}/api/v1/ReadVms", data=b"{}", timeout=10)
+        assert process.stop() == (0, "")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert (lines[-1]["path"], lines[-1]["status"], lines[-1]["rule"]) == ("/api/v1/ReadVms", 401, "AUTH-005")
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["--account", ":AK:SK"], "NAME"),
+            (["--account", "alice:AK"], "NAME"),
+            (["--account", "alice@mars"], "region"),
+            (["--account", "alice:AK:SK", "--account", "bob:AK:SK"], "belongs to another account"),
+            (["--state", "/nowhere/at/all.json"], "directory does not exist"),
+            (["--tls-cert", "cert.pem"], "must go together"),
+            (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "cert.pem and key.pem must be a PEM certificate and"),
+            (["--tls-cert", __file__, "--tls-key", __file__], "must be a PEM certificate"),
+            (["--scenario", "nothing"], "shipped are"),
+            (["--account", "alice:A/K:SK"], "ACCESS_KEY"),
+            (["--host", "nowhere.invalid", "--token", "t"], "not known"),
+            (["--host", "0.0.0.0"], "needs a token of your choice"),
+            (["--host", "0.0.0.0", "--token", "t", "--auth", "off"], "needs auth='strict'"),
+            (["--host", "0.0.0.0", "--token", "t", "--seed", "7"], "know the keys of --seed 7"),
+            (["--limit", "size=1"], "with a name of body, head"),
+            (["--limit", "body=²"], "must be a number from 0"),
+            (["--limit", "body"], "must be a number from 0"),
+        ],
+    )
+    def test_reports_a_wrong_option_in_one_line(
+        self, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A wrong option is one clear line and exit status 1."""
+        assert main(["serve", "--port", "0", *words]) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+    @pytest.mark.parametrize("port", ["65536", "-1", "http"])
+    def test_refuses_an_invalid_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """A port is a number from 0 to 65535."""
+        with pytest.raises(SystemExit):
+            main(["serve", "--port", port])
+        assert f"from 0 to 65535, not {port}" in capsys.readouterr().err
+
+    def test_refuses_a_port_that_is_taken(self, server: Running, capsys: pytest.CaptureFixture[str]) -> None:
+        """A port in use is one clear line."""
+        assert main(["serve", "--port", server.url.rpartition(":")[2]]) == 1
+        assert capsys.readouterr().err.startswith("omisim serve: ")
+
+    def test_refuses_a_damaged_state_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A file that is not a dump is refused, and not changed."""
+        for text in ("", "{}", '{"omisim": 1}'):
+            (tmp_path / "state.json").write_text(text)
+            assert main(["serve", "--port", "0", "--state", str(tmp_path / "state.json")]) == 1
+            assert "state.json" in capsys.readouterr().err
+            assert (tmp_path / "state.json").read_text() == text
+
+    def test_has_an_env_command_that_reports_no_server(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`omisim env` without a server is one clear line."""
+        assert main(["env", "--url", "http://127.0.0.1:1"]) == 1
+        reason = "no server answers at http://127.0.0.1:1: Connection refused; `omisim serve` starts one"
+        assert capsys.readouterr().err == f"omisim env: {reason}\n"
+
+    @pytest.mark.parametrize("answer", [b"HTTP/1.1 404 No\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n<p>", b"SSH-2.0-x\r\n"])
+    def test_has_an_env_command_that_reports_another_server(
+        self, capsys: pytest.CaptureFixture[str], answer: bytes
+    ) -> None:
+        """The port of another program is one clear line, too."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def speak() -> None:
+                line, _ = listening.accept()
+                with line:
+                    line.recv(4096)
+                    line.sendall(answer)
+
+            speaker = Thread(target=speak)
+            speaker.start()
+            assert main(["env", "--url", f"http://127.0.0.1:{listening.getsockname()[1]}"]) == 1
+            speaker.join()
+        error = capsys.readouterr().err
+        assert "not an omisim server" in error
+        assert error.count("\n") == 1
