@@ -112,7 +112,7 @@ class SystemClock:
 def check_clock(clock: Clock) -> Clock:
     """Return the clock. Raises ValueError for an object without a clock's methods."""
     if isinstance(clock, type) or not all(hasattr(clock, method) for method in METHODS):
-        raise ValueError(f"clock must be a clock, for example SystemClock(), not {clock!r}")
+        raise ValueError(f"clock must be a clock, such as ManualClock(datetime) or SystemClock(), not {clock!r}")
     return clock
 
 

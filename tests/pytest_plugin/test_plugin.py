@@ -262,7 +262,7 @@ class TestMarker:
             ("accounts=['alice', 3]", "accounts must be names, for example *, not 3"),
             ("switches={'x': 1}", "unknown switch 'x'; known: *"),
             ("switches='x'", "switches: x: No such file or directory"),
-            ("clock='2026'", "clock must be a clock, for example SystemClock(), not '2026'"),
+            ("clock='2026'", "clock must be a clock, such as ManualClock(datetime) or SystemClock(), not '2026'"),
             ("history='all'", "history must be a positive int, not 'all'"),
             ("limiter='yes'", "limiter must be True or False, not 'yes'"),
             ("seed=None", "seed must be int or str, not None"),
