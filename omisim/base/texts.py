@@ -1,11 +1,11 @@
-"""Every text in JSON data."""
+"""Texts: those in JSON data, and a number with its noun."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["iter_texts"]
+__all__ = ["iter_texts", "pluralize"]
 
 
 def iter_texts(value: Any) -> Iterator[str]:
@@ -18,3 +18,8 @@ def iter_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from iter_texts(item)
+
+
+def pluralize(number: int, noun: str) -> str:
+    """Return a number with its noun, which gets an s unless the number is 1: `1 call`, `2 calls`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omisim.base.frozen import frozen
+from omisim.base.texts import pluralize
 from omisim.probe.connection import Absent, Answer, Unreachable
 from omisim.probe.experiments import Call, Experiment, fill
 from omisim.probe.judge import AGREES, CANNOT_TELL, DIFFERS, Finding, judge
@@ -212,7 +213,7 @@ class Runner:
 
     def _check_bound(self, call: Call) -> None:
         if call.requested and self.ledger.created + call.requested > self.limits.resources:
-            raise CannotTell(f"the bound of {self.limits.resources} resources is reached")
+            raise CannotTell(f"the bound of {pluralize(self.limits.resources, 'resource')} is reached")
 
     def _prepare(self, call: Call) -> None:
         """Create the names of the world that a call uses. Raises CannotTell if one cannot be created."""

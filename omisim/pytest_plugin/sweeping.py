@@ -16,6 +16,7 @@ from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
 from omisim.base.private_file import write_private
+from omisim.base.texts import pluralize
 from omisim.engine.marks import Saved
 from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.report import explain_emptiness
@@ -153,7 +154,7 @@ def summarize(reports: list[Any]) -> Iterator[str]:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in data["outcomes"].items())
         if not data["worlds"]:
             outcomes = explain_emptiness(data["calls"], data["left_out"], data["unstable"])
-        yield f"{name}: {len(data['worlds'])} runs: {outcomes}"
+        yield f"{name}: {pluralize(len(data['worlds']), 'run')}: {outcomes}"
         for question in data["open_questions"]:
             says = ", then ".join(deviation["says"] for deviation in question["deviations"])
             yield f"  rests on an open question: with {says}: {question['outcome']}"

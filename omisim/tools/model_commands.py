@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import suggest
+from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, families
 from omisim.tools.output import add_command, report_error
@@ -78,7 +79,7 @@ def _rules(options: argparse.Namespace) -> int:
         verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
         print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
     suggestion = "" if rules or options.action is None else _similar_actions(options.action)
-    print(f"{len(rules)} rules{suggestion}", file=sys.stderr)
+    print(f"{pluralize(len(rules), 'rule')}{suggestion}", file=sys.stderr)
     return 0 if rules else 1
 
 

@@ -44,7 +44,10 @@ class TestCloudConstructor:
             ({"seed": 1.5}, "seed must be int or str, not 1.5"),
             ({"switches": ["snapshot_cut"]}, "switches must be a mapping of names to values, not ['snapshot_cut']"),
             ({"history": "all"}, "history must be a positive int, not 'all'"),
-            ({"clock": ManualClock}, "clock must be a clock, such as ManualClock(datetime) or SystemClock(), not <class"),
+            (
+                {"clock": ManualClock},
+                "clock must be a clock, such as ManualClock(datetime) or SystemClock(), not <class",
+            ),
             ({"clock": 3}, "clock must be a clock, such as ManualClock(datetime) or SystemClock(), not 3"),
             ({"fetch": "https://"}, "fetch must be a function from a URL to bytes, not 'https://'"),
         ],

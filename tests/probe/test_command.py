@@ -138,8 +138,8 @@ class TestRuns:
     def test_create_at_most_what_they_may(self, run: Run, url: str) -> None:
         """Beyond the bound, experiments could not tell."""
         status, out, err = run(url, "--rule", "OMI-022", "--max-resources", "1")
-        assert (status, "the bound of 1 resources is reached" in out) == (0, True)
-        assert "1 resources created" in err
+        assert (status, "the bound of 1 resource is reached" in out) == (0, True)
+        assert "1 resource created" in err
 
 
 class TestMeasured:

@@ -31,7 +31,7 @@ class TestSweep:
         """The findings are the failure, each with what reproduces it; the timeline is that of the clean run."""
         result = run_plugin(pytester, LEAKY)
         result.assert_outcomes(failed=1)
-        assert "sweep over 1 calls: 3 runs" in join_output(result)
+        assert "sweep over 1 call: 3 runs" in join_output(result)
         assert "call 1, CreateVolume: the answer is lost (dropped connection): left something behind" in join_output(
             result
         )

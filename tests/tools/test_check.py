@@ -399,7 +399,7 @@ class TestStatements:
         arguments = ["--scenario", "shared-image", "--images", "1", "--depth", "1"]
         statement = PLAIN.replace("mallory", "carol")
         assert main(["check", *arguments, "--never", statement, "--never", "OMI-022"]) == 0
-        assert f"Never within 1 calls: {statement}\nNever within 1 calls: OMI-022\n" in capsys.readouterr().out
+        assert f"Never within 1 call: {statement}\nNever within 1 call: OMI-022\n" in capsys.readouterr().out
 
     def test_can_be_true_at_the_beginning(self) -> None:
         """Bob can launch the OMI that is shared with him: no call is needed."""
@@ -500,7 +500,7 @@ class TestCheckCommand:
         """`omisim check` prints one line a level, the sums and the speed, and that the laws held."""
         assert main(["check", "--regions", "1", "--images", "1", "--depth", "2"]) == 0
         out = capsys.readouterr().out
-        assert out.splitlines()[0].startswith("  1 calls deep:         1 states visited,")
+        assert out.splitlines()[0].startswith("depth  1:         1 states visited,")
         assert out.endswith("Every law held in every state.\n")
 
     def test_prints_json_on_request(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -554,7 +554,7 @@ def run_check(*options: str) -> Iterator[subprocess.Popen[bytes]]:
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"  1 calls deep")
+        assert process.stdout.readline().startswith(b"depth  1: ")
         try:
             yield process
         finally:

@@ -250,7 +250,7 @@ class TestReplayCommand:
         assert main(["replay", place]) == 1
         out, err = capsys.readouterr()
         assert out.startswith(f"{place}:1: DeleteVms: status 400, code 5064 was recorded")
-        assert err == "    1 DeleteVms VM-041\n1 exchanges, 1 divergences, 0 accepted\n"
+        assert err == "    1 DeleteVms VM-041\n1 exchange, 1 divergence, 0 accepted\n"
         assert main(["replay", place, "--json"]) == 1
         report = json.loads(capsys.readouterr().out)
         assert (report["divergences"][0]["line"], report["severity"]) == (1, "answer")

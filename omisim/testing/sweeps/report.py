@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any, Final, Literal, get_args
 
 from omisim.base.frozen import frozen
+from omisim.base.texts import pluralize
 from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.testing.sweeps.deviations import Deviation
@@ -133,7 +134,7 @@ class SweepReport:
 
     def __str__(self) -> str:
         """Return the report as text."""
-        total = f"sweep over {self.calls} calls: {len(self.worlds)} runs"
+        total = f"sweep over {pluralize(self.calls, 'call')}: {pluralize(len(self.worlds), 'run')}"
         lines = [f"{total} ({self.left_out} left out by limit)" if self.left_out else total]
         lines += [f"  {count} {outcome}" for outcome, count in self.counts.items()]
         if not self.worlds:
@@ -145,7 +146,7 @@ class SweepReport:
             lines += ["", *str(first).splitlines()]
             if others:
                 places = "; ".join(dict.fromkeys(world.place for world in others))
-                lines += [f"  the same in {len(others)} more run{'s'[: len(others) > 1]}: {places}"]
+                lines += [f"  the same in {pluralize(len(others), 'more run')}: {places}"]
         for world in self.open_questions:
             lines += ["", *self._describe_question(world)]
         return "\n".join(lines)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
+from omisim.base.texts import pluralize
 from omisim.tools.check.actions import Bounds, CheckWorld
 from omisim.tools.check.explorer import Violation
 from omisim.tools.check.search import CheckResult, Level, Progress, check
@@ -76,14 +77,15 @@ def to_json_data(result: CheckResult, workers: int, seconds: float) -> dict[str,
 def _format_result(result: CheckResult, seconds: float) -> str:
     calls = result.transitions + result.refused
     speed = f"{result.transitions / seconds:,.0f} transitions, {calls / seconds:,.0f} calls a second"
+    counts = {"state": result.states, "transition": result.transitions, "refused call": result.refused}
     lines = [
-        f"{result.states:,} states, {result.transitions:,} transitions, {result.refused:,} refused calls",
-        f"{len(result.levels)} calls deep in {seconds:.1f} s: {speed}",
+        ", ".join(pluralize(number, noun) for noun, number in counts.items()),
+        f"{pluralize(len(result.levels), 'call')} deep in {seconds:.1f} s: {speed}",
     ]
     if result.complete:
         lines.append("The search is complete: every state that can be reached within these bounds was visited.")
     if result.violation is None:
-        lines += [f"Never within {len(result.levels)} calls: {statement}" for statement in result.never]
+        lines += [f"Never within {pluralize(len(result.levels), 'call')}: {statement}" for statement in result.never]
         return "\n".join([*lines, "Every law held in every state."])
     return "\n".join([*lines, "", write_script(result.violation, result.bounds, result.scenario)])
 
@@ -133,7 +135,7 @@ def _show_progress(*, quiet: bool) -> Iterator[Progress | None]:
             advance(level, states)
             if level.visited == states:
                 print(
-                    f"{level.depth + 1:>3} calls deep: {level.visited:>9,} states visited, {level.new_states:>9,} new,"
+                    f"depth {level.depth + 1:>2}: {level.visited:>9,} states visited, {level.new_states:>9,} new,"
                     f" {level.transitions:>11,} transitions, {level.refused:>11,} refused",
                     flush=True,
                 )
@@ -155,7 +157,7 @@ def _show_bar() -> Iterator[Progress]:
         def advance(level: Level, states: int) -> None:
             if level.depth not in tasks:
                 tasks.clear()
-                tasks[level.depth] = bar.add_task(f"{level.depth + 1} calls deep", total=states)
+                tasks[level.depth] = bar.add_task(f"depth {level.depth + 1}", total=states)
             bar.update(tasks[level.depth], completed=level.visited)
 
         yield advance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from omisim.base.texts import pluralize
 from omisim.tools.demo.story import Actor, Story
 
 __all__ = ["bake", "clean_up", "find_official_image", "launch", "share", "stop_sharing"]
@@ -18,7 +19,7 @@ def find_official_image(alice: Actor) -> dict[str, Any]:
     images = alice.call(
         "ReadImages",
         "official OMIs are public; their account alias is Outscale",
-        lambda answer: f"{len(answer['Images'])} OMIs, the latest is {answer['Images'][-1]['ImageName']}",
+        lambda answer: f"{pluralize(len(answer['Images']), 'OMI')}, the latest is {answer['Images'][-1]['ImageName']}",
         Filters=filters,
     )["Images"]
     latest: dict[str, Any] = images[-1]
@@ -79,7 +80,7 @@ def bake(story: Story, alice: Actor, official: dict[str, Any]) -> dict[str, Any]
 
 def share(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any]) -> str:
     """Share the OMI; bob launches and copies it. Returns the id of the copy."""
-    count: Callable[[dict[str, Any]], str] = lambda answer: f"{len(answer['Images'])} OMIs"  # noqa: E731
+    count: Callable[[dict[str, Any]], str] = lambda answer: pluralize(len(answer["Images"]), "OMI")  # noqa: E731
     filters = {"ImageIds": [golden["ImageId"]]}
     bob.call("ReadImages", "a new OMI is private: bob does not see it", count, Filters=filters)
     alice.call(

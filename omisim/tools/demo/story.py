@@ -9,6 +9,7 @@ from typing import Any
 from requests import HTTPError
 
 from omisim.base.frozen import frozen
+from omisim.base.texts import pluralize
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.lineage import Lineage
@@ -100,6 +101,6 @@ class Actor:
             cloud.advance(POLL)
         seconds = round((cloud.now - start).total_seconds())
         path = " → ".join(dict.fromkeys(states))
-        means = f"{len(states)} polls, {seconds} virtual seconds"
+        means = f"{pluralize(len(states), 'poll')}, {pluralize(seconds, 'virtual second')}"
         self._story.steps.append(StoryStep(self.account.name, action, {"Filters": filters}, 200, path, means))
         return row

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from omisim.base.private_file import write_private
+from omisim.base.texts import pluralize
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import CANNOT_TELL
 from omisim.probe.page import render_page
@@ -87,7 +88,10 @@ def _print_table(report: Report) -> None:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
     for reason, number in Counter(_undecided(report)).most_common():
         print(f"{number:>5} could not tell: {reason}", file=sys.stderr)
-    print(f"{counts or 'no rules'}; {report.calls} calls, {report.created} resources created", file=sys.stderr)
+    print(
+        f"{counts or 'no rules'}; {pluralize(report.calls, 'call')}, {pluralize(report.created, 'resource')} created",
+        file=sys.stderr,
+    )
 
 
 def _undecided(report: Report) -> Iterator[str]:

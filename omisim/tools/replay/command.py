@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from omisim.base.texts import pluralize
 from omisim.formats.recording import exchanges
 from omisim.tools.output import report_error
 from omisim.tools.replay.player import replay
@@ -62,7 +63,7 @@ def _print_report(report: Report, options: argparse.Namespace) -> None:
     accepted = sum(bool(one.accepted) for one in report.divergences)
     following = sum(one.follows is not None for one in report.divergences)
     print(
-        f"{report.exchanges} exchanges, {len(report.failed)} divergences, {accepted} accepted"
+        f"{pluralize(report.exchanges, 'exchange')}, {pluralize(len(report.failed), 'divergence')}, {accepted} accepted"
         f"{f', {following} that follow from others' if following else ''}",
         file=sys.stderr,
     )
