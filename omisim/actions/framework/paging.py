@@ -44,7 +44,14 @@ def paginate(
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
-    start = 0 if next_token is None else _decode_token(next_token.removeprefix(UNSIZED), mark)
+    start = 0
+    if next_token is not None:
+        token = _decode_token(next_token)
+        if token is None:
+            raise refuse("PAG-003", reason="no read returned this token")
+        if token[0] != mark:
+            raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
+        start = token[1]
     end = start + (size or MAX_RESULTS)
     more = (UNSIZED if unsized else "") + _encode_token(mark, end) if end < len(rows) else None
     return rows[start:end], more
@@ -58,28 +65,18 @@ def compute_limit(size: int | None, next_token: str | None, default_size: int, m
     size = size or default_size or max_size
     if not size:
         return None
-    start = 0 if next_token is None else _find_start(next_token.removeprefix(UNSIZED))
-    return None if start is None else start + min(max(size, 0), MOST) + 1
-
-
-def _find_start(next_token: str) -> int | None:
-    """Return the position that a token encodes, or None for what is not a token."""
-    try:
-        _, start = parse_json(base64.b64decode(next_token, validate=True))
-    except (binascii.Error, ValueError, TypeError):
-        return None
-    return start if isinstance(start, int) and 0 <= start <= MOST else None
+    token = (None, 0) if next_token is None else _decode_token(next_token)
+    return None if token is None or token[1] > MOST else token[1] + min(max(size, 0), MOST) + 1
 
 
 def _encode_token(mark: str, start: int) -> str:
     return base64.b64encode(json.dumps([mark, start]).encode()).decode()
 
 
-def _decode_token(next_token: str, mark: str) -> int:
+def _decode_token(next_token: str) -> tuple[Any, int] | None:
+    """Return the mark and the position in a token, or None for what is not a token."""
     try:
-        token_mark, start = parse_json(base64.b64decode(next_token, validate=True))
+        mark, start = parse_json(base64.b64decode(next_token.removeprefix(UNSIZED), validate=True))
     except (binascii.Error, ValueError, TypeError):
-        raise refuse("PAG-003", reason="no read returned this token") from None
-    if token_mark != mark or not isinstance(start, int) or isinstance(start, bool) or start < 0:
-        raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
-    return start
+        return None
+    return (mark, start) if type(start) is int and start >= 0 else None
