@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from omisim.base.hosts import endpoint as make_url
 from omisim.base.hosts import parse_host
-from omisim.probe.connection import Absent, Answer, Unreachable
+from omisim.probe.connection import Absent, Answer, Connection, Unreachable
 from omisim.probe.endpoint import Endpoint, parse_endpoint
 from omisim.probe.fcu import Fcu
 from omisim.probe.storage import Storage
@@ -19,12 +19,9 @@ ABSENT = "no"  # instead of the URL of a service: the endpoint has none
 
 
 class _Service(Protocol):
-    @property
-    def calls(self) -> int: ...
+    connection: Connection
 
     def call(self, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer: ...
-
-    def close(self) -> None: ...
 
 
 # door → its client, and a read that shows whether the endpoint has it
@@ -56,7 +53,7 @@ class Caller:
     @property
     def calls(self) -> int:
         """The number of requests so far."""
-        return self.api.calls + sum(service.calls for service in self._services.values())
+        return sum(service.connection.calls for service in (self.api, *self._services.values()))
 
     def call(
         self, action: str, parameters: Mapping[str, Any], options: Mapping[str, str] | None = None, door: str = ""
@@ -73,7 +70,7 @@ class Caller:
     def close(self) -> None:
         """Close all connections."""
         for service in (self.api, *self._services.values()):
-            service.close()
+            service.connection.close()
 
     def _connect(self, door: str) -> None:
         """Connect a service, and make a read that shows whether the endpoint has it."""
@@ -91,7 +88,7 @@ class Caller:
             if answer.accepted:
                 return
             self._absent[door] = f"the endpoint has no {door.upper()}: {action}: {answer}"
-        service.close()
+        service.connection.close()
 
 
 def _derive_url(api: Endpoint, door: str) -> str:

@@ -44,11 +44,6 @@ class Endpoint:
         self.sleep: Callable[[float], None] = sleep
         self.timeout = timeout
 
-    @property
-    def calls(self) -> int:
-        """The number of requests so far."""
-        return self.connection.calls
-
     def call(self, action: str, parameters: Mapping[str, Any], options: Mapping[str, str] | None = None) -> Answer:
         """Make a call, repeated with growing pauses while the endpoint throttles it.
 
@@ -58,10 +53,6 @@ class Endpoint:
         Raises Unreachable if no JSON object comes back.
         """
         return repeat_throttled(lambda: self._send_once(action, parameters, options or {}), self.sleep)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
 
     def shift_now(self, options: Mapping[str, str]) -> dt.datetime:
         """Return the date of a signature: now, or `hours` from now."""

@@ -37,16 +37,7 @@ class Fcu:
         self._api = api
         parts = parse_endpoint("--fcu", url)
         self._path = parts.path or "/"
-        self._connection = Connection(parts, now=api.now, timeout=api.timeout)
-
-    @property
-    def calls(self) -> int:
-        """The number of requests so far."""
-        return self._connection.calls
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        self.connection: Connection = Connection(parts, now=api.now, timeout=api.timeout)
 
     def call(self, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
         """Make a call. Lists and tables in `parameters` become `Name.1` and `Name.Member`.
@@ -62,7 +53,7 @@ class Fcu:
         target, body, headers = self._sign(pairs, options)
         method = options.get("method", "POST")
         repeat = action.startswith("Describe")
-        response = self._connection.send(action, method, target, body, headers, repeat=repeat)
+        response = self.connection.send(action, method, target, body, headers, repeat=repeat)
         try:
             answer = parse_xml(response.content)
         except ValueError as error:
@@ -78,7 +69,7 @@ class Fcu:
         scope = (at[:8], self._api.region, options.get("scope", "ec2"))
         secret = options.get("secret", self._api.keys.secret_key)
         credential = "/".join((self._api.keys.access_key, *scope, "aws4_request"))
-        host, method = self._connection.host, options.get("method", "POST")
+        host, method = self.connection.host, options.get("method", "POST")
         if "expires" in options:
             signed = {"X-Amz-Algorithm": AWS4, "X-Amz-Credential": credential, "X-Amz-Date": at}
             signed |= {"X-Amz-Expires": options["expires"], "X-Amz-SignedHeaders": "host"}

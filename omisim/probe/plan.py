@@ -58,7 +58,7 @@ def list_rules() -> Mapping[str, Rule]:
     return rules | {rule.id: rule for rule in list_cell_rules()}
 
 
-def find_rules(rules: Iterable[str] = (), kind: str = "", evidence: str = "") -> frozenset[str]:
+def find_rules(rules: Iterable[str], kind: str, evidence: str) -> frozenset[str]:
     """Return the ids of the rules that are named, of a kind of resource and with a grade of evidence; "" means any."""
     named = frozenset(rules)
     return frozenset(

@@ -32,16 +32,7 @@ class Storage:
         self._api = api
         parts = parse_endpoint("--oos", url)
         self._scheme, self._base = parts.scheme, parts.path.rstrip("/")
-        self._connection = Connection(parts, now=api.now, timeout=api.timeout)
-
-    @property
-    def calls(self) -> int:
-        """The number of requests so far."""
-        return self._connection.calls
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        self.connection: Connection = Connection(parts, now=api.now, timeout=api.timeout)
 
     def call(self, action: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
         """Make a request. `action` is its method, or "URL", which returns a pre-signed one and sends nothing.
@@ -59,10 +50,10 @@ class Storage:
 
     def _send_once(self, method: str, parameters: Mapping[str, Any], options: Mapping[str, str]) -> Answer:
         body = _make_body(parameters)
-        headers = {"Host": self._connection.host, **parameters.get("Headers", {})}
+        headers = {"Host": self.connection.host, **parameters.get("Headers", {})}
         if "Url" in parameters:
             parts = urlsplit(parameters["Url"])
-            if parts.netloc != self._connection.host:
+            if parts.netloc != self.connection.host:
                 raise Unreachable(f"{parts.netloc} is not the host of this object storage")
             target = f"{parts.path}?{parts.query}"
         else:
@@ -70,7 +61,7 @@ class Storage:
             target = f"{path}?{query}" if query else path
             if options.get("sign") != "no":
                 headers |= self._sign(method, path, query, headers, body, options)
-        response = self._connection.send(method, method, target, body, headers, repeat=method in ("GET", "HEAD"))
+        response = self.connection.send(method, method, target, body, headers, repeat=method in ("GET", "HEAD"))
         return Answer(response.status, _read_body(response.content, parameters), response.headers)
 
     def _quote(self, path: str) -> str:
@@ -95,7 +86,7 @@ class Storage:
         path, method = self._quote(parameters["Path"]), parameters.get("Method", "GET")
         values = {"X-Amz-Algorithm": AWS4, "X-Amz-Credential": credential, "X-Amz-Date": at}
         values |= {"X-Amz-Expires": str(parameters.get("Seconds", 3600)), "X-Amz-SignedHeaders": "host"}
-        query, host = canonical_query(values.items()), self._connection.host
+        query, host = canonical_query(values.items()), self.connection.host
         canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\n{UNSIGNED}".encode()
         signature = sign(options.get("secret", self._api.keys.secret_key), AWS4, at, scope, canonical)
         return f"{self._scheme}://{host}{path}?{query}&X-Amz-Signature={signature}"

@@ -64,7 +64,7 @@ class TestThrottling:
         probed.cloud.faults.add("ReadVolumes", times=3, status=status)
         assert endpoint.call("ReadVolumes", {}).accepted
         assert pauses == [1, 2, 4]
-        endpoint.close()
+        endpoint.connection.close()
 
     def test_that_does_not_end_decides_nothing(self, probed: Probed) -> None:
         """After six tries the experiment could not tell."""

@@ -71,7 +71,7 @@ def _serve_omisim(endpoint: Endpoint) -> Iterator[Endpoint]:
         try:
             yield own
         finally:
-            own.close()
+            own.connection.close()
     finally:
         process.terminate()
         process.communicate()
