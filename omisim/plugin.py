@@ -23,7 +23,7 @@ INI = {
     "clock": "the start of the virtual time (default 2026-01-01T00:00:00Z), or system",
     "catalog": "the initial resources of a cloud",
     "auth": "strict, lenient or off",
-    "unserved": "empty or refuse: what reads of families do that omisim does not serve",
+    "unserved": "empty or refuse: the answer to reads of families that omisim does not serve",
     "history": "the number of changes and calls to keep",
     "scenario": "a path relative to the rootdir, or the name of a scenario that omisim ships",
     "region": "the default Region of accounts",

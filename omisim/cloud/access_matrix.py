@@ -39,7 +39,6 @@ _OWNER_RULES: Mapping[str, str] = {
     "modify": "OMI-106",
     "delete": "OMI-121",
 }
-_HEADINGS = {"read": "see"}
 _YES, _NO = "✓", "✗"
 
 
@@ -81,7 +80,7 @@ class Access(dict[str, tuple[str, ...]]):
 
     def text(self, width: int = 80) -> str:
         """Return the matrix as text, then each of its rules, wrapped at `width` columns."""
-        rows = [["account", *(_HEADINGS.get(right, right) for right in RIGHTS)]]
+        rows = [["account", *RIGHTS]]
         rows += [[name, *(str(cells[right]) for right in RIGHTS)] for name, cells in self.cells.items()]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -97,12 +96,12 @@ class Access(dict[str, tuple[str, ...]]):
             for right in RIGHTS:
                 old, new = (matrix.cells.get(name, {}).get(right) for matrix in (self, later))
                 if old != new:
-                    lines.append(f"{name}: {_HEADINGS.get(right, right)} {old or '-'} → {new or '-'}")
+                    lines.append(f"{name}: {right} {old or '-'} → {new or '-'}")
         return tuple(lines)
 
     def _repr_html_(self) -> str:
         """Show the matrix in a notebook; each cell has its rule as a tooltip."""
-        head = "".join(f"<th>{_HEADINGS.get(right, right)}</th>" for right in RIGHTS)
+        head = "".join(f"<th>{right}</th>" for right in RIGHTS)
         body = "".join(
             f"<tr><th>{escape(name)}</th>"
             + "".join(f'<td title="{escape(state_rule(cells[right].rule))}">{cells[right]}</td>' for right in RIGHTS)

@@ -167,7 +167,7 @@ def _check_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
     proxies = [name for name in environ if name.upper() in PROXIES and environ[name]]
     exempt = ",".join(value for name, value in environ.items() if name.upper() == "NO_PROXY")
     if proxies and not ("*" in exempt or all(host in exempt for host in LOCAL)):
-        text = f"{', '.join(proxies)} is set, and NO_PROXY does not name {' and '.join(LOCAL)}"
+        text = f"NO_PROXY does not name {' and '.join(LOCAL)}, although a proxy is set: {', '.join(proxies)}"
         yield Finding("problem", text, f'export NO_PROXY="{",".join(LOCAL)}${{NO_PROXY:+,$NO_PROXY}}"')
     for name in BUNDLES:
         if environ.get(name) and not Path(environ[name]).exists():

@@ -36,7 +36,7 @@ class TestCells:
         before = cloud.who_can(golden.image_id)
         share(alice, golden, bob)
         assert before.diff(cloud.who_can(golden.image_id)) == (
-            "bob: see ✗ OMI-037 → ✓ SHR-005",
+            "bob: read ✗ OMI-037 → ✓ SHR-005",
             "bob: launch ✗ VM-002 → ✓ SHR-005",
             "bob: copy ✗ OMI-011 → ✓ SHR-005",
             "bob: export ✗ EXP-005 → ✗ EXP-003",

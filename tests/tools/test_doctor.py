@@ -74,7 +74,7 @@ class TestDoctor:
     def test_reports_a_proxy_in_the_way_of_a_local_server(self, tmp_path: Path) -> None:
         """A proxy would get the requests to `omisim serve`."""
         (text,) = find({"https_proxy": "http://proxy:3128"}, tmp_path)
-        assert text == "https_proxy is set, and NO_PROXY does not name 127.0.0.1 and localhost"
+        assert text == "NO_PROXY does not name 127.0.0.1 and localhost, although a proxy is set: https_proxy"
         assert not find({"HTTP_PROXY": "http://proxy:3128", "no_proxy": "localhost,127.0.0.1"}, tmp_path)
         assert not find({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, tmp_path)
 

@@ -21,7 +21,7 @@ SHARED = ("golden", "--scenario", "shared-image")
         (("lineage", *SHARED, "--format", "mermaid"), "flowchart LR\n"),
         (("lineage", *SHARED, "--format", "svg"), "<svg xmlns="),
         (("timeline", *SHARED), "2026-01-01T00:00:00"),
-        (("who-can", *SHARED), "account  see "),
+        (("who-can", *SHARED), "account  read "),
     ],
     ids=" ".join,
 )
