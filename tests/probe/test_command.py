@@ -214,7 +214,7 @@ class TestProblems:
             (("--wait", "0"), "--wait and --timeout must be positive"),
             (("--rule", "OMI-999"), "--rule must be the id of a rule, not 'OMI-999'"),
             (("--rule", "VM-005"), "no experiment decides such a rule; VM-005: no call shows or fills the capacity"),
-            (("--rule", "OMI-022", "--cheap"), "the experiments that decide such a rule create resources: leave out"),
+            (("--rule", "OMI-022", "--cheap"), "all experiments that decide these rules create resources: leave out"),
             (("--kind", "nope"), "--kind must be one of access_key, account"),
             (("--evidence", "infered"), "not 'infered'; did you mean inferred?"),
             (("--html", "nowhere/page.html"), "--html must be the path of a file in a folder that exists"),

@@ -21,7 +21,7 @@ def select_experiments(options: argparse.Namespace) -> list[Experiment]:
     chosen = select(find_chosen_rules(options), _read_own(options), cheap=options.cheap)
     if not chosen:
         if options.cheap and select(find_chosen_rules(options), _read_own(options)):
-            raise ValueError("the experiments that decide such a rule create resources: leave out --cheap")
+            raise ValueError("all experiments that decide these rules create resources: leave out --cheap")
         reasons = [f"{rule}: {find_reason(rule)}" for rule in options.rule if rule in list_rules()]
         raise ValueError("; ".join(["no experiment decides such a rule", *reasons]))
     return chosen
