@@ -14,7 +14,7 @@ from support.expect import expect_refusal
 from support.reread import reread
 from support.storing import BUCKET, create_bucket, export_image, export_manifest, presign_url, put_manifest
 
-from omisim import Account, Cloud
+from omisim import Account, ApiError, Cloud
 from omisim.formats.disk_image import GIB, decode, encode
 from omisim.model import Content, Image, Vm
 from omisim.state.buckets import Place
@@ -39,6 +39,11 @@ def disk(account: Account, name: str = "disk.raw", body: bytes = b"") -> dict[st
 def by_hand(*disks: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return the least that a manifest says."""
     return {"Version": 1, "Image": {"ProductTypes": ["0001"], "Snapshots": list(disks), **more}}
+
+
+def refuse_import(account: Account, url: str) -> ApiError:
+    """Return the refusal of an OMI from a manifest at this URL."""
+    return expect_refusal(account, "CreateImage", FileLocation=url, ImageName="theirs")
 
 
 class TestOmiImport:
@@ -155,7 +160,7 @@ class TestOmiImport:
         url = export_manifest(alice, golden)
         assert expect_refusal(carol, "CreateImage", FileLocation=url).code == "7000"
         carol.create_image(file_location=url, image_name="theirs")
-        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "9015"
+        assert refuse_import(carol, url).code == "9015"
 
     def test_has_a_lineage_across_regions(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """The lineage goes from the OMI through task and bucket to the import. [LIC-012]"""
@@ -172,20 +177,20 @@ class TestRefusedManifest:
     @pytest.mark.parametrize("url", ["manifest.json", "ftp://x/y", "s3://bucket/key", "https://", "http://[oos"])
     def test_has_an_invalid_url(self, carol: Account, url: str) -> None:
         """A location that is not an http(s) URL is refused. [IMP-001]"""
-        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = refuse_import(carol, url)
         assert (error.code, error.rule) == ("4075", "IMP-001")
 
     def test_is_outside_this_cloud(self, carol: Account) -> None:
         """A URL outside this cloud's object storage is never fetched. [IMP-002]"""
         url = "https://example.com/manifest.json"
-        error = expect_refusal(carol, "CreateImage", FileLocation=f"{url}?Signature=secret", ImageName="theirs")
+        error = refuse_import(carol, f"{url}?Signature=secret")
         assert (error.code, error.rule, error.facts["file_location"]) == ("4074", "IMP-002", url)
 
     def test_has_an_unsigned_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A private object needs a signed URL. [IMP-002, OOS-004]"""
         export_manifest(alice, golden)
         url = alice.read_image_export_tasks()[0].osu_export.osu_manifest_url
-        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+        assert refuse_import(carol, url).code == "4074"
 
     def test_has_an_expired_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A URL is valid for at most seven days of the cloud's clock. [IMP-008, OOS-003]"""
@@ -193,52 +198,52 @@ class TestRefusedManifest:
         cloud.advance(WEEK - 1)
         assert carol.can("CreateImage", FileLocation=url, ImageName="theirs")
         cloud.advance(2)
-        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = refuse_import(carol, url)
         assert (error.code, "expired" in error.details) == ("4074", True)
 
     @pytest.mark.parametrize("change", [("Signature=", "Signature=0"), ("Expires=604800", "Expires=604799")])
     def test_has_an_altered_url(self, alice: Account, carol: Account, golden: Image, change: tuple[str, str]) -> None:
         """An altered URL is refused. [IMP-002]"""
         url = export_manifest(alice, golden).replace(*change)
-        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+        assert refuse_import(carol, url).code == "4074"
 
     def test_has_a_url_of_a_deleted_key(self, alice: Account, carol: Account, golden: Image) -> None:
         """A URL is valid as long as its key. [IMP-002, OOS-005]"""
         url = export_manifest(alice, golden)
         alice.delete_access_key(access_key_id=alice.access_key)
-        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4074"
+        assert refuse_import(carol, url).code == "4074"
 
     def test_does_not_exist(self, alice: Account, carol: Account, oos: Any, golden: Image) -> None:
         """A valid URL of a missing object finds no manifest. [IMP-005]"""
         url = export_manifest(alice, golden)
         oos.delete_object(Bucket=BUCKET, Key=f"{golden.image_id}/manifest.json")
-        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = refuse_import(carol, url)
         assert (error.code, error.rule) == ("5031", "IMP-005")
 
     def test_is_in_a_bucket_that_does_not_exist(self, cloud: Cloud, alice: Account, carol: Account) -> None:
         """A valid URL of a missing bucket finds no manifest. [IMP-005]"""
         key = cloud.engine.state.get("access_key", alice.access_key)
         url = presign(Place("eu-west-2", "nowhere", "manifest.json"), key, cloud.now)
-        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "5031"
+        assert refuse_import(carol, url).code == "5031"
 
     @pytest.mark.parametrize("text", ["", "{", "\x00", "<xml/>", b"\xff\xfe"])
     def test_is_not_json(self, alice: Account, carol: Account, text: str | bytes) -> None:
         """A manifest is JSON. [IMP-003]"""
-        error = expect_refusal(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
+        error = refuse_import(carol, put_manifest(alice, text))
         assert (error.code, error.rule) == ("4041", "IMP-003")
 
     @pytest.mark.parametrize("version", [0, 2, 10**30])
     def test_has_another_version(self, alice: Account, carol: Account, version: int) -> None:
         """Only version 1 is supported. [MAN-001]"""
         url = put_manifest(alice, {**by_hand(disk(alice)), "Version": version})
-        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = refuse_import(carol, url)
         assert (error.code, error.rule) == ("4094", "MAN-001")
 
     @pytest.mark.parametrize("key", ["Version", "Image", "ProductTypes", "Snapshots", "Device", "PreSignedUrl", "Size"])
     def test_lacks_a_required_key(self, alice: Account, carol: Account, key: str) -> None:
         """The refusal names the missing key. [IMP-004, MAN-002, MAN-009, MAN-012]"""
         text = json.dumps(by_hand(disk(alice))).replace(f'"{key}"', '"Other"')
-        error = expect_refusal(carol, "CreateImage", FileLocation=put_manifest(alice, text), ImageName="theirs")
+        error = refuse_import(carol, put_manifest(alice, text))
         assert (error.code, error.rule, key in error.details) == ("4040", "IMP-004", True)
 
     @pytest.mark.parametrize(
@@ -270,7 +275,7 @@ class TestRefusedManifest:
     ) -> None:
         """The refusal names the invalid value. [IMP-004, MAN-010, MAN-013 to MAN-016]"""
         url = put_manifest(alice, by_hand({**disk(alice), **change}))
-        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = refuse_import(carol, url)
         assert (error.code, message in error.details) == ("4040", True)
 
     @pytest.mark.parametrize(
@@ -290,21 +295,18 @@ class TestRefusedManifest:
     def test_has_an_invalid_value_for_the_omi(self, alice: Account, carol: Account, more: dict[str, Any]) -> None:
         """Wrong product codes, architectures and types are refused. [IMP-004, MAN-005, MAN-006, MAN-007]"""
         url = put_manifest(alice, by_hand(disk(alice), **more))
-        error = expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs")
+        error = refuse_import(carol, url)
         assert (error.code, error.rule) == ("4040", "IMP-004")
 
     def test_has_two_roots_or_no_root(self, alice: Account, carol: Account) -> None:
         """Exactly one disk is the root, and no two have the same device. [IMP-004, MAN-010]"""
         url = put_manifest(alice, by_hand(disk(alice), disk(alice)))
-        assert expect_refusal(carol, "CreateImage", FileLocation=url, ImageName="theirs").code == "4040"
+        assert refuse_import(carol, url).code == "4040"
 
     @pytest.mark.parametrize("body", ["5", "[]", "null", '"x"'])
     def test_is_not_an_object(self, alice: Account, carol: Account, body: str) -> None:
         """JSON that is not an object is refused. [IMP-004]"""
-        assert (
-            expect_refusal(carol, "CreateImage", FileLocation=put_manifest(alice, body), ImageName="theirs").code
-            == "4040"
-        )
+        assert refuse_import(carol, put_manifest(alice, body)).code == "4040"
 
     def test_cannot_be_replaced_by_a_copy_across_regions(self, carol: Account, golden: Image) -> None:
         """CreateImage does not copy across Regions. [CPY-005]"""
