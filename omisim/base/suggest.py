@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-__all__ = ["check_known", "suggest"]
+__all__ = ["check_known", "describe_unknown", "suggest"]
 
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 
@@ -26,6 +26,12 @@ def suggest(name: object, known_names: Iterable[str], text: str = "; did you mea
         similar = get_close_matches(unknown_name, names, n=count)
         similar = similar or [plain[each] for each in get_close_matches(simple_name, plain, n=count)]
     return text.format(", ".join(similar)) if similar else ""
+
+
+def describe_unknown(noun: str, name: object, known_names: Iterable[str]) -> str:
+    """Return the text of an error about a name that is not known, with the known ones."""
+    names = list(known_names)
+    return f"unknown {noun} {name!r}{suggest(name, names)}; known: {', '.join(names) or 'none'}"
 
 
 def check_known(parameter: str, name: str, known_names: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from unittest import TestCase, TestResult
 
-from omisim.base.suggest import suggest
+from omisim.base.suggest import describe_unknown
 from omisim.clients.environment import enter_environment
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -157,7 +157,7 @@ def _opened(options: Mapping[str, Any]) -> Iterator[Cloud]:
     known = [*OWN_OPTIONS, *signature(Cloud).parameters]
     for name in arguments:
         if name not in known:
-            raise ValueError(f"unknown option {name!r}{suggest(name, known)}; known: {', '.join(known)}")
+            raise ValueError(describe_unknown("option", name, known))
     scenario = options.get("scenario")
     cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches, shorten
-from omisim.base.suggest import suggest
+from omisim.base.suggest import describe_unknown, suggest
 from omisim.engine.session import CallRecord
 from omisim.model.serialize import api_name, format_date
 from omisim.spec.storage_operations import STORAGE_OPERATIONS
@@ -61,8 +61,7 @@ def search_calls(
     _check_query(records, action, parameters)
     names = {*accounts, *(record.account for record in records if record.account)}
     if account is not None and account not in names:
-        known_accounts = ", ".join(sorted(names)) or "none"
-        raise ValueError(f"unknown account {account!r}{suggest(account, names)}; known: {known_accounts}")
+        raise ValueError(describe_unknown("account", account, sorted(names)))
     candidates = [record for record in records if action in (None, record.action)]
     mismatches = [tuple(_find_mismatches(record, account, parameters)) for record in candidates]
     calls = Calls(record for record, reasons in zip(candidates, mismatches, strict=True) if not reasons)

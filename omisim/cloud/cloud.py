@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
-from omisim.base.suggest import check_known, suggest
+from omisim.base.suggest import check_known, describe_unknown
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
 from omisim.cloud.account_setup import find_account, find_or_create_account, replace_access_key
@@ -432,8 +432,7 @@ class Cloud:
             ids_by_name = dict(self.engine.state.rows("name"))
         resource_id: str | None = ids_by_name.get(name)
         if resource_id is None:
-            known = ", ".join(ids_by_name) or "none"
-            raise ValueError(f"unknown name {name!r}{suggest(name, ids_by_name)}; known: {known}")
+            raise ValueError(describe_unknown("name", name, ids_by_name))
         return resource_id
 
     def report(self, path: str | Path, title: str = "") -> None:

@@ -9,6 +9,7 @@ from html import escape
 from textwrap import wrap
 from typing import Self
 
+from omisim.base.suggest import describe_unknown
 from omisim.engine.engine import Engine
 from omisim.engine.session import CallRecord
 from omisim.model import ENTITIES, AccountRow
@@ -98,7 +99,7 @@ def trace_timeline(
     if account is not None:
         rows: list[AccountRow] = state.find_by("account", "name", account)
         if not rows:
-            raise ValueError(f"account {account!r} does not exist; known: {', '.join(accounts) or 'none'}")
+            raise ValueError(describe_unknown("account", account, accounts))
         owner = rows[0].account_id
         changes = tuple(c for c in changes if getattr(c.before or c.after, "account_id", None) == owner)
     return Timeline(changes, engine.session.calls)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from omisim.base.redact import redact
+from omisim.base.suggest import describe_unknown
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.console import (
@@ -79,7 +80,7 @@ def _call(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
 def _find_account(cloud: Cloud, parameters: Mapping[str, Any]) -> Account:
     name = parameters["account"]
     if name not in cloud.accounts:
-        raise ValueError(f"account {name!r} does not exist; known: {', '.join(cloud.accounts) or 'none'}")
+        raise ValueError(describe_unknown("account", name, cloud.accounts))
     return cloud.account(name)
 
 

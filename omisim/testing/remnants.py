@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from omisim.base.suggest import suggest
+from omisim.base.suggest import describe_unknown
 from omisim.cloud.cloud import Cloud
 from omisim.engine.marks import Mark
 from omisim.model import AccountRow, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
@@ -34,9 +34,7 @@ def iter_accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
     ]
     names = [row.name for row in rows]
     if name is not None and name not in names:
-        raise ValueError(
-            f"unknown account {name!r}{suggest(name, names)}; known accounts: {', '.join(names) or 'none'}"
-        )
+        raise ValueError(describe_unknown("account", name, names))
     return (row for row in rows if name in (None, row.name))
 
 

@@ -41,7 +41,7 @@ def by_hand(*disks: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"Version": 1, "Image": {"ProductTypes": ["0001"], "Snapshots": list(disks), **more}}
 
 
-def refuse_import(account: Account, url: str) -> ApiError:
+def refuse_import(account: Account, url: str | None) -> ApiError:
     """Return the refusal of an OMI from a manifest at this URL."""
     return expect_refusal(account, "CreateImage", FileLocation=url, ImageName="theirs")
 

@@ -105,7 +105,7 @@ class TestTimelines:
 
     def test_refuse_an_unknown_account(self, cloud: Cloud) -> None:
         """The error lists the accounts."""
-        with pytest.raises(ValueError, match="account 'zoe' does not exist; known: none"):
+        with pytest.raises(ValueError, match="unknown account 'zoe'; known: none"):
             cloud.timeline(account="zoe")
 
     def test_name_the_caller_of_each_call(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:

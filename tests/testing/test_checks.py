@@ -135,7 +135,7 @@ class TestNothingLeft:
 
     def test_refuses_an_unknown_account(self, cloud: Cloud, alice: Account) -> None:
         """A mistyped account is refused with a suggestion: otherwise the check would always hold."""
-        with pytest.raises(ValueError, match=r"unknown account 'alise'; did you mean alice\?; known accounts: alice"):
+        with pytest.raises(ValueError, match=r"unknown account 'alise'; did you mean alice\?; known: alice"):
             checks.nothing_left(cloud, account="alise")
 
 

@@ -77,7 +77,7 @@ def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
         (("lineage", "golden", "--state", "missing.json"), "missing.json"),
         (("lineage", *SHARED, "--most", "0"), "most must be a positive int"),
         (("who-can", "golden/dev/sda1", *SHARED[1:]), "is not an OMI of this cloud"),
-        (("timeline", "--account", "zoe", *SHARED[1:]), "account 'zoe' does not exist; known: alice, bob"),
+        (("timeline", "--account", "zoe", *SHARED[1:]), "unknown account 'zoe'; known: alice, bob"),
         (("timeline", "--url", "http://127.0.0.1:9"), "omisim timeline: "),
     ],
     ids=" ".join,

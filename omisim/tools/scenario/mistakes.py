@@ -11,7 +11,7 @@ from typing import Any
 from omisim.base.suggest import suggest
 from omisim.model.serialize import api_name
 
-__all__ = ["Place", "ScenarioError", "check_known", "check_parts", "find_line", "locate_errors"]
+__all__ = ["Place", "ScenarioError", "check_name", "check_parts", "find_line", "locate_errors"]
 
 Place = tuple[str | int, ...]  # the keys and indexes of the path to an entry
 
@@ -35,7 +35,7 @@ def locate_errors(*place: str | int) -> Iterator[None]:
         raise ScenarioError(str(error), place) from error
 
 
-def check_known(kind: str, name: object, known_names: Collection[str], place: Place) -> None:
+def check_name(kind: str, name: object, known_names: Collection[str], place: Place) -> None:
     """Raise ScenarioError for an unknown name, with a suggestion or the known names."""
     if name not in known_names:
         suggestion = suggest(name, known_names) or suggest(api_name(str(name)), known_names)
@@ -47,7 +47,7 @@ def check_parts(place: Place, table: Any, known_names: Collection[str], make: Ca
     if type(table) is not dict:
         raise ScenarioError(f"{place[-1]} must be a table of {', '.join(known_names)}, not {table!r}", place)
     for key, value in table.items():
-        check_known(f"entry of {place[-1]}", key, known_names, (*place, key))
+        check_name(f"entry of {place[-1]}", key, known_names, (*place, key))
         parts: dict[Place, Any] = {(key,): value}
         if isinstance(value, dict):
             parts = {(key, name): {name: part} for name, part in value.items()}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.tools.scenario.mistakes import ScenarioError, check_known, check_parts, find_line, locate_errors
+from omisim.tools.scenario.mistakes import ScenarioError, check_name, check_parts, find_line, locate_errors
 from omisim.tools.scenario.script import Script
 
 __all__ = ["list_shipped", "load_scenario"]
@@ -70,7 +70,7 @@ def _find_file(scenario: str | Path) -> Path:
 
 def _set_up(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> Cloud:
     for name, value in data.items():
-        check_known("table of a scenario", name, _TABLES, (name,))
+        check_name("table of a scenario", name, _TABLES, (name,))
         tables = value if isinstance(value, list) else [value]
         listed = _TABLES[name] is list
         if listed is not isinstance(value, list) or any(type(table) is not dict for table in tables):

@@ -18,7 +18,7 @@ from omisim.engine.faults import Dropped
 from omisim.model import Vm, Volume
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
-from omisim.tools.scenario.mistakes import Place, ScenarioError, check_known, locate_errors
+from omisim.tools.scenario.mistakes import Place, ScenarioError, check_name, locate_errors
 
 __all__ = ["PLATFORM", "Script"]
 
@@ -53,7 +53,7 @@ class Script:
             call, accepted = self._call(do, account)
         parameters = {name: value for name, value in step.items() if name not in _STEP_KEYS}
         for name, value in parameters.items():
-            check_known(f"parameter of {do}", name, accepted, (*place, name))
+            check_name(f"parameter of {do}", name, accepted, (*place, name))
             with locate_errors(*place, name):
                 parameters[name] = (
                     self._resolve_argument(name, value) if do in PLATFORM else self._resolve(value, account)
@@ -80,7 +80,7 @@ class Script:
             return next(iter(self._accounts.values()), None)
         if step.get("do") in PLATFORM:
             raise ScenarioError(f"{step['do']} is not a call of an account: remove `by`", (*place, "by"))
-        check_known("account of this scenario", by, self._accounts, (*place, "by"))
+        check_name("account of this scenario", by, self._accounts, (*place, "by"))
         return self._accounts[by]
 
     def _call(self, do: str, account: Account | None) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
