@@ -162,6 +162,7 @@ def test_commands_exist(block: Block) -> None:
         ("omisim explian OMI-022", "invalid choice: 'explian'"),
         ("omisim serve --prot 1", "unrecognized arguments"),
         ("pip install 'omisim[al]'", "unknown extra: al"),
+        ("pip install 'omisim[all] @ git+file:///omisim'", "needs a host"),
         ("pytest --omisim-cover", "unknown option: --omisim-cover"),
         ("python tests/nothing.py", "no such file"),
         ("omisin demo", "unknown command"),

@@ -76,12 +76,14 @@ def _check_omisim(arguments: list[str]) -> str | None:
 
 
 def _check_pip(arguments: list[str]) -> str | None:
-    """Look for an unknown extra of omisim."""
+    """Look for an unknown extra of omisim, and for a URL that the pip of Python 3.11 refuses."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for argument in arguments:
         for requested_extras in re.findall(r"^(?:omisim|\.)\[([\w,-]+)\]", argument):
             if unknown := sorted(set(requested_extras.split(",")) - set(extras)):
                 return f"unknown extra: {', '.join(unknown)}"
+        if re.search(r" @ git\+\w+:///", argument):
+            return "pip 23 needs a host in the URL of a repository"
     return None
 
 
