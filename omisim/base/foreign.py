@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
-    "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_count", "parse_date", "parse_json", "parse_url",
-    "parse_xml",
+    "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_count", "parse_date", "parse_json", "parse_target",
+    "parse_url", "parse_xml",
 ]  # fmt: skip
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
@@ -151,11 +151,16 @@ def parse_date(text: str) -> dt.datetime:
 
 def parse_url(text: str) -> SplitResult:
     """Return the parts of a URL. Raises ValueError for a malformed host or port, for spaces and control characters."""
-    if _NOT_IN_URLS.search(text):
-        raise ValueError("it contains a space or a control character")
-    parts = urlsplit(text)
+    parts = parse_target(text)
     parts.port  # noqa: B018 - raises ValueError
     return parts
+
+
+def parse_target(text: str) -> SplitResult:
+    """Return the parts of the target of an HTTP request. Raises ValueError as `parse_url` does, except for a port."""
+    if _NOT_IN_URLS.search(text):
+        raise ValueError("it contains a space or a control character")
+    return urlsplit(text)
 
 
 def encode_text(text: str) -> bytes:

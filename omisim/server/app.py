@@ -205,7 +205,7 @@ def _parse_request(environ: Mapping[str, Any]) -> HttpRequest:
     if _is_absolute(target):  # the client treats the server as a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]
     path, _, query = target.partition("?")
-    host = headers.get("host", str(environ.get("SERVER_NAME", "")))
+    host = headers.get("host", "")
     return HttpRequest(environ["REQUEST_METHOD"], host, path, headers, _read_body(environ, headers), query)
 
 

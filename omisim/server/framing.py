@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+from omisim.base.foreign import parse_target
 from omisim.base.frozen import frozen
 
 __all__ = ["Limits", "Rejected", "RequestBuffer"]
@@ -57,6 +58,15 @@ class Rejected(Exception):
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
         self.status: HTTPStatus = status
+
+
+def _check_target(line: bytes) -> None:
+    """Reject a request whose URL Python cannot parse: cheroot would fail to answer it."""
+    for target in line.split(b" ")[1:2]:
+        try:
+            parse_target(target.decode("latin-1"))
+        except ValueError as error:
+            raise Rejected(HTTPStatus.BAD_REQUEST, f"the URL of the request is malformed: {error}") from None
 
 
 class RequestBuffer:
@@ -128,6 +138,7 @@ class RequestBuffer:
 
     def _parse_head(self, head: bytes) -> None:
         first, *lines = head.split(b"\r\n")
+        _check_target(first)
         kept, framing = [first], {}
         seen: set[bytes] = set()
         for line in lines:

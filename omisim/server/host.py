@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +27,7 @@ __all__ = ["Limits", "Running", "run_server"]
 LOOPBACK = "127.0.0.1"
 LAST_PORT = 65535
 THREADS = 16
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class Running:
@@ -100,6 +102,8 @@ def run_server(
     if not is_loopback(host):
         _check_exposure(cloud, host, token)
     token = token or secrets.token_urlsafe(32)
+    if not _TOKEN.fullmatch(token):
+        raise ValueError(f"token must consist of visible ASCII characters, as a header transmits them, not {token!r}")
     access = Access(token, "https" if tls else "http", {host, *hosts})
     limits = limits or Limits()
     app = App(cloud, token, log, record, fresh, access, limits.clouds)

@@ -70,6 +70,7 @@ def share_heap() -> None:
 
 
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:
+    _check_files(options)
     if options.record:
         _check_record(Path(options.record), options.state)
     choose_seed(options)
@@ -94,6 +95,19 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
     limits = parse_limits(options.limit)
     settings = {"tls": tls, "token": options.token, "log": log, "record": record, "fresh": reset, "limits": limits}
     return run_server(cloud, options.port, options.host, hosts=options.allow_host, **settings)
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Refuse empty options, as an unset variable leaves them, and one file for two purposes."""
+    purposes: dict[Path, str] = {}
+    for name, value in vars(options).items():
+        if value == "":
+            raise ValueError(f"--{name.replace('_', '-')} must not be empty")
+        if name in ("state", "log", "record") and value not in (None, "-"):
+            path = Path(os.path.realpath(value))
+            other = purposes.setdefault(path, name)
+            if other != name and (path.is_file() or not path.exists()):  # a device may take the lines of both
+                raise ValueError(f"--{other} and --{name} must be different files, not both {value}")
 
 
 def choose_seed(options: argparse.Namespace) -> None:

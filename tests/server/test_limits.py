@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from support.sign import sign_request
 
 from omisim import Account, Cloud
@@ -46,6 +48,23 @@ def send(server: Running, data: bytes) -> bytes:
 def is_answering(server: Running) -> bool:
     """Whether the server answers a request on a new connection."""
     return requests.get(f"{server.url}/_omisim/health", timeout=30).status_code == 200
+
+
+class TestTargets:
+    @given(target=st.lists(st.sampled_from([*"/[]:@%#?;=a1.\r\0\xff", "//", "http://"]), max_size=8).map("".join))
+    @example(target="http://[")
+    @example(target="//[::1/x")
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    def test_of_any_form_are_no_failure(self, server: Running, target: str) -> None:
+        """A request whose URL cannot be parsed is the client's error, also where cheroot fails to parse it."""
+        head = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        status = send(server, head.encode("latin-1"))[9:12]
+        assert status.startswith((b"2", b"4")), status
+
+    def test_are_answered_without_a_host(self, server: Running) -> None:
+        """A client of HTTP/1.0, which sends no Host header, may use the control plane."""
+        head = f"GET /_omisim/accounts HTTP/1.0\r\nX-Omisim-Token: {server.token}\r\n\r\n"
+        assert send(server, head.encode()).startswith(b"HTTP/1.1 200 ")
 
 
 class TestClients:
