@@ -115,8 +115,7 @@ def run_server(
         if tls:
             files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _issue_certificate(stack, host)
             server.ssl_adapter = _make_tls_adapter(*files)
-        # cheroot leaks a socket if the port is in use or the host is invalid
-        create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
+        _check_address(host, port)
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)
         thread.start()
@@ -130,6 +129,15 @@ def run_server(
             app.shared.streams.stopping.set()
             server.stop()
             thread.join()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise OSError if the port is in use or the host is invalid. cheroot would leak a socket."""
+    try:
+        create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        raise OSError(error.errno, f"cannot listen on {host}, port {port}: {reason}") from None
 
 
 def _check_exposure(cloud: Cloud, host: str, token: str | None) -> None:

@@ -134,6 +134,14 @@ class TestServeCommand:
         assert message in error
         assert error.count("\n") == 1
 
+    def test_names_a_port_that_is_in_use(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The port of another program is refused with its number, without an error number."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            assert main(["serve", "--port", str(port)]) == 1
+        reason = f"cannot listen on 127.0.0.1, port {port}: Address already in use"
+        assert capsys.readouterr().err == f"omisim serve: {reason}\n"
+
     @pytest.mark.parametrize("port", ["65536", "-1", "http"])
     def test_refuses_an_invalid_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:
         """A port is a number from 0 to 65535."""
