@@ -59,6 +59,18 @@ class TestImages:
         assert bsu is not None
         assert (bsu.snapshot_id, bsu.volume_type) == (snapshot_id, "gp2")
 
+    def test_are_registered_from_the_path_of_a_manifest(self, ec2: Any, alice: Account, golden: Image) -> None:
+        """The location is a path in a bucket (bucket/key) or a URL; an object that is missing is refused. [FCU-060]"""
+        alice.client("s3").create_bucket(Bucket="exports")
+        target = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
+        alice.create_image_export_task(image_id=golden.image_id, osu_export=target)
+        path = f"exports/{golden.image_id}/manifest.json"
+        image_id = ec2.register_image(Name="imported", ImageLocation=path)["ImageId"]
+        (image,) = ec2.describe_images(ImageIds=[image_id])["Images"]
+        assert (image["State"], image["ImageLocation"]) == ("available", f"https://oos.eu-west-2.outscale.com/{path}")
+        for location, code in (("exports/none", "InvalidManifest"), ("none", "InvalidURLFormat")):
+            assert refusal_of(ec2.register_image, Name="other", ImageLocation=location) == (400, code)
+
     def test_are_copied_within_the_region(self, ec2: Any, alice: Account, golden: Image) -> None:
         """CopyImage copies within the Region. [OMI-024]"""
         parameters = {"SourceImageId": golden.image_id}
@@ -433,8 +445,12 @@ class TestReads:
         pages = ec2.get_paginator("describe_volumes").paginate(PaginationConfig={"PageSize": 2})
         assert [[v["VolumeId"] for v in page["Volumes"]] for page in pages] == [ids[:2], ids[2:4], ids[4:]]
         token = ec2.describe_volumes(MaxResults=2)["NextToken"]
-        assert refusal_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken")
+        assert refusal_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken.Malformed")
         assert refusal_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
+
+    def test_have_at_most_1000_results(self, ec2: Any) -> None:
+        """A larger MaxResults counts as 1000. [FCU-059]"""
+        assert ec2.describe_volumes(MaxResults=10_000)["Volumes"] == []
 
     def test_begin_with_an_empty_token(self, ec2: Any) -> None:
         """Loops begin with an empty NextToken, which is absent. [FCU-058]"""

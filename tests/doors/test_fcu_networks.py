@@ -233,3 +233,20 @@ def test_dry_runs_change_nothing(ec2: Any, cloud: Cloud, vpc_id: str, subnet_id:
         assert code_of(call, DryRun=True, **parameters) == "DryRunOperation"
     assert code_of(ec2.delete_vpc, DryRun=True, VpcId="vpc-12345678") == "InvalidVpcID.NotFound"
     assert cloud == before
+
+
+class TestPrefixLists:
+    def test_are_the_services_of_net_access_points(self, ec2: Any, alice: Account) -> None:
+        """A prefix list has the id, the name and the ranges of a service; an unknown id is refused. [FCU-004]"""
+        services = alice.read_net_access_point_services()
+        lists = ec2.describe_prefix_lists()["PrefixLists"]
+        shown = {(row["PrefixListId"], row["PrefixListName"], *row["Cidrs"]) for row in lists}
+        assert shown == {(service.service_id, service.service_name, *service.ip_ranges) for service in services}
+        first = services[0]
+        for selection in (
+            {"PrefixListIds": [first.service_id]},
+            {"Filters": make_filters(prefix_list_name=first.service_name)},
+        ):
+            (row,) = ec2.describe_prefix_lists(**selection)["PrefixLists"]
+            assert row["PrefixListId"] == first.service_id
+        assert code_of(ec2.describe_prefix_lists, PrefixListIds=["pl-99999999"]) == "InvalidPrefixListId.NotFound"

@@ -41,6 +41,7 @@ _MISSING: Mapping[str, str] = {
     "keypair_name": "no-such-keypair",
     "net": "no-such-vpc",
     "nic": "no-such-nic",
+    "prefix list": "no-such-prefix-list",
     "public_ip": "no-such-public-ip",
     "quota": "no-such-quota",
     "region": "no-such-region",
@@ -127,7 +128,11 @@ class Selection:
         if criteria.filters and not self._is_empty:
             tests = [(self._find_look(name), _check_patterns(name, values)) for name, values in criteria.filters]
             rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
-        size = criteria.size if criteria.token is None or criteria.size is not None else MAX_RESULTS  # FCU-053
+        size = criteria.size
+        if size is not None:
+            size = min(size, MAX_RESULTS)  # FCU-059
+        elif criteria.token is not None:
+            size = MAX_RESULTS  # FCU-053
         filters = criteria.filters, criteria.scopes
         page, token = paginate(self._row.name, tuple(rows), filters, size, criteria.token, 0)
         context.result = page

@@ -14,7 +14,9 @@ from omisim.model import Image
 from omisim.model.ids import Id
 from omisim.spec.catalog import LINUX
 from omisim.spec.rules import refuse
+from omisim.state.buckets import Place
 from omisim.state.lineage import get_product_codes
+from omisim.state.storage_signatures import presign
 
 __all__ = ["BEFORE", "PREPARE"]
 
@@ -83,11 +85,22 @@ def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callab
     return prepare
 
 
-def _prepare_registration(_: Context, tree: Tree) -> Tree:
-    """Give a registration from snapshots its default architecture, which is not OAPI's (FCU-008)."""
-    if "ImageLocation" not in tree:
+def _prepare_registration(context: Context, tree: Tree) -> Tree:
+    """Prepare RegisterImage: a default architecture that is not OAPI's (FCU-008), and a path for a URL (FCU-060)."""
+    location = tree.get("ImageLocation")
+    if location is None:
         tree.setdefault("Architecture", "i386")
+    elif isinstance(location, str) and "/" in location and "://" not in location:
+        tree["ImageLocation"] = _presign(context, location)
     return tree
+
+
+def _presign(context: Context, path: str) -> str:
+    """Return a URL with which the caller can read the object at a path, which begins with the bucket."""
+    bucket, _, name = path.partition("/")
+    keys = context.engine.state.find_by("access_key", "account_id", context.account_id)
+    key = next(key for key in keys if key.state == "ACTIVE")
+    return presign(Place(context.region, bucket, name), key, context.at)
 
 
 def _prepare_product_types(context: Context, tree: Tree) -> Tree:
