@@ -61,9 +61,9 @@ class Control:
         self._shared = shared
         self._marks: dict[str, Mark] = {}
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
-            ("GET", "health"): lambda _: {"status": "ok"} | self._describe_cloud(),
+            ("GET", "health"): lambda _: {"status": "ok"} | _describe(self.cloud),
             ("GET", "openapi.json"): lambda _: describe(),
-            ("GET", "clouds"): lambda _: [_describe_hosted(hosted) for hosted in shared.clouds],
+            ("GET", "clouds"): lambda _: [{"name": hosted.name} | _describe(hosted.cloud) for hosted in shared.clouds],
             ("POST", "clouds"): self._create_cloud,
             ("DELETE", "clouds"): self._remove_cloud,
             ("POST", "reset"): self._reset,
@@ -166,9 +166,6 @@ class Control:
     def _ask_console(self, run: Callable[[Cloud, Mapping[str, Any]], Answer], parameters: dict[str, Any]) -> Answer:
         return run(self.cloud, parameters)
 
-    def _describe_cloud(self) -> dict[str, Any]:
-        return {"now": self.cloud.now.isoformat(), "accounts": account_names(self.cloud)}
-
     def _create_cloud(self, parameters: dict[str, Any]) -> Answer:
         hosted = self._shared.clouds.create(self.cloud, **_without_nulls(parameters))
         accounts = [self._account(hosted.cloud.account(name)) for name in account_names(hosted.cloud)]
@@ -247,8 +244,8 @@ def account_names(cloud: Cloud) -> list[str]:
         return [cloud.engine.state.get("account", owner).name for owner in owners]
 
 
-def _describe_hosted(hosted: HostedCloud) -> dict[str, Any]:
-    return {"name": hosted.name, "now": hosted.cloud.now.isoformat(), "accounts": account_names(hosted.cloud)}
+def _describe(cloud: Cloud) -> dict[str, Any]:
+    return {"now": cloud.now.isoformat(), "accounts": account_names(cloud)}
 
 
 def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:

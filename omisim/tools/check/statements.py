@@ -40,7 +40,7 @@ class Statements:
     def __init__(self, texts: Sequence[str], cloud: Cloud, names: Mapping[str, Any]) -> None:
         self._cloud = cloud
         self._variables = {**names, "cloud": cloud}
-        self._rules = {text.strip() for text in texts if _is_rule(text.strip())}
+        self._rules = {text.strip() for text in texts} & _list_refusing_rules()
         self._expressions = [(text, self._compile(text)) for text in texts if text.strip() not in self._rules]
 
     def check(self) -> None:
@@ -96,10 +96,6 @@ class Statements:
 def describe_truth(statement: str) -> str:
     """Return the reason of a violation by an expression that is true."""
     return f"{statement} is true"
-
-
-def _is_rule(text: str) -> bool:
-    return text in _list_refusing_rules()
 
 
 def _list_refusing_rules() -> set[str]:
