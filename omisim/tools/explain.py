@@ -220,7 +220,7 @@ def _words(word: str, key: str) -> Iterator[Explanation]:
             facts += [("See", ", ".join(row["see"]))] if "see" in row else []
             yield Explanation("word", term, row["says"], tuple(facts), dict(row))
     for code, (description, vendor) in _products().items():
-        if word == code:
+        if word == code or key == _simplify(description):
             by = f" by {vendor}" if vendor else ""
             text = f"The product code of {description}{by}. An OMI with it, and each VM from the OMI, is billed for it."
             yield Explanation("word", code, text, (("See", "product code, licence"),))

@@ -67,6 +67,7 @@ def test_refers_only_to_what_exists() -> None:
         ("product codes", ["word"]), ("AMI", ["word"]), ("createimage", ["action"]), ("omi-022", ["rule"]),
         ("InvalidAMIName.Duplicate", ["error"]), ("Resourceconflict", ["error"] * 24), ("volume_link", ["word"]),
         ("vm/startvms/RUNNING", ["rule"]), ("image_export", ["word"]), ("group_hold", ["resource"]),
+        ("windows", ["word"]), ("fork", ["word"]),
     ],
 )  # fmt: skip
 def test_ignores_case_and_number(word: str, kinds: list[str]) -> None:
