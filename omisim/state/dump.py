@@ -17,6 +17,7 @@ from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
+from omisim.spec.catalog import load_catalog
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
 
@@ -39,6 +40,7 @@ _RENAMED: Mapping[str, Mapping[str, str | None]] = {
     "vm": {"boot_modes": None},
     "origin": {"id": None},
 }
+MAX_NUMBER = 2**53  # of a change or a creation: other programs read such numbers exactly, and SQLite stores them
 _KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
 
@@ -253,9 +255,12 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
     check_object(data["rows"], "", " ".join(ROWS), ".rows")
     rows = {kind: _read_rows(kind, saved) for kind, saved in data["rows"].items()}
     trimmed: int = _read(int, data, "trimmed", "")
+    if not 0 <= trimmed <= MAX_NUMBER:
+        raise InvalidData(f"must be a number from 0 to {MAX_NUMBER}, not {trimmed}", ".trimmed")
     if not isinstance(data["journal"], list):
         raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
     state.restore(rows, _read_journal(data["journal"], trimmed), trimmed)
+    _check_accounts(state, rows)
 
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
@@ -269,10 +274,26 @@ def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
             raise error.below(f".rows.{kind}.{row_id}") from None
         except (TypeError, ValueError):
             raise InvalidData("must be a creation number and a row", f".rows.{kind}.{row_id}") from None
-        if type(order) is not int or (get_id and row is not None and get_id(row) != row_id):
+        if not _is_number(order) or (get_id and row is not None and get_id(row) != row_id):
             raise InvalidData("must be a creation number and the row of this id", f".rows.{kind}.{row_id}")
         rows[row_id] = (order, row)
     return rows
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_NUMBER
+
+
+def _check_accounts(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]) -> None:
+    """Refuse a row without an account, and an account without a Region: a caller could not be identified."""
+    accounts, regions = state.rows("account"), load_catalog().regions
+    for kind, saved in rows.items():
+        for row_id, (_, row) in saved.items():
+            owner = getattr(row, "account_id", None)
+            if owner is not None and owner not in accounts:
+                raise InvalidData(f"there is no account {owner!r}", f".rows.{kind}.{row_id}.account_id")
+            if kind == "account" and row is not None and row.region not in regions:
+                raise InvalidData(f"there is no Region {row.region!r}", f".rows.{kind}.{row_id}.region")
 
 
 def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:
@@ -294,8 +315,9 @@ def _read_journal(entries: list[Any], first: int) -> list[Change]:
 def _read_change(entry: Any, decoders: Mapping[str, Callable[[Any], Any]]) -> Change:
     seq, at, kind, row_id, before, after, cause, order = entry
     read_row = decoders[kind]
-    for number in (seq, order):
-        _read_int(number)
+    _read_int(seq)
+    if not _is_number(order):
+        raise InvalidData(f"must have a creation number, not {shorten(order)}")
     for text in (row_id, cause):
         _read_text(text)
     when = _read_date(at)

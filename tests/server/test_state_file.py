@@ -394,7 +394,7 @@ def damage(dump: dict[str, Any], path: str, value: Any) -> str:
     target: Any = dump
     for name in parents:
         target = target[int(name)] if isinstance(target, list) else target[name]
-    target[last] = value
+    target[int(last) if isinstance(target, list) else last] = value
     return json.dumps(dump)
 
 
@@ -418,6 +418,11 @@ class TestDamage:
             ("journal", [], None),
             ("journal", [[1, 2]], "journal[0]: "),
             ("trimmed", None, "trimmed: must not be null"),
+            ("trimmed", 10**30, "trimmed: must be a number from 0 to"),
+            ("rows/volume/VOLUME/0", 10**30, "rows.volume.VOLUME: must be a creation number"),
+            ("rows/volume/VOLUME/1/account_id", "1", "rows.volume.VOLUME.account_id: there is no account '1'"),
+            ("rows/account/ACCOUNT/1/region", "mars", "rows.account.ACCOUNT.region: there is no Region 'mars'"),
+            ("rows/account", {}, "account_id: there is no account 'ACCOUNT'"),
         ],
     )
     def test_is_refused_with_the_path_of_the_value(
@@ -425,15 +430,18 @@ class TestDamage:
     ) -> None:
         """A dump with a wrong value is refused in one line, and not changed."""
         cloud = Cloud(clock=SystemClock())
-        volume_id = cloud.account("alice").create_volume(subregion_name=SUBREGION, size=1).volume_id
-        text = damage(json.loads(json.dumps(cloud.dump())), path.replace("VOLUME", volume_id), value)
+        alice = cloud.account("alice")
+        ids = {"VOLUME": alice.create_volume(subregion_name=SUBREGION, size=1).volume_id, "ACCOUNT": alice.account_id}
+        for word, row_id in ids.items():
+            path, reason = path.replace(word, row_id), reason and reason.replace(word, row_id)
+        text = damage(json.loads(json.dumps(cloud.dump())), path, value)
         file = tmp_path / "cloud.json"
         file.write_text(text)
         if reason is None:
             with reopen(file) as cloud:
                 assert cloud.events == ()
             return
-        pattern = re.escape(f"{file}: ") + ".*" + re.escape(reason.replace("VOLUME", volume_id))
+        pattern = re.escape(f"{file}: ") + ".*" + re.escape(reason)
         with pytest.raises(ValueError, match=pattern) as refused, reopen(file):
             pass
         assert "\n" not in str(refused.value)
