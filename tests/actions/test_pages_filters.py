@@ -45,9 +45,26 @@ class TestPages:
     def test_refuse_a_forged_token(self, alice: Account, start: object) -> None:
         """A token that was tampered with is invalid. [PAG-003]"""
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
-        mark, _ = json.loads(base64.b64decode(token))
-        forged = base64.b64encode(json.dumps([mark, start]).encode()).decode()
+        mark, _, row = json.loads(base64.b64decode(token))
+        forged = base64.b64encode(json.dumps([mark, start, row]).encode()).decode()
         assert expect_refusal(alice, "ReadImages", NextPageToken=forged, ResultsPerPage=2).code == "4117"
+
+    @pytest.mark.parametrize("deleted", [1, 2])
+    def test_miss_nothing_if_earlier_resources_are_deleted(self, alice: Account, deleted: int) -> None:
+        """A client may delete the resources of each page before it requests the next one. [PAG-008]"""
+        ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(5)]
+        found: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            answer = alice.call("ReadVolumes", ResultsPerPage=2, **token)
+            page = [row["VolumeId"] for row in answer["Volumes"]]
+            found += page
+            for volume_id in page[:deleted]:
+                alice.delete_volume(volume_id=volume_id)
+            if "NextPageToken" not in answer:
+                break
+            token = {"NextPageToken": answer["NextPageToken"]}
+        assert found == ids
 
     def test_have_a_default_size_under_a_switch(self) -> None:
         """The switch default_page_size pages reads that do not request it. [PAG-002]"""

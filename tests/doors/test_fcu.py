@@ -448,6 +448,17 @@ class TestReads:
         assert refusal_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken.Malformed")
         assert refusal_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
 
+    def test_miss_nothing_while_a_paginator_deletes(self, ec2: Any, alice: Account) -> None:
+        """The loop of retention tools deletes every snapshot of a page before the next page. [PAG-008]"""
+        volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+        for _ in range(7):
+            ec2.create_snapshot(VolumeId=volume_id)
+        paginator = ec2.get_paginator("describe_snapshots")
+        for page in paginator.paginate(OwnerIds=["self"], PaginationConfig={"PageSize": 2}):
+            for snapshot in page["Snapshots"]:
+                ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
+        assert alice.read_snapshots(filters={"account_ids": [alice.account_id]}) == ()
+
     def test_have_at_most_1000_results(self, ec2: Any) -> None:
         """A larger MaxResults counts as 1000. [FCU-059]"""
         assert ec2.describe_volumes(MaxResults=10_000)["Volumes"] == []

@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from omisim.base.foreign import parse_json
 from omisim.model.ids import derive_hex
@@ -30,8 +31,8 @@ def paginate(
 ) -> tuple[tuple[Any, ...], str | None]:
     """Return the rows of one page and the token of the next page, None after the last.
 
-    A token is opaque. It encodes a position and is valid for the same action and filters only (PAG-005). `max_size`
-    limits the page, whatever size was requested.
+    A token is opaque. It names the first row of the next page, and is valid for the same action and filters only
+    (PAG-005). `max_size` limits the page, whatever size was requested.
     """
     if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
@@ -49,11 +50,15 @@ def paginate(
         token = _decode_token(next_token)
         if token is None:
             raise refuse("PAG-003", reason="no read returned this token")
-        if token[0] != mark:
+        if token.mark != mark:
             raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
-        start = token[1]
+        start = _find_start(rows, token)
     end = start + (size or MAX_RESULTS)
-    more = (UNSIZED if unsized else "") + _encode_token(mark, end) if end < len(rows) else None
+    more = (
+        (UNSIZED if unsized else "") + _encode_token(_Token(mark, end, _identify(rows[end])))
+        if end < len(rows)
+        else None
+    )
     return rows[start:end], more
 
 
@@ -65,18 +70,38 @@ def compute_limit(size: int | None, next_token: str | None, default_size: int, m
     size = size or default_size or max_size
     if not size:
         return None
-    token = (None, 0) if next_token is None else _decode_token(next_token)
-    return None if token is None or token[1] > MOST else token[1] + min(max(size, 0), MOST) + 1
+    token = _decode_token(next_token) if next_token is not None else _Token("", 0, "")
+    return None if token is None or token.start > MOST else token.start + min(max(size, 0), MOST) + 1
 
 
-def _encode_token(mark: str, start: int) -> str:
-    return base64.b64encode(json.dumps([mark, start]).encode()).decode()
+class _Token(NamedTuple):
+    """The action and filters of a read, and the first row of its next page: where it was, and which one it is."""
+
+    mark: Any
+    start: int
+    row: Any
 
 
-def _decode_token(next_token: str) -> tuple[Any, int] | None:
-    """Return the mark and the position in a token, or None for what is not a token."""
+def _find_start(rows: Sequence[Any], token: _Token) -> int:
+    """Return where the next page begins: rows before it may have been deleted since the last page (PAG-008)."""
+    start = token.start
+    if start < len(rows) and _identify(rows[start]) == token.row:
+        return start
+    return next((index for index, row in enumerate(rows) if _identify(row) == token.row), start)
+
+
+def _identify(row: Any) -> str:
+    return str(getattr(row, "id", "")) or derive_hex(repr(row))[:16]
+
+
+def _encode_token(token: _Token) -> str:
+    return base64.b64encode(json.dumps(token).encode()).decode()
+
+
+def _decode_token(next_token: str) -> _Token | None:
+    """Return what a token says, or None for what is not a token."""
     try:
-        mark, start = parse_json(base64.b64decode(next_token.removeprefix(UNSIZED), validate=True))
+        token = _Token(*parse_json(base64.b64decode(next_token.removeprefix(UNSIZED), validate=True)))
     except (binascii.Error, ValueError, TypeError):
         return None
-    return (mark, start) if type(start) is int and start >= 0 else None
+    return token if type(token.start) is int and token.start >= 0 else None
