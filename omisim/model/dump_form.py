@@ -72,31 +72,37 @@ def _make_tuple_encoder(args: tuple[Any, ...]) -> _Convert:
 
 def _make_object_encoder(cls: Any) -> _Convert:
     hints = get_type_hints(cls)
-    read_fields, names = _make_getter(cls)
-    left_out = [field.name for field in fields(cls) if field.default is None]
-    encoders = [(name, encode) for name in names if (encode := make_encoder(hints[name])) is not None]
-    always = [(name, encode) for name, encode in encoders if NoneType not in get_args(hints[name])]
-    sometimes = [pair for pair in encoders if pair not in always]
+    read_fields = _make_field_reader(cls)
+    encoders = [
+        (field.name, encode) for field in fields(cls) if (encode := make_encoder(hints[field.name])) is not None
+    ]
 
     def encode_object(value: Any) -> dict[str, Any]:
-        items = dict(zip(names, read_fields(value), strict=True))
-        for name, encode in always:
-            items[name] = encode(items[name])
-        for name, encode in sometimes:
-            if items[name] is not None:
-                items[name] = encode(items[name])
-        for name in left_out:
-            if items[name] is None:
-                del items[name]
+        items = read_fields(value)
+        for name, encode in encoders:
+            item = items.get(name)
+            if item is not None:
+                items[name] = encode(item)
         return items
 
     return encode_object
 
 
-def _make_getter(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[str, ...]]:
-    """Return a function that reads all fields of a value, and their names."""
+@cache
+def _make_field_reader(cls: Any) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that returns the fields of a value by name, without those that are None as by default."""
     names = tuple(field.name for field in fields(cls))
-    return (attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)), names
+    get_all = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    left_out = tuple(field.name for field in fields(cls) if field.default is None)
+
+    def read_fields(value: Any) -> dict[str, Any]:
+        items = dict(zip(names, get_all(value), strict=True))
+        for name in left_out:
+            if items[name] is None:
+                del items[name]
+        return items
+
+    return read_fields
 
 
 def serialize_text(value: Any) -> str:
@@ -108,22 +114,7 @@ def _serialize_shallow(value: Any) -> Any:
     """Return a value that JSON does not know as one with the same text in `serialize`: fields and items may remain."""
     if isinstance(value, dt.datetime):
         return value.isoformat()
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else _make_writer(value.__class__)(value)
-
-
-@cache
-def _make_writer(cls: Any) -> Callable[[Any], dict[str, Any]]:
-    read_fields, names = _make_getter(cls)
-    left_out = tuple(field.name for field in fields(cls) if field.default is None)
-
-    def write(value: Any) -> dict[str, Any]:
-        items = dict(zip(names, read_fields(value), strict=True))
-        for name in left_out:
-            if items[name] is None:
-                del items[name]
-        return items
-
-    return write
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else _make_field_reader(value.__class__)(value)
 
 
 _ENCODER = json.JSONEncoder(default=_serialize_shallow, check_circular=False, allow_nan=False)
