@@ -1,0 +1,46 @@
+"""The report of a sweep, as text and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.sweeping import LOST, create_volume, setup
+
+from omisim import Cloud
+from omisim.testing import sweep
+from omisim.testing.sweeps import KINDS, OUTCOMES
+
+
+class TestReport:
+    def test_is_json(self) -> None:
+        """`to_dict` has what the text has."""
+        data = sweep(setup, create_volume, kinds=LOST).to_dict()
+        assert data["outcomes"] == {"left something behind": 2}
+        assert data["findings"] == data["worlds"]
+        assert data["findings"][0]["deviations"][0] == {
+            "kind": "lost",
+            "call": 1,
+            "says": "CreateVolume: the answer is lost (dropped connection)",
+            "line": "cloud.faults.add('CreateVolume', drop=True, after_effect=True)",
+        }
+
+    def test_shows_findings_that_differ_in_the_call_alone_once(self) -> None:
+        """Two lost answers with one consequence are one paragraph."""
+        text = str(sweep(setup, create_volume, kinds=LOST))
+        assert text.count("reproduce:") == 1
+        assert "the same in 1 more run: call 1" in text
+
+    @pytest.mark.parametrize(
+        ("code", "reason"),
+        [(lambda _: None, "the code makes no call"), (create_volume, "no deviation of the selected kinds applies")],
+        ids=["no call", "no such deviation"],
+    )
+    def test_says_why_nothing_was_tried(self, code: Callable[[Cloud], None], reason: str) -> None:
+        """A sweep without a run is not taken for a success."""
+        assert str(sweep(setup, code, kinds=["cut"])).endswith(f" 0 runs\n  none: {reason}")
+
+    def test_names_are_complete(self) -> None:
+        """Every kind and outcome of the documentation exists."""
+        assert len(KINDS) == 9
+        assert OUTCOMES[0] == "survived"
