@@ -11,15 +11,17 @@ from typing import Any
 __all__ = ["REDACTED", "redact", "redact_text"]
 
 REDACTED = "redacted"
-# names of fields and parameters, without underscores and in lower case
-_NAMES = frozenset({"adminpassword", "authorization", "password", "privatekey", "secretkey", "seed"})
+# how names of fields and parameters end, without underscores and hyphens and in lower case
+_NAMES = ("authorization", "password", "privatekey", "secretkey", "seed")
+_LONGEST_END = 2 * max(map(len, _NAMES))  # with underscores or hyphens
 # what grants access in a signed URL or in a form
 _SIGNATURE = re.compile(r"(?i)((?:x-amz-|x-osc-)?(?:signature|security-token)=)[^&\s\"'<>]+")
+_PASSWORD = re.compile(r"(://[^/?#@:\s]*:)[^/?#@\s]+@")  # in a URL
 _SIGNED_BODY = re.compile(rb"(?i)(signature=)[^&\s\"'<>]+")
 
 
 def redact(value: Any) -> Any:
-    """Return a copy of JSON data without the values of secret names in any spelling and the signatures of URLs."""
+    """Return a copy of JSON data without the values of secret names in any spelling, and as `redact_text` does."""
     if isinstance(value, Mapping):
         return {name: _redact_member(name, item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -28,17 +30,17 @@ def redact(value: Any) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """Return a text without the signatures of the URLs in it."""
-    return _SIGNATURE.sub(rf"\1{REDACTED}", text) if "ignature=" in text or "oken=" in text else text
+    """Return a text without the signatures and passwords of the URLs in it."""
+    if "=" in text:
+        text = _SIGNATURE.sub(rf"\1{REDACTED}", text)
+    return _PASSWORD.sub(rf"\1{REDACTED}@", text) if "://" in text and "@" in text else text
 
 
 def _redact_member(name: Any, value: Any) -> Any:
-    if isinstance(name, str) and isinstance(value, str):
-        if value and name.replace("_", "").lower() in _NAMES:
-            return REDACTED
-        if name == "body":
-            return _redact_body(value)
-    return redact(value)
+    end = str(name)[-_LONGEST_END:].replace("_", "").replace("-", "").lower()
+    if value and value is not True and end.endswith(_NAMES):
+        return REDACTED
+    return _redact_body(value) if name == "body" and isinstance(value, str) else redact(value)
 
 
 def _redact_body(text: str) -> str:

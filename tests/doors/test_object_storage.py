@@ -139,6 +139,16 @@ class TestObjects:
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
         assert oos.head_object(Bucket=BUCKET, Key="a")["LastModified"] == cloud.now.replace(microsecond=0)
 
+    @pytest.mark.parametrize("key", ["\x03", "a\x00b", "\x1f\x0b", "\ufffe"])
+    def test_of_any_key_are_answered_in_xml(self, oos: Any, key: str) -> None:
+        """A key that XML cannot represent makes no answer unreadable. [OOS-007]"""
+        oos.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
+        oos.create_multipart_upload(Bucket=BUCKET, Key=key)
+        assert "\ufffd" in oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"][0]["Key"]
+        assert oos.list_objects(Bucket=BUCKET, Prefix=key)["Contents"][0]["Key"] == key
+        assert body_of(oos, key) == key.encode()
+        assert refusal_of(oos.get_object, Bucket=BUCKET, Key=f"{key}?") == (404, "NoSuchKey")
+
 
 class TestStorageRefuses:
     @pytest.mark.parametrize("name", ["Exports", "a_b", "192.168.0.1"])

@@ -34,6 +34,7 @@ from omisim.state.transaction import Transaction
 __all__ = ["handle"]
 
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
+_NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # in UTF-8
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
 _NUMBERS = ("max_keys", "max_parts", "part_number", "part_number_marker")
 # moto accepts any key, but only an AWS Region
@@ -72,8 +73,13 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
     body = outcome.body
     if outcome.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
-        body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), body)
+        body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), _clean_xml(body))
     return HttpResponse(outcome.status, b"" if request.method == "HEAD" else body, {**outcome.headers, **common})
+
+
+def _clean_xml(body: bytes) -> bytes:
+    """Return XML without the characters that XML 1.0 cannot represent: a key may contain them."""
+    return _NOT_IN_XML.sub("\ufffd".encode(), body)
 
 
 def _handle(
@@ -94,6 +100,8 @@ def _handle(
         return request_id, _render_error(request, refusal, request_id)
     if isinstance(outcome, HttpResponse):
         record.status = outcome.status
+        if task.name != "GetObject":
+            outcome.body = _clean_xml(outcome.body)
         if task.name in STORAGE_PAGES and outcome.status == HTTPStatus.OK:
             record.results = _count_results(task.name, outcome)
     return request_id, outcome
