@@ -128,7 +128,7 @@ class TestEnvironment:
         assert "does not exist in us-east-2" in refusal.value.response.text
         error = cloud.calls("ReadAccounts")[0].error
         assert error is not None
-        assert "This key is alice's, in eu-west-2. Call the Region of the key" in error.explain()
+        assert "alice in eu-west-2 has this key. Call the Region of the key" in error.explain()
 
     def test_lifts_the_rate_limiter_of_the_sdk(self) -> None:
         """Twenty calls a second of a Gateway that the code creates do not wait."""
