@@ -80,8 +80,7 @@ def _make_object_encoder(cls: Any) -> _Convert:
     def encode_object(value: Any) -> dict[str, Any]:
         items = read_fields(value)
         for name, encode in encoders:
-            item = items.get(name)
-            if item is not None:
+            if (item := items.get(name)) is not None:
                 items[name] = encode(item)
         return items
 
