@@ -13,6 +13,15 @@ ZONE = "eu-west-2a"
 
 
 class TestInterfaces:
+    def test_of_a_launch_have_the_requested_address(self, ec2: Any, ubuntu: Image, subnet_id: str) -> None:
+        """PrivateIpAddress of an interface of RunInstances is its primary address, beside secondary ones."""
+        secondary = [{"PrivateIpAddress": "10.0.1.51"}]
+        interface = {"DeviceIndex": 0, "SubnetId": subnet_id, "PrivateIpAddress": "10.0.1.50"}
+        instance = launch(ec2, ubuntu, NetworkInterfaces=[{**interface, "PrivateIpAddresses": secondary}])
+        addresses = instance["NetworkInterfaces"][0]["PrivateIpAddresses"]
+        shown = [(address["PrivateIpAddress"], address["Primary"]) for address in addresses]
+        assert shown == [("10.0.1.50", True), ("10.0.1.51", False)]
+
     def test_are_the_nics_of_oapi(self, ec2: Any, alice: Account, subnet_id: str, vpc_id: str) -> None:
         """A network interface has the fields of its NIC."""
         answer = ec2.create_network_interface(SubnetId=subnet_id, Description="db", PrivateIpAddress="10.0.1.20")

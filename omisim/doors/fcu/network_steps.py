@@ -112,6 +112,18 @@ def _prepare_interface(_: Context, tree: Tree) -> Tree:
     return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **addresses}}
 
 
+def _prepare_launch(context: Context, tree: Tree) -> Tree:
+    """Rewrite the primary addresses of the interfaces of a launch."""
+    interfaces = tree.get("NetworkInterface")
+    if isinstance(interfaces, dict):
+        shown = {
+            index: _prepare_interface(context, item) if isinstance(item, dict) else item
+            for index, item in interfaces.items()
+        }
+        return {**tree, "NetworkInterface": shown}
+    return tree
+
+
 def _prepare_subnet_change(context: Context, tree: Tree) -> Tree:
     """Let a change without an attribute keep what there is (FCU-038)."""
     subnet: Any = context.engine.state.get("subnet", str(tree.get("SubnetId", "")))
@@ -144,6 +156,7 @@ def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) ->
 NETWORK_PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
     "allocation": _prepare_allocation,
     "interface": _prepare_interface,
+    "launch": _prepare_launch,
     "permissions": _prepare_permissions,
     "subnet_change": _prepare_subnet_change,
 }
