@@ -56,8 +56,6 @@ def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud |
 
     Its fixtures are set up once, and so is a TestCase: its test method alone is swept, between setUp and tearDown.
     """
-    if cloud is None:
-        pytest.fail(f"{MARKER} needs a cloud: request omi_cloud, or a fixture that uses it", pytrace=False)
     if not isinstance(item, TestCaseFunction):
         _sweep(item, run_test, cloud)
         return
@@ -65,7 +63,12 @@ def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud |
     if inspect.iscoroutinefunction(method):
         text = "cannot run a coroutine of a TestCase: use a test function, or asyncio.run in the method"
         pytest.fail(f"{MARKER} {text}", pytrace=False)
-    item.obj = lambda: _sweep(item, partial(_run_method, item.instance, method), cloud)
+
+    def sweep_method() -> None:
+        own = getattr(item.instance, "cloud", None)  # of omisim.unittest
+        _sweep(item, partial(_run_method, item.instance, method), own if cloud is None else cloud)
+
+    item.obj = sweep_method
     run_test()
 
 
@@ -83,8 +86,10 @@ def _run_method(testcase: Any, method: Callable[[], object]) -> None:
                 function(*args, **kwargs)
 
 
-def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud) -> None:
+def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | None) -> None:
     """Sweep a test. Its cloud returns to its state before the test for each run, and in the end to the clean run's."""
+    if cloud is None:
+        pytest.fail(f"{MARKER} needs a cloud: request omi_cloud, or a fixture that uses it", pytrace=False)
     engine = cloud.engine
     start = engine.save()
     after: list[Saved] = []

@@ -197,6 +197,23 @@ class TestTestCase:
         assert "call 1, ReadVolumes returns 1 of its 2 results at first: wrong result" in join_output(result)
         assert "raises AssertionError: 1 != 2" in join_output(result)
 
+    @pytest.mark.parametrize("declaration", ["class Tests(CloudTestCase)", "@with_cloud()\nclass Tests(TestCase)"])
+    def test_has_the_cloud_of_omisim_unittest(self, pytester: pytest.Pytester, declaration: str) -> None:
+        """A TestCase with a cloud of its own needs no fixture."""
+        source = f"""
+import pytest
+from unittest import TestCase
+from omisim.unittest import CloudTestCase, with_cloud
+
+{declaration}:
+    @pytest.mark.omisim_sweep(kinds=["lost"])
+    def test_creates(self):
+        self.cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+"""
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        assert "sweep over 1 call: 2 runs" in join_output(result)
+
 
 class TestJson:
     def test_has_the_report_of_each_test(self, pytester: pytest.Pytester) -> None:

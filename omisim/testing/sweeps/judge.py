@@ -11,7 +11,7 @@ from omisim.state.state import Change
 from omisim.testing import laws
 from omisim.testing.sweeps.inventory import ID, Item, compare, find_extras, find_lost
 from omisim.testing.sweeps.report import Outcome
-from omisim.testing.sweeps.runs import Run
+from omisim.testing.sweeps.runs import Run, describe_error
 
 __all__ = ["Holds", "check_holds", "judge"]
 
@@ -68,11 +68,13 @@ def _list_used(record: CallRecord, row_ids: Iterable[str]) -> Iterator[str]:
 
 
 def check_holds(cloud: Cloud, holds: Holds) -> Iterator[str]:
-    """Yield what a condition of the user's says against a cloud."""
+    """Yield what a condition of the user's says against a cloud. One that raises anything does not hold."""
     try:
         result = holds(cloud)
     except AssertionError as error:
         yield f"holds: {str(error).splitlines()[0] if str(error) else 'an assertion fails'}"
+    except Exception as error:  # noqa: BLE001 - it may look for a resource that this run lacks
+        yield f"holds {describe_error(error)}"
     else:
         if result is False:
             yield f"holds: {getattr(holds, '__name__', 'the condition')} returns False"

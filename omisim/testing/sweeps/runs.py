@@ -16,7 +16,7 @@ from omisim.engine.session import CallRecord
 from omisim.state.state import Change, State
 from omisim.testing.sweeps.inventory import Inventory, normalize, take_inventory
 
-__all__ = ["Code", "Expected", "Run", "RunFailure", "perform"]
+__all__ = ["Code", "Expected", "Run", "RunFailure", "describe_error", "perform"]
 
 Code = Callable[[Cloud], object]
 Expected = type[BaseException] | tuple[type[BaseException], ...]
@@ -102,14 +102,22 @@ async def _wait_for(value: Awaitable[object]) -> object:
     return await value
 
 
+def describe_error(error: BaseException) -> str:
+    """Return a phrase with the type of an exception and the first line of its text, if it has one."""
+    name, module = type(error).__qualname__, type(error).__module__
+    text = _read_first_line(error)
+    return f"raises {name if module == 'builtins' else f'{module}.{name}'}{text and f': {text}'}"
+
+
+def _read_first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")[:_MAX_TEXT]
+
+
 def _classify(error: BaseException, expected: Expected | None) -> RunFailure:
-    name = type(error).__qualname__
-    module = type(error).__module__
-    lines = str(error).splitlines() or [""]
-    text = f"raises {name if module == 'builtins' else f'{module}.{name}'}: {lines[0][:_MAX_TEXT]}"
     if isinstance(error, EndlessPollingError):
-        return RunFailure("endless", f"it polls for something that can never happen ({lines[0][:_MAX_TEXT]})", error)
-    return RunFailure("own" if _is_expected(error, expected) else "unexpected", text, error)
+        text = f"it polls for something that can never happen ({_read_first_line(error)})"
+        return RunFailure("endless", text, error)
+    return RunFailure("own" if _is_expected(error, expected) else "unexpected", describe_error(error), error)
 
 
 def _is_expected(error: BaseException, expected: Expected | None) -> bool:

@@ -56,9 +56,21 @@ class Options:
         types = self.expected if isinstance(self.expected, tuple) else (self.expected or Exception,)
         if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in types):
             raise ValueError(f"expected must be an exception class or a tuple of them, not {self.expected!r}")
-        _check_names("kinds", self.kinds or (), KINDS)
+        if self.kinds is not None:
+            self._set_names("kinds", self.kinds, KINDS)
+            if not self.kinds:
+                raise ValueError("kinds must not be empty: no run would have a deviation")
         if not isinstance(self.interfere, bool):
-            _check_names("interfere", self.interfere, INTERFERENCES)
+            self._set_names("interfere", self.interfere, INTERFERENCES)
+
+    def _set_names(self, option: str, names: Iterable[str], choices: Sequence[str]) -> None:
+        """Keep the names of an option as a tuple, so that each run can read them, also of an iterator."""
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")
+        object.__setattr__(self, option, tuple(names))
+        for name in getattr(self, option):
+            if name not in choices:
+                raise ValueError(f"{option} must be among {', '.join(choices)}, not {name!r}{suggest(name, choices)}")
 
     @property
     def interference(self) -> tuple[str, ...]:
@@ -66,14 +78,6 @@ class Options:
         if isinstance(self.interfere, bool):
             return INTERFERENCES if self.interfere else ()
         return tuple(self.interfere)
-
-
-def _check_names(option: str, names: Iterable[str], choices: Sequence[str]) -> None:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{option} must be a list of names, for example [{choices[0]!r}], not {names!r}")
-    for name in names:
-        if name not in choices:
-            raise ValueError(f"{option} must be among {', '.join(choices)}, not {name!r}{suggest(name, choices)}")
 
 
 def sweep(
@@ -97,7 +101,7 @@ def sweep(
     Args:
         setup: returns the cloud in which the code starts. It is called once.
         code: the code under test, a function of the cloud. It may be a coroutine function.
-        holds: a condition that is true after every run: a function of the cloud that raises AssertionError or returns
+        holds: a condition that is true after every run: a function of the cloud that raises an exception or returns
             False otherwise. By default, the laws hold, nothing is left beyond what the clean run leaves, and a run that
             succeeds has the result of the clean run.
         limit: the maximum number of worlds, sampled evenly.

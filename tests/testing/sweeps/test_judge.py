@@ -77,6 +77,26 @@ class TestJudgement:
         with pytest.raises(AssertionError, match="after a clean run, holds: never_holds returns False"):
             sweep(setup, retry, holds=never_holds)
 
+    def test_a_condition_that_raises_does_not_hold(self) -> None:
+        """It may look for a resource that the run lacks: the run is a finding, and the sweep goes on."""
+
+        def has_a_small_volume(cloud: Cloud) -> bool:
+            return cloud.account("alice").read_volumes()[0].size == 1
+
+        report = sweep(setup, create_volume, has_a_small_volume, kinds=["refused"])
+        assert {world.details[-1] for world in report.findings} == {"holds raises IndexError: tuple index out of range"}
+
+    def test_an_error_without_a_text_is_its_name(self) -> None:
+        """No colon is left at the end of the line."""
+
+        def unhandled(cloud: Cloud) -> None:
+            try:
+                create_volume(cloud)
+            except Failed as error:
+                raise ValueError from error
+
+        assert get_only_world(sweep(setup, unhandled, kinds=["refused"], limit=1)).details == ("raises ValueError",)
+
     def test_a_result_that_differs_is_wrong(self) -> None:
         """A run that succeeds leaves what the clean run leaves, with the same fields."""
 

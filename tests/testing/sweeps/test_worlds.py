@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.catalogue import SUBREGION
-from support.sweeping import Failed, create_volume, retry, setup, without_ids
+from support.sweeping import LOST, Failed, create_volume, retry, setup, without_ids
 
 from omisim import ApiError, Cloud
 from omisim.testing import sweep
@@ -153,6 +153,7 @@ class TestSamples:
         ({"interfere": ["delet"]}, "interfere must be among delete, stop, share, not 'delet'"),
         ({"interfere": 3}, "interfere must be a list of names"),
         ({"kinds": 3}, "kinds must be a list of names"),
+        ({"kinds": []}, "kinds must not be empty: no run would have a deviation"),
         ({"delay": 0}, "delay must be a positive number of seconds, not 0"),
         ({"seed": "x"}, "seed must be an int, not 'x'"),
     ],
@@ -161,6 +162,12 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
     """A wrong option is a ValueError that says what was expected."""
     with pytest.raises(ValueError, match=message):
         Options(**options)
+
+
+def test_names_may_come_from_an_iterator() -> None:
+    """Every run sees them all."""
+    report = sweep(setup, create_volume, kinds=iter(LOST), interfere=iter(["delete"]))
+    assert [world.deviations[0].kind for world in report.worlds] == ["lost", "lost"]
 
 
 @pytest.mark.parametrize("make", [lambda: None, dict])
