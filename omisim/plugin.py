@@ -105,6 +105,8 @@ def pytest_configure(config: pytest.Config) -> None:
             check(config)
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
+    for option in ("--omisim-coverage-json", "--omisim-sweep-json"):
+        _check_file(config, option)
     if config.getini("omisim_guard"):
         from omisim.clients.intercept import guard_hosts
 
@@ -209,12 +211,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _show_sweeps(terminalreporter: pytest.TerminalReporter, reports: list[Any]) -> None:
     file = terminalreporter.config.getoption("omisim_sweep_json")
-    if not reports and not file:
+    if not reports and file is None:
         return
     from omisim.pytest_plugin.sweeping import summarize, write_json
 
-    if file:
-        write_json(file, reports)
+    if file is not None:
+        write_json(terminalreporter.config.invocation_params.dir / file, reports)
     if reports:
         terminalreporter.write_sep("=", "omisim sweeps")
         for line in summarize(reports):
@@ -228,6 +230,18 @@ def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | Non
     from omisim.pytest_plugin.report import explain_difference
 
     return explain_difference(left, right)
+
+
+def _check_file(config: pytest.Config, option: str) -> None:
+    """Raise UsageError, before the tests, for the file of an option that could not be written after them."""
+    if (target := config.getoption(option)) is None:
+        return
+    from omisim.base.private_file import check_target
+
+    try:
+        check_target(option, config.invocation_params.dir / target)
+    except ValueError as error:
+        raise pytest.UsageError(f"omisim: {error}") from None
 
 
 def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_REGION", "DOMAIN", "Host", "endpoint", "host_name", "is_aws_host", "parse_host"]
+__all__ = ["DEFAULT_REGION", "DOMAIN", "Host", "endpoint", "host_name", "is_aws_host", "is_loopback", "parse_host"]
 
 DEFAULT_REGION = "eu-west-2"
 DOMAIN = "outscale.com"
@@ -52,3 +53,13 @@ def endpoint(service: str, region: str) -> str:
 def host_name(service: str, region: str) -> str:
     """Return the host name of a service of a Region."""
     return f"{service}.{region}.{DOMAIN}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without a port, is this machine and cannot be reached from another one."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["PRIVATE", "open_private", "write_private"]
+__all__ = ["PRIVATE", "check_target", "open_private", "write_private"]
 
 PRIVATE = 0o600
+
+
+def check_target(option: str, path: Path) -> None:
+    """Raise ValueError for the file of an option that could not be written later."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"{option} must be the path of a file in a folder that exists, not {path}")
 
 
 def open_private(path: str | Path, flags: int = 0) -> int:

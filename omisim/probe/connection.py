@@ -88,7 +88,7 @@ class Connection:
     """A connection to the host of a URL. `now` tells how long it has been silent."""
 
     def __init__(self, parts: SplitResult, *, now: Callable[[], dt.datetime], timeout: float) -> None:
-        self.host: str = parts.netloc.rpartition("@")[2]
+        self.host: str = parts.netloc
         self.calls: int = 0
         self._tls = parts.scheme == "https"
         self._now, self._timeout = now, timeout

@@ -13,7 +13,7 @@ from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.formats.sigv4 import DATE, DIALECTS, sign
 from omisim.probe.connection import Answer, Connection, Keys, Unreachable, repeat_throttled
 
-__all__ = ["Endpoint", "is_loopback", "parse_endpoint"]
+__all__ = ["Endpoint", "parse_endpoint"]
 
 OSC4, AWS4 = "OSC4-HMAC-SHA256", "AWS4-HMAC-SHA256"
 
@@ -92,16 +92,18 @@ class Endpoint:
 
 
 def parse_endpoint(name: str, url: str) -> SplitResult:
-    """Return the parts of a base URL; https is the default. Raises ValueError, with the name of the option."""
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    """Return the parts of a base URL; https is the default. Raises ValueError, with the name of the option.
+
+    A URL with keys is refused: reports contain it.
+    """
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # an unclosed bracket, or a port above 65535
+        is_valid = False
+    if not is_valid:
         raise ValueError(f"{name} must be a URL such as https://api.eu-west-2.outscale.com, not {url!r}")
     return parts
-
-
-def is_loopback(hostname: str) -> bool:
-    """Whether a host is this machine."""
-    return hostname in ("localhost", "::1") or hostname.startswith("127.")
 
 
 def _decode(action: str, status: int, content: bytes) -> Mapping[str, Any]:

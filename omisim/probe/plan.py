@@ -35,7 +35,10 @@ _SECONDS_PER_CALL = 1
 
 @frozen()
 class Cost:
-    """The upper bounds of a run against an endpoint that agrees with the model: calls, resources and minutes."""
+    """What a run costs at an endpoint that agrees with the model: upper bounds of its resources and minutes.
+
+    `calls` are those of its experiments and of the resources that they need; it makes others to wait and to clean up.
+    """
 
     calls: int
     resources: int
@@ -83,7 +86,7 @@ def _cut(experiment: Experiment, rules: frozenset[str]) -> Experiment:
 
 
 def estimate(experiments: Sequence[Experiment], limits: Limits) -> Cost:
-    """Return the upper bounds of what experiments cost, with the world that they need and the clean-up."""
+    """Return what experiments cost, with the world that they need and the clean-up."""
     world = [
         call for calls in list_needed(name for one in experiments for name in one.needs).values() for call in calls
     ]

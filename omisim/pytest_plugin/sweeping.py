@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -167,6 +168,6 @@ def summarize(reports: list[Any]) -> Iterator[str]:
             yield f"    evidence: {question['evidence']}"
 
 
-def write_json(path: str, reports: list[Any]) -> None:
+def write_json(path: Path, reports: list[Any]) -> None:
     """Write the reports of a test session to a file."""
     write_private(path, json.dumps({"tests": merge(reports)}, indent=2) + "\n")

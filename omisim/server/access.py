@@ -18,7 +18,7 @@ from http.cookies import CookieError, SimpleCookie
 from omisim.base.hosts import DOMAIN
 from omisim.doors.http import HttpRequest
 
-__all__ = ["Access", "Forbidden", "is_loopback"]
+__all__ = ["Access", "Forbidden"]
 
 COOKIE = "omisim_session"
 MAX_SESSIONS = 64  # the oldest one ends when another begins
@@ -121,13 +121,3 @@ class Access:
         """End the session of a request; return the Set-Cookie header that removes it."""
         self._sessions.pop(self._read_cookie(request), None)
         return f"{COOKIE}=; HttpOnly; SameSite=Strict; Path=/_omisim; Max-Age=0"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine alone."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

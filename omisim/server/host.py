@@ -12,11 +12,12 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
 
+from omisim.base.hosts import is_loopback
 from omisim.clients.environment import credentials
 from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.server.access import Access, is_loopback
+from omisim.server.access import Access
 from omisim.server.app import App
 from omisim.server.clouds import Clouds
 from omisim.server.connection import LimitedServer, TlsAdapter

@@ -20,11 +20,11 @@ from urllib.parse import quote
 
 from omisim.base.clock import SystemClock
 from omisim.base.foreign import parse_count
+from omisim.base.hosts import is_loopback
 from omisim.base.private_file import open_private
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.model import AccessKey
-from omisim.server.access import is_loopback
 from omisim.server.client import render_exports
 from omisim.server.control import account_names
 from omisim.server.framing import Limits

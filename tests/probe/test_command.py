@@ -114,7 +114,7 @@ class TestRuns:
         )
         status, out, err = run(url, "--experiments", "mine.toml")
         reason = "an earlier call did not return lost"
-        assert (status, " ".join(out.split())) == (0, f"MINE-1 could not tell could not tell: {reason}")
+        assert (status, " ".join(out.split())) == (0, f"MINE-1 could not tell {reason}")
         assert f"    1 could not tell: {reason}\n" in err
         status, _, err = run(url, "--rule", "QTA-001", "--rule", "vm/StartVms/pending")
         assert (status, "could not tell: the account has no such quota" in err) == (0, True)
@@ -190,6 +190,7 @@ class TestPlans:
         assert status == 0
         assert out.startswith("OMI-022 CreateImage")
         assert err.startswith("at most 2 resources and ")
+        assert err.endswith(" calls, and others to wait and to clean up\n")
 
     def test_that_are_cheap_create_nothing(self, run: Run) -> None:
         """--cheap selects experiments that need no resource."""
@@ -212,6 +213,8 @@ class TestProblems:
         [
             (("--max-resources", "0"), "--max-resources must be at least 1, not 0"),
             (("--wait", "0"), "--wait and --timeout must be positive"),
+            (("--wait", "nan"), "--wait and --timeout must be positive"),
+            (("--timeout", "inf"), "--wait and --timeout must be positive"),
             (("--rule", "OMI-999"), "--rule must be the id of a rule, not 'OMI-999'"),
             (("--rule", "VM-005"), "no experiment decides such a rule; VM-005: no call shows or fills the capacity"),
             (("--rule", "OMI-022", "--cheap"), "all experiments that decide these rules create resources: leave out"),
@@ -232,6 +235,15 @@ class TestProblems:
         status, out, err = run(url, *options)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert text in err
+
+    @pytest.mark.parametrize(
+        "url", ["http://[::1", "http://127.0.0.1:99999", "https://name:secret@example.com", "http://"]
+    )
+    def test_of_the_url_are_reported_in_one_line(self, run: Run, url: str) -> None:
+        """A URL that leads nowhere, or has keys in it, which a report would contain."""
+        status, _, err = run(url)
+        assert (status, err.count("\n")) == (2, 1)
+        assert "ENDPOINT must be a URL such as https://api.eu-west-2.outscale.com, not" in err
 
     def test_of_keys_are_reported_in_one_line(self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Wrong keys end the run before anything is created."""
@@ -267,11 +279,20 @@ class TestProblems:
         assert (exit_status, out, err.count("\n")) == (2, "", 1)
         assert text in err
 
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("https://api.eu-west-2.outscale.com",),
+            ("http://127.0.0.1.example",),
+            ("http://127.0.0.1:1", "--fcu", "https://fcu.eu-west-2.outscale.com"),
+            ("http://127.0.0.1:1", "--oos", "https://oos.eu-west-2.outscale.com"),
+        ],
+    )
     def test_of_a_host_that_is_not_loopback_are_asked_about(
-        self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+        self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
     ) -> None:
         """Nothing is created on another host without a yes."""
         assert url
         monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-        status, _, err = run("https://api.eu-west-2.outscale.com")
+        status, _, err = run(*arguments)
         assert (status, err) == (2, "omisim probe: nothing was done: answer yes, or give --yes\n")

@@ -229,6 +229,14 @@ class TestJson:
         run_plugin(pytester, "def test_nothing(): pass", "--omisim-sweep-json", "sweeps.json")
         assert json.loads((pytester.path / "sweeps.json").read_text()) == {"tests": {}}
 
+    @pytest.mark.parametrize("file", ["nowhere/sweeps.json", ".", ""])
+    def test_is_refused_before_the_tests_if_it_cannot_be_written(self, pytester: pytest.Pytester, file: str) -> None:
+        """A usage error names the option, instead of a traceback after all tests."""
+        result = run_plugin(pytester, "def test_nothing(): pass", f"--omisim-sweep-json={file}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        expected = "*--omisim-sweep-json must be the path of a file in a folder that exists, not *"
+        result.stderr.fnmatch_lines([expected])
+
 
 class TestWorkers:
     def test_share_the_worlds(self, pytester: pytest.Pytester) -> None:

@@ -17,11 +17,12 @@ from support.sign import sign_request
 from support.storing import BUCKET, create_bucket, presign_url
 
 from omisim import Account, Cloud
+from omisim.base.hosts import is_loopback
 from omisim.base.redact import redact
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.server import run_server
-from omisim.server.access import Access, is_loopback
+from omisim.server.access import Access
 from omisim.server.app import App
 from omisim.server.client import Client, render_exports
 from omisim.server.control import Control

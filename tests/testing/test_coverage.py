@@ -310,7 +310,9 @@ class TestPytestOption:
         """A file in a missing directory is a usage error at the start of the session."""
         result = run_plugin(pytester, PLAIN, "--omisim-coverage-json", "nowhere/seen.json")
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines(["*directory *nowhere does not exist*"])
+        result.stderr.fnmatch_lines(
+            ["*--omisim-coverage-json must be the path of a file in a folder that exists, not *nowhere*"]
+        )
 
     def test_imports_nothing_when_it_is_not_given(self, pytester: pytest.Pytester) -> None:
         """Without the option nothing is imported and nothing is recorded."""

@@ -16,10 +16,11 @@ from threading import Event
 from typing import Any
 
 from omisim import __version__
+from omisim.base.hosts import is_loopback
 from omisim.cloud.switch_file import read_switches
 from omisim.probe.accounts import find_profiles
-from omisim.probe.doors import Caller
-from omisim.probe.endpoint import Endpoint, is_loopback, parse_endpoint
+from omisim.probe.doors import ABSENT, Caller
+from omisim.probe.endpoint import Endpoint, parse_endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.ledger import TAG
 from omisim.probe.plan import estimate, uses_storage
@@ -35,6 +36,7 @@ __all__ = ["run"]
 
 AGREES, DIFFERS, FAILED, INTERRUPTED = 0, 1, 2, 130
 LOOPBACK_PAUSE = 0.2
+MAX_SECONDS = 1e9
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
 def _read_limits(options: argparse.Namespace) -> Limits:
     if options.max_resources <= 0:
         raise ValueError(f"--max-resources must be at least 1, not {options.max_resources}")
-    if options.wait <= 0 or options.timeout <= 0:
+    if not (0 < options.wait < MAX_SECONDS and 0 < options.timeout < MAX_SECONDS):  # nan is neither
         raise ValueError("--wait and --timeout must be positive numbers of seconds")
-    pause = LOOPBACK_PAUSE if options.endpoint and _is_local(options.endpoint) else Limits().pause
+    pause = LOOPBACK_PAUSE if options.endpoint and _is_local("ENDPOINT", options.endpoint) else Limits().pause
     return Limits(options.max_resources, options.wait, pause)
 
 
@@ -98,10 +100,12 @@ def _explore(options: argparse.Namespace, limits: Limits) -> int:
 
 
 def _ask_before(options: argparse.Namespace, resources: int) -> None:
-    """Raise ValueError unless resources may be created on the endpoint: it is this machine, or the user agrees."""
+    """Raise ValueError unless resources may be created: all services are on this machine, or the user agrees."""
     if not options.endpoint:
         raise ValueError("ENDPOINT is missing; --list and --dry need none")
-    if resources and not options.yes and not _is_local(options.endpoint) and not _ask(options.endpoint, resources):
+    urls = {"ENDPOINT": options.endpoint, "--fcu": options.fcu, "--oos": options.oos}
+    remote = [url for name, url in urls.items() if url not in ("", ABSENT) and not _is_local(name, url)]
+    if resources and remote and not options.yes and not _ask(", ".join(remote), resources):
         raise ValueError("nothing was done: answer yes, or give --yes")
 
 
@@ -133,8 +137,8 @@ def _ask(endpoint: str, resources: int) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _is_local(endpoint: str) -> bool:
-    return is_loopback(parse_endpoint("ENDPOINT", endpoint).hostname or "")
+def _is_local(option: str, url: str) -> bool:
+    return is_loopback(parse_endpoint(option, url).hostname or "")
 
 
 def _now() -> dt.datetime:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from omisim.base.private_file import write_private
+from omisim.base.private_file import check_target, write_private
 from omisim.base.texts import pluralize
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import CANNOT_TELL
@@ -50,9 +50,8 @@ class Saver:
 def check_outputs(options: argparse.Namespace) -> None:
     """Raise ValueError, before the run, for a file that could not be written after it."""
     for option in ("html", "calibrate", "report"):
-        path = Path(getattr(options, option) or "report")
-        if path.is_dir() or not path.parent.is_dir():
-            raise ValueError(f"--{option} must be the path of a file in a folder that exists, not {path}")
+        if target := getattr(options, option):
+            check_target(f"--{option}", Path(target))
 
 
 def write_outputs(options: argparse.Namespace, report: Report) -> None:
@@ -79,7 +78,10 @@ def _print_table(report: Report) -> None:
             continue
         for rule in finding.rules:
             expected = f"expected {finding.expected}; " if finding.expected else ""
-            shown.setdefault(rule, []).append(f"{finding.verdict}: {expected}{finding.measured}")
+            text = f"{expected}{finding.measured}"
+            shown.setdefault(rule, []).append(
+                text if finding.verdict == report.rules[rule] else f"{finding.verdict}: {text}"
+            )
     verdicts = report.rules
     known_rules = filter(verdicts.__contains__, list_rules())
     for rule in dict.fromkeys((*known_rules, *verdicts)):  # experiments of the user may have rules of their own
@@ -112,13 +114,15 @@ def print_plan(experiments: Sequence[Experiment], limits: Limits, *, json_output
         for one in experiments
     ]  # fmt: skip
     if json_output:
-        bounds = {"calls": cost.calls, "resources": min(cost.resources, limits.resources), "minutes": cost.minutes}
-        print(json.dumps({"experiments": rows, "at_most": bounds}, indent=2))
+        bounds = {"resources": min(cost.resources, limits.resources), "minutes": cost.minutes}
+        print(json.dumps({"experiments": rows, "calls": cost.calls, "at_most": bounds}, indent=2))
         return 0
     for one in experiments:
         print(f"{one.name:<40} {one.resources:>3} resources  {_minutes(one, limits):>3} min  {', '.join(one.rules)}")
     bound = min(cost.resources, limits.resources)
-    print(f"at most {bound} resources and {cost.minutes} minutes, in {cost.calls} calls", file=sys.stderr)
+    resources, minutes = pluralize(bound, "resource"), pluralize(cost.minutes, "minute")
+    calls = f"{pluralize(cost.calls, 'call')}, and others to wait and to clean up"
+    print(f"at most {resources} and {minutes}; {calls}", file=sys.stderr)
     return 0
 
 
