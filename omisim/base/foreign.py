@@ -1,4 +1,4 @@
-"""Parse text that comes from outside: JSON, XML, numbers, dates and URLs. The only place that does so.
+"""Parse text that comes from outside: JSON, TOML, XML, numbers, dates and URLs. The only place that does so.
 
 Each function returns a value that the rest of the code can compute with, or raises ValueError. Python's own parsers
 accept more: `²` is a digit of `str.isdigit`, `1e999` becomes infinite, and a date of the year 9999 may overflow.
@@ -10,13 +10,14 @@ import datetime as dt
 import json
 import math
 import re
+import tomllib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
     "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_count", "parse_date", "parse_json", "parse_target",
-    "parse_url", "parse_xml",
+    "parse_toml", "parse_url", "parse_xml",
 ]  # fmt: skip
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
@@ -88,6 +89,23 @@ def make_json_decoder(object_hook: Hook | None = None) -> json.JSONDecoder:
 
 
 _DECODER = make_json_decoder()
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the data of a TOML document.
+
+    Raises TOMLDecodeError, a ValueError, for text that is not TOML, and for more than 64 levels.
+    """
+    try:
+        value = tomllib.loads(text)
+        _check_depth(value)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise tomllib.TOMLDecodeError(f"it is nested more than {MAX_DEPTH} levels deep") from None
+    except ValueError as error:
+        raise tomllib.TOMLDecodeError(str(error)) from None
+    return value
 
 
 def parse_xml(text: bytes) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from omisim.base.foreign import parse_toml
 
 __all__ = ["load_switches", "read_switches"]
 
@@ -23,7 +24,7 @@ def load_switches(switches: Any) -> Any:
 def read_switches(path: str | Path) -> Mapping[str, Any]:
     """Return the switches of a file. Raises ValueError if it cannot be read or is not TOML."""
     try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
+        return parse_toml(Path(path).read_text("utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except ValueError as error:

@@ -100,6 +100,8 @@ def run_server(
     """
     if type(port) is not int or not 0 <= port <= LAST_PORT:
         raise ValueError(f"port must be an int from 0 to {LAST_PORT}, not {port!r}")
+    if not host.isprintable():  # Python does not look it up
+        raise ValueError(f"host must be an address or a name, not {host!r}")
     if not is_loopback(host):
         _check_exposure(cloud, host, token)
     token = token or secrets.token_urlsafe(32)

@@ -14,7 +14,16 @@ from support.syntax import syntax_nodes
 
 from omisim import ManualClock, SystemClock
 from omisim.base.clock import LATEST
-from omisim.base.foreign import MAX_DEPTH, encode_text, parse_count, parse_date, parse_json, parse_url, parse_xml
+from omisim.base.foreign import (
+    MAX_DEPTH,
+    encode_text,
+    parse_count,
+    parse_date,
+    parse_json,
+    parse_toml,
+    parse_url,
+    parse_xml,
+)
 
 HOSTILE_NUMBERS = ("Infinity", "-Infinity", "NaN", "1e999", "-1e999", "9" * 5000, "²", "١٢", "1_000", " 1", "+1", "0x1")
 HOSTILE_DATES = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "²", "1e999", "9" * 5000, "", "\ud800")
@@ -61,7 +70,17 @@ def test_any_text_is_parsed_or_refused_with_a_value_error(text: str) -> None:
         json.dumps(parse_json(text), allow_nan=False).encode()
     with suppress(ValueError):
         json.dumps(parse_json(text.encode(errors="surrogatepass")), allow_nan=False, ensure_ascii=False).encode()
+    with suppress(ValueError):
+        parse_toml(text)
     encode_text(text)
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 5000])
+def test_deep_toml_is_refused(depth: int) -> None:
+    """A scenario, a table of switches and the other files of the command line may be nested 64 levels deep."""
+    parse_toml(f"a = {'[' * (MAX_DEPTH - 1)}{']' * (MAX_DEPTH - 1)}")
+    with pytest.raises(ValueError, match="nested more than 64 levels deep"):
+        parse_toml(f"a = {'[' * depth}{']' * depth}")
 
 
 @pytest.mark.parametrize("text", HOSTILE_NUMBERS)

@@ -115,6 +115,7 @@ class TestServeCommand:
             (["--host", "0.0.0.0", "--token", "t", "--auth", "off"], "needs auth='strict'"),
             (["--host", "0.0.0.0", "--token", "t", "--seed", "7"], "know the keys of --seed 7"),
             (["--state", ""], "--state must not be empty"),
+            (["--host", "\udcff", "--token", "t"], "host must be an address or a name"),
             (["--token", ""], "--token must not be empty"),
             (["--token", "a b"], "token must consist of visible ASCII characters"),
             (["--token", "clé"], "token must consist of visible ASCII characters"),

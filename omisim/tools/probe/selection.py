@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from omisim.base.foreign import parse_toml
 from omisim.base.suggest import suggest
 from omisim.probe.experiments import Experiment
 from omisim.probe.loading import read_story
@@ -50,7 +50,7 @@ def _read_own(options: argparse.Namespace) -> list[Experiment]:
     if not path:
         return []
     try:
-        table = tomllib.loads(Path(path).read_text("utf-8"))
+        table = parse_toml(Path(path).read_text("utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     rows = [(name, row) for name, row in table.items() if isinstance(row, dict)]

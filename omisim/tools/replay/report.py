@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from omisim.base.foreign import parse_toml
 from omisim.base.frozen import frozen
 
 __all__ = ["Acceptance", "Divergence", "Report", "Severity", "acceptances", "fillings"]
@@ -81,7 +81,7 @@ def acceptances(text: str) -> tuple[Acceptance, ...]:
     A table has a `reason`, and one or more of `line`, `action` and `pattern` (a shell pattern for the text of the
     divergence). Raises ValueError for invalid TOML or an invalid table.
     """
-    tables = tomllib.loads(text)
+    tables = parse_toml(text)
     rows = tables.pop("accept", [])
     if tables or not isinstance(rows, list):
         raise ValueError("an acceptance list must consist of tables [[accept]]")
@@ -100,4 +100,4 @@ def _parse_acceptance(row: Any) -> Acceptance:
 
 def fillings(text: str) -> Mapping[str, Any]:
     """Parse values for redactions: TOML with one `redaction = value` per line. Raises ValueError for invalid TOML."""
-    return tomllib.loads(text)
+    return parse_toml(text)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from omisim.base.foreign import parse_toml
 from omisim.base.suggest import suggest
 from omisim.model.serialize import api_name
 
@@ -67,7 +68,7 @@ def find_line(text: str, place: Place) -> int:
         """Return the largest number of lines, `count` at most, that is valid TOML, and their data."""
         while True:
             try:
-                return count, tomllib.loads("\n".join(lines[:count]))
+                return count, parse_toml("\n".join(lines[:count]))
             except tomllib.TOMLDecodeError:
                 count -= 1
 

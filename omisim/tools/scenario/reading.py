@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from omisim.base.foreign import parse_toml
 from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -38,7 +39,7 @@ def load_scenario(scenario: str | Path, overrides: Mapping[str, Any]) -> Cloud:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: a scenario must be UTF-8: {error}") from None
     try:
-        return _set_up(tomllib.loads(text), overrides)
+        return _set_up(parse_toml(text), overrides)
     except tomllib.TOMLDecodeError as error:
         match = _AT_LINE.search(str(error))
         line = match[1] if match and match[1] else text.count("\n") + 1
