@@ -92,6 +92,18 @@ class TestRequests:
         assert error_of(response) == (400, "MissingParameter")
         assert f"{missing} is required" in response.body.decode()
 
+    @pytest.mark.parametrize(
+        ("action", "name", "code"),
+        [
+            ("ModifyImageAttribute", "Description", "InvalidParameterType"),
+            ("ModifySnapshotAttribute", "CreateVolumePermission", "InvalidParameterType"),
+            ("CreateTags", "Tag.1", "InvalidParameterValue"),
+        ],
+    )
+    def test_give_structures_by_their_members(self, alice: Account, action: str, name: str, code: str) -> None:
+        """A value in place of a structure has a code of its own, but not in a list. [FCU-006/structure]"""
+        assert error_of(ask(alice, {"Action": action, "ImageId": "ami-12345678", name: "x"})) == (400, code)
+
     def test_are_refused_with_the_names_of_ec2(self, alice: Account) -> None:
         """The path of a nested parameter in a refusal is the one of the request."""
         body = ask(

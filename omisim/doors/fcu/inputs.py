@@ -56,7 +56,7 @@ def _compile_level(spec: Mapping[str, Any], shape: Any) -> Read:
 
     def read(node: Any, path: str, reading: Reading, target: dict[str, Any]) -> None:
         if node.__class__ is not dict:
-            raise refuse("FCU-006", parameter=path.removesuffix("."))
+            raise refuse("FCU-006/structure", parameter=path.removesuffix("."))
         for name, inner in node.items():
             reader = readers.get(name)
             if reader is None:
@@ -95,6 +95,8 @@ def _compile_list(to: str, spec: Mapping[str, Any], shape: Any) -> Read:
             raise refuse("FCU-006", parameter=path)
         items: list[dict[str, Any]] = []
         for index in sort_indexes(node, path):
+            if node[index].__class__ is not dict:
+                raise refuse("FCU-006", parameter=f"{path}.{index}")
             items.append({})
             read_item(node[index], f"{path}.{index}", reading, items[-1])
         _put(target, to, [item["."] for item in items if "." in item] if is_value else items)
