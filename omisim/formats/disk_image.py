@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
+from threading import Lock
 from typing import NamedTuple
 
 from omisim.base.foreign import parse_json
@@ -36,6 +37,7 @@ COMPRESSED = 1 << 62
 OFFSET = 0x00FFFFFFFFFFFE00
 MAX_CONTENT_SIZE = 2**23  # bytes of content, at most
 MAX_IMAGE_SIZE = 2**28  # bytes that are unpacked, at most: an image of ours is far smaller
+_DECODING = Lock()  # one image at a time: 16 threads with one each would take some 8 GiB
 MAX_ENTRIES = 2**21  # of all tables of a qcow2 image, at most: they are read in a fraction of a second
 
 
@@ -89,7 +91,11 @@ def decode(body: bytes, form: str | None = None) -> tuple[int, Content]:
 
     `form` is the format that the file name indicates, or None. Raises BadImage.
     """
-    image = _unzip(body)
+    with _DECODING:
+        return _decode(_unzip(body), form)
+
+
+def _decode(image: bytes, form: str | None) -> tuple[int, Content]:
     if image.startswith(QCOW2):
         disk = _Qcow2.read(image)
         return disk.size, _decode_content(

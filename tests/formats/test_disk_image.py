@@ -7,8 +7,10 @@ import json
 import shutil
 import struct
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -205,3 +207,21 @@ class TestQemu:
         image = tmp_path / "disk.qcow2"
         self.qemu("create", "-q", "-f", "qcow2", str(image), "7G")
         assert decode(image.read_bytes(), "qcow2") == (7 * GIB, Content())
+
+
+def test_disk_images_are_unpacked_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file may unpack to 256 MiB: threads that import such files at once would need that much memory each."""
+    active: list[int] = []
+    most: list[int] = []
+
+    def unzip(body: bytes) -> bytes:
+        active.append(1)
+        most.append(len(active))
+        sleep(0.01)
+        active.pop()
+        return body
+
+    monkeypatch.setattr(disk_image, "_unzip", unzip)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(decode, [b"x"] * 4))
+    assert max(most) == 1
