@@ -104,7 +104,7 @@ def run_server(
         raise ValueError(f"host must be an address or a name, not {host!r}")
     if not is_loopback(host):
         _check_exposure(cloud, host, token)
-    token = token or secrets.token_urlsafe(32)
+    token = token or secrets.token_hex(32)  # never begins with a dash, as an option does
     if not _TOKEN.fullmatch(token):
         raise ValueError(f"token must consist of visible ASCII characters, as a header transmits them, not {token!r}")
     access = Access(token, "https" if tls else "http", {host, *hosts})

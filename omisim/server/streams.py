@@ -24,7 +24,7 @@ __all__ = ["MAX_STREAMS", "ChangeFeed", "Streams", "TooManyStreams", "ViewFeed",
 
 POLL_SECONDS = 0.05  # between two checks for new events
 KEEP_ALIVE_POLLS = 40  # without an event, before a comment is sent; a failed send reveals a closed connection
-MAX_STREAMS = 8  # at once: half of the server's threads
+MAX_STREAMS = 4  # at once: a browser opens six connections to one server, and pages need some for requests
 
 
 class TooManyStreams(Exception):

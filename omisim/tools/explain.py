@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field
 from functools import cache
@@ -25,6 +26,7 @@ __all__ = ["Explanation", "explain", "list_words", "load_every_rule", "load_glos
 
 MOST_RULES = 12  # listed with an error or an action
 _ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
+_FCU = files("omisim").joinpath("doors", "fcu")
 
 
 @frozen()
@@ -82,7 +84,8 @@ def list_words() -> tuple[str, ...]:
     ]
     errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
-    words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *LIFECYCLES, *states, *_products()]
+    words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *_list_fcu_actions(), *LIFECYCLES]
+    words += [*states, *_products()]
     return tuple(dict.fromkeys(filter(None, words)))
 
 
@@ -156,6 +159,10 @@ def _actions(word: str, _key: str) -> Iterator[Explanation]:
     for name, reason in _not_served().items():
         if name.lower() == word.lower():
             yield Explanation("action", name, f"not served: {reason}", (("Documentation", action_page(name)),))
+    for name, own_name in _list_fcu_actions().items():
+        if name.lower() == word.lower():
+            text = f"an action of FCU, the EC2-compatible API. It does what {own_name} does."
+            yield Explanation("action", name, text, (("See", f"omisim explain {own_name}"),))
 
 
 @cache
@@ -167,6 +174,14 @@ def _list_actions() -> Mapping[str, str]:
             for part in file.read_text("utf-8").split('\n@action("')[1:]:
                 rows[part.partition('"')[0]] = file.name
     return dict(sorted(rows.items()))
+
+
+@cache
+def _list_fcu_actions() -> Mapping[str, str]:
+    """Return the action of omisim that does each action of FCU with another name, without parsing the tables."""
+    texts = [file.read_text("utf-8") for file in _FCU.iterdir() if file.name.endswith(".toml")]
+    rows = dict(re.findall(r'^\[actions\.(\w+)\]\n(?:[^\[\n].*\n)*?calls\s*= "(\w+)"', "\n".join(texts), re.MULTILINE))
+    return {name: own_name for name, own_name in sorted(rows.items()) if name.lower() != own_name.lower()}
 
 
 def _read_action(name: str) -> tuple[str, list[str]]:

@@ -48,6 +48,13 @@ class TestPage:
         console.reload()
         expect(console.locator(".status")).to_have_text("Live")
 
+    def test_opens_any_number_of_times_in_a_browser(self, console: Page, server: Running) -> None:
+        """A browser opens six connections to one server; the streams of its pages leave some for requests."""
+        for _ in range(6):
+            other = console.context.new_page()
+            other.goto(f"{server.url}/_omisim/")
+            expect(other.get_by_role("heading", name="alice")).to_be_visible()
+
     def test_asks_for_another_token(self, page: Page, server: Running, alice: Account) -> None:
         """A wrong token is refused by name, and the right one can be entered."""
         page.route("**/_omisim/session", lambda route: route.fulfill(status=200, body="{}"), times=1)
@@ -162,6 +169,11 @@ class TestHistory:
         expect(find_card(console, golden.image_id)).to_have_count(0)
         console.get_by_role("button", name="Latest").click()
         expect(console.locator(".timebar")).not_to_have_class(re.compile("past"))
+
+    def test_is_announced_to_a_screen_reader(self, console: Page, alice: Account) -> None:
+        """Each step is read out, with the number of resources that it changed."""
+        alice.create_keypair(keypair_name="key")
+        expect(console.locator("[aria-live]")).to_have_text("Step 2 of 2: CreateKeypair by alice. 1 resource changed.")
 
     def test_stays_where_it_is_while_calls_come(self, console: Page, alice: Account, golden: Image) -> None:
         """Who looks at the past is not moved to the present by a new call."""

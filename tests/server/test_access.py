@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from base64 import b64decode, b64encode
@@ -82,6 +83,11 @@ class TestToken:
         """Without the token, health says that the server is up, whatever the host, and nothing else."""
         assert json.loads(ask(control, "health", host="x").body) == {"status": "ok"}
         assert json.loads(ask(control, "health", authorization="Bearer t").body)["accounts"] == ["alice"]
+
+    def test_is_an_argument_of_the_command_line(self, cloud: Cloud) -> None:
+        """A token that a server has chosen never looks like an option: `--token -x` would be refused."""
+        with cloud.serve() as server:
+            assert re.fullmatch(r"[0-9a-f]{64}", server.token)
 
     @pytest.mark.parametrize("header", ["X_Omisim_Token", "X-Omisim_Token", "x_omisim-token"])
     def test_is_not_taken_from_variants_of_a_header(self, cloud: Cloud, header: str) -> None:

@@ -11,6 +11,7 @@ from support.interpreter import run_python
 from support.snapshots import WIDTHS, check_snapshot, check_width
 
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.doors.fcu.table import load_rows
 from omisim.model.serialize import api_name
 from omisim.spec.rules import load_rules
 from omisim.tools.cli import main
@@ -75,6 +76,19 @@ def test_ignores_case_and_number(word: str, kinds: list[str]) -> None:
     found = [explanation.kind for explanation in explain(word)]
     assert found[: len(kinds)] == kinds[: len(found)]
     assert found
+
+
+def test_knows_every_action_of_fcu() -> None:
+    """A word of an EC2 client leads to the action that omisim does."""
+    named_otherwise = {name: row.calls for name, row in load_rows().items() if name.lower() != row.calls.lower()}
+    for name, own_name in named_otherwise.items():
+        (explanation,) = (each for each in explain(name) if each.kind == "action")
+        assert explanation.text == f"an action of FCU, the EC2-compatible API. It does what {own_name} does."
+
+
+def test_knows_the_types_of_volumes() -> None:
+    """A learner meets them in block device mappings."""
+    assert {explain(word)[0].title for word in ("standard", "gp2", "io1")} == {"volume type"}
 
 
 def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:

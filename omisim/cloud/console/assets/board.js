@@ -105,7 +105,7 @@ export class Board {
     }
     const isEmpty = sorted.size === 0;
     this.empty.hidden = !isEmpty;
-    setText(this.empty, this.query ? `Nothing matches “${this.query}”.` : "No resources yet. They appear here as soon as a call creates them.");
+    setText(this.empty, this.query ? `Nothing matches “${this.query}”.` : "No resources yet.");
     this.keepFocusable();
     this.draw();
   }

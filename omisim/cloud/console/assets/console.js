@@ -58,7 +58,8 @@ export class Console {
     const refused = model.refusals.filter((number) => number < model.at).length;
     setText(this.tabs.get("refusals").number, refused ? refused.toLocaleString("en") : "");
     this.renderTab();
-    this.announce(`Step ${model.at} of ${model.steps.length}: ${this.slider.text}. ${this.model.changed.size} resources changed.`);
+    const count = model.changed.size;
+    this.announce(`Step ${model.at} of ${model.steps.length}: ${this.slider.text}. ${count} ${count === 1 ? "resource" : "resources"} changed.`);
   }
 
   announce(text) {
