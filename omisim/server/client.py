@@ -14,15 +14,15 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 __all__ = ["Client", "render_exports"]
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"(?:AWS|OMISIM|OSC|REQUESTS|SSL)_[A-Z0-9_]+|NO_PROXY|no_proxy")
 TIMEOUT = 60  # seconds to wait for an answer; the stream of events has no timeout
 
 
 def render_exports(variables: Mapping[str, str]) -> str:
-    """Return environment variables as `export` lines for a shell. Raises ValueError for a name that it would run."""
+    """Return variables for clients as `export` lines for a shell. Raises ValueError for others, such as LD_PRELOAD."""
     wrong = [name for name in variables if not _VARIABLE.fullmatch(name)]
     if wrong:
-        raise ValueError(f"{wrong[0]!r} is not the name of an environment variable: not an omisim server")
+        raise ValueError(f"{wrong[0]!r} is not a variable for clients: not an omisim server")
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
 
 

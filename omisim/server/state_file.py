@@ -232,7 +232,10 @@ def _check_head(database: sqlite3.Connection, head: str) -> None:
 
 def _lock(path: Path, head: str) -> sqlite3.Connection:
     """Open a database with an exclusive lock, and write to it once, to see that it can be written."""
-    path.chmod(PRIVATE)  # SQLite creates its log with the same mode
+    try:
+        path.chmod(PRIVATE)  # SQLite creates its log with the same mode
+    except PermissionError:
+        raise ValueError("the file belongs to another user, who alone can make it private (chmod 600)") from None
     database = sqlite3.connect(
         f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=0
     )

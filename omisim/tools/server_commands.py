@@ -85,14 +85,16 @@ def _env(options: argparse.Namespace) -> int:
 
     try:
         accounts = Client(options.url, options.token, options.cloud).get("accounts")
+        variables = {account["name"]: account["env"] for account in accounts}
+        if options.account not in variables:
+            return report_error("env", f"unknown account {options.account!r}; known: {', '.join(variables)}")
+        own = bypass_proxy(options.url)  # of this shell, not of the server's
+        text = render_exports(variables[options.account] | own)
+    except (KeyError, TypeError):
+        return report_error("env", f"{options.url} is not an omisim server: it lists no accounts")
     except (OSError, ValueError) as error:
         return report_error("env", error)
-    account = next((account for account in accounts if account["name"] == options.account), None)
-    if account is None:
-        return report_error(
-            "env", f"unknown account {options.account!r}; known: {', '.join(a['name'] for a in accounts)}"
-        )
-    print(render_exports(account["env"] | bypass_proxy(options.url)))  # of this shell, not of the server's
+    print(text)
     return 0
 
 

@@ -59,6 +59,23 @@ def _kill_servers_of_a_failed_test() -> Iterator[None]:
     Process.started.clear()
 
 
+ANSWERS_OF_OTHERS = (
+    b"HTTP/1.1 404 No\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\n\r\n<p>",
+    b"SSH-2.0-x\r\n",
+    *(
+        b"HTTP/1.1 200 OK\r\n\r\n" + text
+        for text in (
+            b"null",
+            b'{"a": 1}',
+            b"[1]",
+            b'[{"name": "alice"}]',
+            b'[{"name": "alice", "env": {"PATH": "/x"}}]',
+        )
+    ),
+)
+
+
 class TestServeCommand:
     def test_stops_on_sigterm_and_saves_its_state(self, tmp_path: Path) -> None:
         """The server says when it is ready, stops on SIGTERM, saves, and continues from its saved state."""
@@ -169,7 +186,7 @@ class TestServeCommand:
         reason = "no server answers at http://127.0.0.1:1: Connection refused; `omisim serve` starts one"
         assert capsys.readouterr().err == f"omisim env: {reason}\n"
 
-    @pytest.mark.parametrize("answer", [b"HTTP/1.1 404 No\r\n\r\n{}", b"HTTP/1.1 200 OK\r\n\r\n<p>", b"SSH-2.0-x\r\n"])
+    @pytest.mark.parametrize("answer", ANSWERS_OF_OTHERS)
     def test_has_an_env_command_that_reports_another_server(
         self, capsys: pytest.CaptureFixture[str], answer: bytes
     ) -> None:
