@@ -91,8 +91,10 @@ def find_difference(history: Sequence[Call], omisim: Runner, endpoint: Runner) -
                 return Difference((*history[:number], call), expected, measured, details)
         return None
     finally:
-        omisim.clean()
-        endpoint.clean()
+        try:
+            endpoint.clean()
+        finally:
+            omisim.clean()
 
 
 def _unsaved(history: Sequence[Call], names: tuple[dict[str, str], dict[str, str]]) -> list[set[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -181,6 +182,22 @@ class TestExploring:
     def test_is_refused_without_histories(self, run: Run, url: str) -> None:
         """A number below one is invalid."""
         assert run(url, "--explore", "0") == (2, "", "omisim probe: --explore must be at least 1, not 0\n")
+
+    def test_is_refused_with_a_report(self, run: Run, url: str) -> None:
+        """It has none: with --json, its output would be no JSON document."""
+        text = "omisim probe: --explore prints an experiment: leave out --json, --html, --report and --calibrate\n"
+        assert run(url, "--explore", "1", "--json") == (2, "", text)
+
+    def test_is_stopped_after_a_history_and_leaves_nothing(self, run: Run, url: str, cloud: Cloud) -> None:
+        """Ctrl-C lets the clean-up of the history in progress end, on both sides."""
+        alice = cloud.account("alice")
+        before = len(alice.read_security_groups())
+        created = cloud.faults.add("CreateVolume", times=1, meanwhile=lambda: signal.raise_signal(signal.SIGINT))
+        status, _, err = run(url, "--explore", "500")
+        assert (status, created.hits) == (130, 1)
+        assert "stopping, and cleaning up" in err
+        assert {volume.state for volume in alice.read_volumes()} <= {"deleting"}
+        assert len(alice.read_security_groups()) == before
 
 
 class TestPlans:

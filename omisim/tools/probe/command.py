@@ -94,9 +94,13 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
 def _explore(options: argparse.Namespace, limits: Limits) -> int:
     if options.explore < 1:
         raise ValueError(f"--explore must be at least 1, not {options.explore}")
+    if options.json or options.html or options.report or options.calibrate:
+        raise ValueError("--explore prints an experiment: leave out --json, --html, --report and --calibrate")
     _ask_before(options, limits.resources)
     with ExitStack() as stack:
-        return explore(_connect(options, stack)["alice"].api, options.explore, options.seed, limits)
+        endpoint = _connect(options, stack)["alice"].api
+        stop = stack.enter_context(_stop_on_interrupt())
+        return explore(endpoint, options.explore, options.seed, limits, stop.is_set)
 
 
 def _ask_before(options: argparse.Namespace, resources: int) -> None:

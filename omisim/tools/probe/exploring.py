@@ -18,18 +18,24 @@ from omisim.probe.endpoint import Endpoint
 from omisim.probe.explore import draw_history, find_difference, render_script, shrink
 from omisim.probe.ledger import TAG
 from omisim.probe.runner import CannotTell, Limits, Runner
+from omisim.probe.session import Interrupted
 
 __all__ = ["explore"]
 
 _EXPORT = re.compile(r"export (\w+)=(\S+)")
 
 
-def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits) -> int:
-    """Print the first difference that random histories find, as a script; return the exit status."""
+def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits, stop: Callable[[], bool]) -> int:
+    """Print the first difference that random histories find, as a script; return the exit status.
+
+    `stop` is asked before each history. Raises Interrupted if it says so.
+    """
     rng = random.Random(seed)  # noqa: S311 - a seed makes a run repeatable
     with _serve_omisim(endpoint) as own:
         here, there = _make_runner(own, limits), _make_runner(endpoint, limits)
         for count in range(1, number + 1):
+            if stop():
+                raise Interrupted
             try:
                 difference = find_difference(draw_history(rng), here, there)
                 if difference is not None:
@@ -38,7 +44,7 @@ def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits) -> int:
                     return 1
             except CannotTell as error:
                 raise ValueError(f"stopped in history {count}: {error}") from None
-    print(f"{number} histories, no difference (seed {seed})", file=sys.stderr)
+    print(f"{number} {'history' if number == 1 else 'histories'}, no difference (seed {seed})", file=sys.stderr)
     return 0
 
 
@@ -53,9 +59,14 @@ def _make_runner(endpoint: Endpoint, limits: Limits) -> Runner:
 
 @contextmanager
 def _serve_omisim(endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Serve a new cloud of omisim with one account in the Region of the endpoint, in another process."""
+    """Serve a new cloud of omisim with one account in the Region of the endpoint, in another process.
+
+    Ctrl-C in the terminal does not reach that process: it is still needed for the clean-up.
+    """
     command = [sys.executable, "-m", "omisim", "serve", "--port", "0", "--account", f"explorer@{endpoint.region}"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - this program
+    process = subprocess.Popen(  # noqa: S603 - this program
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     try:
         assert process.stdout is not None
         lines: list[str] = []
