@@ -11,6 +11,7 @@ import select
 import selectors
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from asyncio import proactor_events
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
+from functools import partial
 from multiprocessing import connection
 from textwrap import dedent
 from time import sleep as nap
@@ -39,6 +41,7 @@ SHORT = 0.001  # seconds of a wait that is real
 OLD_LOCK = threading.Lock()
 OLD_LOCK.acquire()
 OLD_QUEUE: queue.SimpleQueue[int] = queue.SimpleQueue()
+KEPT = {"nap": time.sleep}
 EARLY, SLEPT = threading.Event(), threading.Event()
 PYTHON = (sys.executable, "-S", "-c")
 
@@ -129,6 +132,24 @@ def accept() -> None:
         listener.accept()
 
 
+class SlowHandler(socketserver.BaseRequestHandler):
+    """A handler that sleeps before it answers."""
+
+    def handle(self) -> None:
+        """Sleep, then answer."""
+        time.sleep(SHORT)
+        self.request.sendall(b"x")
+
+
+def use_slow_server() -> None:
+    """Ask a server of the same process."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SlowHandler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        with socket.create_connection(server.socket.getsockname()) as client:
+            client.recv(1)
+        server.shutdown()
+
+
 def shake_hands(ours: socket.socket) -> None:
     """Wait for an answer over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -159,13 +180,10 @@ def poll_pipe() -> bool:
         return ours.poll(10)
 
 
-def expect_error() -> None:
-    """Sleep by a default argument for long."""
-    with (
-        mock.patch.object(watch, "MAX_SLEEP", 0.02),
-        pytest.raises(RuntimeError, match=r"sleep\(seconds\): this sleep"),
-    ):
-        sleep_by_default(60)
+def expect_error(act: Callable[[], object], line: str) -> None:
+    """Sleep for long by a function that was taken before the context."""
+    with mock.patch.object(watch, "MAX_SLEEP", 0.02), pytest.raises(RuntimeError, match=f"{line}: this sleep"):
+        act()
 
 
 class ProactorLoop(asyncio.SelectorEventLoop):
@@ -259,6 +277,10 @@ WAITS: dict[str, list[Callable[[], object]]] = {
     "`subprocess.run(timeout=…)`, `Popen.wait(timeout)`": [
         lambda: subprocess.run([*PYTHON, ""], timeout=60, check=True),
     ],
+    "a handler of `socketserver` and `http.server`, the initializer of an executor": [
+        use_slow_server,
+        lambda: ThreadPoolExecutor(1, initializer=time.sleep, initargs=(SHORT,)).submit(int).result(),
+    ],
     "a wait in another process": [lambda: subprocess.run([*PYTHON, f"import time; time.sleep({SHORT})"], check=True)],
     "`asyncio.sleep` and time limits on uvloop, or on the Proactor loop of Windows": [
         lambda: refuse(make_uvloop, asyncio.sleep(10)),
@@ -267,7 +289,10 @@ WAITS: dict[str, list[Callable[[], object]]] = {
         lambda: refuse(ProactorLoop, asyncio.sleep(10)),
         lambda: refuse(ProactorLoop, expire()),
     ],
-    "`time.sleep` as a default argument of a function": [expect_error],
+    "`time.sleep` as a default argument, in a `functools.partial`, a class or a container": [
+        lambda: expect_error(lambda: sleep_by_default(60), r"sleep\(seconds\)"),
+        lambda: expect_error(partial(KEPT["nap"], 60), r"act\(\)"),
+    ],
 }
 
 

@@ -67,7 +67,12 @@ def _sleep(seconds: float, /) -> None:
         raise ContextEnded(f"cloud.sleeping() has ended while this thread slept for {seconds:g} s")
 
 
-_sleep.__module__, _sleep.__name__ = "time", "sleep"  # a thread or a job with this target takes part
+def _rename(replacement: Callable[..., Any], name: str) -> None:
+    """Give a replacement the name of the function of `time`: a job with this target takes part, and can be pickled."""
+    replacement.__module__, replacement.__name__, replacement.__qualname__ = "time", name, name
+
+
+_rename(_sleep, "sleep")
 
 
 def _count_time() -> float:
@@ -84,7 +89,7 @@ def _make_reader(name: str) -> Callable[[], Any]:
         start = kernel.time.clocks[name]
         return start + (round(elapsed * 1e9) if name.endswith("_ns") else elapsed)
 
-    read.__name__ = name
+    _rename(read, name)
     return read
 
 

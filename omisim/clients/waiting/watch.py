@@ -12,7 +12,8 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -34,10 +35,10 @@ _OURS: Final = "omisim.clients.waiting"
 _LOCKING = re.compile(
     r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result|run|run_until_complete)\("
 )  # lines that wait for a thread
-_SLEEPING = re.compile(r"sleep\w*\(")  # lines that sleep
+_SLEEPING = re.compile(r"sleep\w*\(")  # lines that sleep, where only the line tells
 _SLEEPS_REALLY: Final = (
     "{}: this sleep takes real time, because its function was taken before cloud.sleeping() or omi_sleep began, for "
-    "example as a default argument. Call time.sleep by its name, or pass time.sleep as the argument"
+    "example as a default argument or in a functools.partial. Call time.sleep by its name, or pass it as an argument"
 )
 
 
@@ -73,9 +74,11 @@ class Watch:
         frames = self._note_places(running)
         if self._same_seconds >= MAX_SLEEP:
             self._same_seconds = 0.0
-            for frame in filter(_is_sleeping, frames):
-                self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
-        is_locked = self._same_looks >= (LOCKED_LOOKS if earliest else 1) and all(map(_is_locking, frames))
+            for member, frame in frames:
+                if _is_sleeping(member, frame):
+                    self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
+        is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
+        is_locked = is_still and all(_is_locking(frame) for _, frame in frames)
         is_stuck = (not running or is_locked) and not kernel.is_busy()
         if earliest is None:
             if is_stuck and self._lull >= self._patience:
@@ -86,11 +89,11 @@ class Watch:
         elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not kernel.is_busy():
             kernel.wake(earliest, "time")
 
-    def _note_places(self, running: list[Member]) -> list[FrameType]:
+    def _note_places(self, running: list[Member]) -> list[tuple[Member, FrameType]]:
         """Return what each of these threads executes, and count the looks for which none of them has moved."""
         all_frames = current_frames()
-        frames = [frame for member in running if (frame := all_frames.get(_ident(member))) is not None]
-        places = [(id(frame), frame.f_lasti) for frame in frames]
+        frames = [(member, frame) for member in running if (frame := all_frames.get(_ident(member))) is not None]
+        places = [(id(frame), frame.f_lasti) for _, frame in frames]
         if places != self._places:
             self._same_looks, self._same_seconds = -1, 0.0
         self._same_looks += 1
@@ -147,10 +150,15 @@ def _is_locking(frame: FrameType) -> bool:
     return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
 
 
-def _is_sleeping(frame: FrameType) -> bool:
-    """Whether a thread sleeps where the kernel cannot see it, by the line of its innermost function."""
+def _is_sleeping(member: Member, frame: FrameType) -> bool:
+    """Whether a thread sleeps where the kernel cannot see it: as Linux says, elsewhere by the line that it executes."""
     if str(frame.f_globals.get("__name__")).startswith(_OURS):
         return False
+    with suppress(OSError):  # another platform
+        task = member.thread.native_id if member.thread else None
+        blocked_in = Path(f"/proc/self/task/{task}/wchan").read_text("utf-8")
+        if blocked_in != "0":  # the thread runs, or the system hides it
+            return "nanosleep" in blocked_in
     return _SLEEPING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import subprocess
 import sys
 import time
@@ -96,6 +97,12 @@ class TestSleeping:
         """A module that imported sleep under another name before the context is reached."""
         with cloud.sleeping():
             assert seconds(cloud, lambda: bound_as_something_else(10)) == 10
+
+    @pytest.mark.parametrize("name", ["sleep", "time", "monotonic", "perf_counter_ns"])
+    def test_leaves_functions_that_can_be_pickled(self, cloud: Cloud, name: str) -> None:
+        """A spawned process can be given a function of time, and calls its own."""
+        with cloud.sleeping(virtual_time=True):
+            assert pickle.loads(pickle.dumps(getattr(time, name))) is getattr(time, name)
 
     def test_does_not_reach_a_default_argument(self, cloud: Cloud, module: Callable[[str], Any]) -> None:
         """A function that a default argument holds sleeps really: the documented limit."""

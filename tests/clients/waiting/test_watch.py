@@ -6,11 +6,13 @@ import asyncio
 import gc
 import os
 import queue
+import sys
 import threading
 import time
 import warnings
 import weakref
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -18,6 +20,7 @@ from omisim import Cloud
 from omisim.clients.waiting import cloud_time, watch
 from omisim.clients.waiting.private import current_frames
 
+KEPT: dict[str, Callable[[float], None]] = {"nap": time.sleep}
 HELD = threading.Lock()  # made before any context, as by a module under test
 ITEMS: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -96,6 +99,37 @@ class TestEndlessLoop:
             poll()
         with cloud.sleeping(virtual_time=True):
             poll()
+
+
+class Napping:
+    """A class that keeps the function of its sleeps."""
+
+    nap = staticmethod(time.sleep)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a thread waits for")
+class TestSleepThatIsNotFollowed:
+    @pytest.mark.parametrize(
+        "nap",
+        [partial(time.sleep, 60), lambda: KEPT["nap"](60), lambda: Napping.nap(60)],
+        ids=["partial", "dict", "class"],
+    )
+    def test_raises_wherever_its_function_was_kept(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, nap: Callable[[], None]
+    ) -> None:
+        """A sleep by a function that was taken before the context raises, whatever its name is."""
+        monkeypatch.setattr(watch, "MAX_SLEEP", 0.02)
+        with cloud.sleeping(), pytest.raises(RuntimeError, match=r"nap\(.*: this sleep takes real time"):
+            nap()
+
+    def test_is_not_confused_with_other_waits(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A read from a pipe is not taken for a sleep, even if its line of code has one."""
+        monkeypatch.setattr(watch, "MAX_SLEEP", 0.02)
+        monkeypatch.setattr(watch, "MIN_REAL", 0.1)
+        reader, writer = os.pipe()
+        with cloud.sleeping(), os.fdopen(reader, "rb", 0) as source, os.fdopen(writer, "wb", 0) as target:
+            threading.Timer(0.1, target.write, (b"x",)).start()
+            assert [source.read(1), time.sleep(0)][0] == b"x"  # type: ignore[func-returns-value]
 
 
 class TestRealTime:
