@@ -23,7 +23,16 @@ from omisim.model import AccessKey, AccountRow, Bucket, StoredObject
 from omisim.state.buckets import Place, StorageError, is_allowed, make_object_url, parse_location
 from omisim.state.state import State
 
-__all__ = ["ALGORITHM", "MAX_URL_SECONDS", "authenticate", "find_active_key", "parse_credential", "presign", "read_url"]
+__all__ = [
+    "ALGORITHM",
+    "MAX_URL_SECONDS",
+    "authenticate",
+    "find_active_key",
+    "parse_credential",
+    "presign",
+    "read_url",
+    "refuse_key",
+]
 
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -80,6 +89,16 @@ def find_active_key(state: State, access_key_id: str, region: str, now: dt.datet
     return key if account.region == region else None
 
 
+def refuse_key(access_key: str, region: str) -> StorageError:
+    """Return the refusal of a key that is not valid in a Region."""
+    return StorageError(
+        "InvalidAccessKeyId",
+        f"{access_key} is not an active key of {region}; a client that was made before the test's cloud (at import, in "
+        "setUpClass, or cached by an earlier test) keeps its old key: make it inside the test",
+        "OOS-005",
+    )
+
+
 def authenticate(
     state: State,
     method: str,
@@ -113,12 +132,7 @@ def authenticate(
         return None
     key = find_active_key(state, signature.access_key, place.region, clocks[0])
     if key is None:
-        raise StorageError(
-            "InvalidAccessKeyId",
-            f"{signature.access_key} is not an active key of {place.region}; a client that was made before the test's "
-            "cloud (at import, in setUpClass, or cached by an earlier test) keeps its old key",
-            "OOS-005",
-        )
+        raise refuse_key(signature.access_key, place.region)
     lines = "".join(
         f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in signature.headers.split(";")
     )

@@ -429,6 +429,26 @@ class TestStorageSignature:
                 else:
                     assert refusal_of(client.list_buckets) == (403, "InvalidAccessKeyId")
 
+    def test_names_the_caller_with_auth_off(self) -> None:
+        """With auth off, a URL that has expired still acts as the account whose key it names. [AUTH-013]"""
+        cloud = Cloud(auth="off")
+        cloud.account("alice")
+        bob = cloud.account("bob")
+        client = bob.client("oos")
+        client.create_bucket(Bucket="of-bob")
+        url = client.generate_presigned_url("list_buckets", ExpiresIn=1)
+        cloud.advance(3600)
+        with cloud.intercept():
+            assert "<Name>of-bob</Name>" in requests.get(url, timeout=5).text
+
+    def test_of_another_region_is_refused_with_auth_off(self) -> None:
+        """With auth off too, a key acts in its own Region only, and the refusal says why and what to do. [AUTH-006]"""
+        cloud = Cloud(auth="off")
+        cloud.account("alice")
+        carol = cloud.account("carol", region="us-east-2")
+        with cloud.intercept(), pytest.raises(ClientError, match="make it inside the test"):
+            make_client(carol.access_key, carol.secret_key).list_buckets()
+
 
 class TestResponses:
     @pytest.mark.parametrize("name", ["disposition", "type", "language", "encoding"])

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 from omisim.actions.exports import is_bucket_name
 from omisim.base.foreign import parse_count
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
+from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
@@ -28,7 +29,7 @@ from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAG
 from omisim.state.buckets import Place, StorageError, is_allowed, parse_location
 from omisim.state.journal_store import StoreError
 from omisim.state.state import State
-from omisim.state.storage_signatures import ALGORITHM, authenticate
+from omisim.state.storage_signatures import ALGORITHM, authenticate, refuse_key
 from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]
@@ -136,13 +137,10 @@ def _parse_form(engine: Engine, request: HttpRequest, bucket: Place) -> _Task:
     """Understand a form that uploads a file: it acts like a PUT of the account that has signed its policy."""
     form, mode = read_form(request), engine.settings.auth
     place = bucket._replace(key=form.key)
-    try:
+    if mode == "off":
+        caller = _guess_caller(engine, request, place)
+    else:
         caller = authenticate_form(engine.state, place, form, engine.clock.now(), strict=mode == "strict")
-    except StorageError:
-        if mode != "off":
-            raise
-        caller = None
-    caller = _find_any_caller(engine, place) if caller is None and mode == "off" else caller
     return _Task("PostObject", find_operation("PUT", place, {}), place, caller, {}, form=form)
 
 
@@ -201,21 +199,22 @@ def _count_results(name: str, response: HttpResponse) -> int:
 
 def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:
     mode = engine.settings.auth
+    if mode == "off":
+        return _guess_caller(engine, request, place)
     clocks = (engine.clock.now(), host_time)
     parts = (request.method, request.host, place, request.path, request.query, request.headers, request.body, clocks)
-    try:
-        caller = authenticate(engine.state, *parts, strict=mode == "strict")
-    except StorageError:
-        if mode != "off":
-            raise
-        caller = None
-    return _find_any_caller(engine, place) if caller is None and mode == "off" else caller
+    return authenticate(engine.state, *parts, strict=mode == "strict")
 
 
-def _find_any_caller(engine: Engine, place: Place) -> AccountRow | None:
-    """Return the first account of a Region, as the caller of a request without authentication."""
-    owners = (engine.state.get("account", key.account_id) for key in engine.state.rows("access_key").values())
-    return next((account for account in owners if account.region == place.region), None)
+def _guess_caller(engine: Engine, request: HttpRequest, place: Place) -> AccountRow | None:
+    """Return the account whose key a request names, else the first of the Region (AUTH-013)."""
+    claimed = find_claimed_account(engine, request)
+    if claimed is None:
+        owners = (engine.state.get("account", key.account_id) for key in engine.state.rows("access_key").values())
+        return next((account for account in owners if account.region == place.region), None)
+    if claimed.region != place.region:
+        raise refuse_key(find_claimed_key(request) or claimed.email, place.region)
+    return claimed
 
 
 def _parse_copy_source(request: HttpRequest, place: Place) -> Place | None:
