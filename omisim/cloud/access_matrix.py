@@ -10,6 +10,7 @@ from typing import Any
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_permissions, is_visible
 from omisim.base.frozen import frozen
+from omisim.cloud.trace import check_id
 from omisim.doors import oapi
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
@@ -125,6 +126,7 @@ def who_can(engine: Engine, image_id: str) -> Access:
 
     Raises ValueError for an unknown OMI.
     """
+    check_id("image_id", image_id)
     image: Image | None = engine.state.get("image", image_id)
     if image is None:
         raise ValueError(f"{image_id!r} is not an OMI of this cloud")

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Self
 
 from omisim.base.suggest import describe_unknown
+from omisim.cloud.trace import check_id
 from omisim.engine.engine import Engine
 from omisim.engine.session import CallRecord
 from omisim.model import ENTITIES, AccountRow
@@ -92,6 +93,7 @@ def trace_timeline(
     """
     changes, state = tuple(changes), engine.state
     if resource_id is not None:
+        check_id("resource_id", resource_id)
         known = any(state.get(kind, resource_id) is not None for kind in (*LISTED, "origin"))
         if not known and not any(change.id == resource_id for change in changes):
             raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")

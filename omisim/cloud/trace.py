@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omisim.cloud.lineage import Lineage, join_tree
-from omisim.model import AccountRow, Content, Image, Origin
+from omisim.model import ENTITIES, AccountRow, Content, Image, Origin
 from omisim.state.lineage import KINDS, get_product_codes
 from omisim.state.state import State
 
-__all__ = ["KINDS", "find_row", "trace_lineage"]
+__all__ = ["KINDS", "check_id", "find_row", "trace_lineage"]
 
 
 def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
@@ -21,9 +21,10 @@ def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
     """
     if type(most) is not int or most < 1:
         raise ValueError(f"most must be a positive int, not {most!r}")
-    if not isinstance(resource_id, str) or (
-        state.get("origin", resource_id) is None and find_row(state, resource_id) is None
-    ):
+    check_id("resource_id", resource_id)
+    if state.get("origin", resource_id) is None and find_row(state, resource_id) is None:
+        if any(state.get(entity.kind, resource_id) is not None for entity in ENTITIES):
+            raise ValueError(f"{resource_id} has no lineage; these kinds have one: {', '.join(KINDS)}")
         raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
     above = _collect(resource_id, lambda row_id: _list_parents(state, row_id), most)
     below = _collect(resource_id, lambda row_id: _list_children(state, row_id, most), most)
@@ -33,6 +34,12 @@ def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
     tree = join_tree(nodes, down, resource_id, "children")
     parents = join_tree(nodes, up, resource_id, "parents").parents
     return replace(tree, parents=parents, edges=tuple(_list_edges(state, nodes)))
+
+
+def check_id(parameter: str, value: object) -> None:
+    """Raise ValueError for a value that is not an id, such as the resource itself."""
+    if not isinstance(value, str):
+        raise ValueError(f"{parameter} must be an id such as 'ami-12345678', not of type {type(value).__name__}")
 
 
 @dataclass(slots=True)

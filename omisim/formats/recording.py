@@ -57,6 +57,9 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
     path, status = line["path"], line["status"]
     if not isinstance(path, str) or type(status) is not int:
         raise TypeError("path must be a string and status an integer")
+    for name in ("account", "host"):
+        if not isinstance(line.get(name, ""), str):
+            raise TypeError(f"{name} must be a string")
     account, _, region = line.get("account", "").partition("@")
     host = parse_host(line.get("host", ""))
     return Exchange(

@@ -102,10 +102,18 @@ class TestTree:
             cloud.lineage(ubuntu.image_id, most=0)
 
     def test_refuses_what_is_not_an_id(self, cloud: Cloud) -> None:
-        """Another value than an id is refused like an unknown id."""
-        for value in ("", "ami-00000000", None, 5, ["ami-00000000"]):
+        """An unknown id is refused, and so is another value than an id."""
+        for value in ("", "ami-00000000"):
             with pytest.raises(ValueError, match="exists in this cloud or in its history"):
-                cloud.lineage(value)  # type: ignore[arg-type]  # the point
+                cloud.lineage(value)
+        with pytest.raises(ValueError, match="resource_id must be an id such as 'ami-12345678', not of type list"):
+            cloud.lineage(["ami-00000000"])  # type: ignore[arg-type]  # the point
+
+    def test_is_refused_for_a_kind_that_has_none(self, cloud: Cloud, alice: Account) -> None:
+        """A security group exists, and has no lineage."""
+        (group,) = alice.read_security_groups()
+        with pytest.raises(ValueError, match=f"{group.security_group_id} has no lineage; these kinds .* image"):
+            cloud.lineage(group.security_group_id)
 
 
 class TestDeviceValues:

@@ -78,6 +78,12 @@ class TestTimeline:
             with pytest.raises(ValueError, match=r"^no resource ami-00000000 exists in this cloud or in its history$"):
                 look("ami-00000000")
 
+    def test_of_a_resource_takes_its_id(self, cloud: Cloud, vm: Vm) -> None:
+        """The resource itself is refused by its type, not shown with all its fields."""
+        for look in (cloud.timeline, cloud.lineage, cloud.who_can):
+            with pytest.raises(ValueError, match=r"must be an id such as 'ami-12345678', not of type Vm$"):
+                look(vm)  # type: ignore[arg-type]  # the point
+
     def test_of_a_deleted_resource_is_kept(self, alice: Account, vm: Vm) -> None:
         """A deleted OMI has a timeline, and an OMI of the catalogue has an empty one."""
         cloud = alice.cloud

@@ -289,6 +289,7 @@ class TestReplayCommand:
             ('{"path": "/x", "status": 200, "res": {}}', (), "it has no 'req'"),
             ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status an integer"),
             ('{"path": "/x", "status": 200, "req": 1, "res": {}}', (), "line 1"),
+            ('{"path": "/x", "status": 200, "req": {}, "res": {}, "account": 3}', (), "account must be a string"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}, "t": "yesterday"}', (), "isoformat"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region must be one of"),
             ("", ("--accept", "/nowhere"), "/nowhere"),
