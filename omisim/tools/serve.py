@@ -134,10 +134,13 @@ def parse_limits(arguments: list[str]) -> Limits:
 
 
 def open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
-    """Open a file that its owner alone may read. It keeps nothing back, so that a full disk costs single lines."""
+    """Open a file that its owner alone may read. It keeps nothing back, so that a full disk costs single lines.
+
+    Neither does it wait: a pipe that has no reader is refused, and one whose reader has stopped costs lines, too.
+    """
     if not place:
         return None
-    file = FileIO(open_private(place, os.O_APPEND), "a")
+    file = FileIO(open_private(place, os.O_APPEND | getattr(os, "O_NONBLOCK", 0)), "a")
     return stack.enter_context(TextIOWrapper(file, "utf-8", write_through=True))
 
 

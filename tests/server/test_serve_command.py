@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import ClassVar
@@ -17,6 +19,7 @@ import requests
 
 from omisim.server import Running
 from omisim.server.client import Client
+from omisim.tools import serve
 from omisim.tools.cli import main
 
 
@@ -179,6 +182,25 @@ class TestServeCommand:
             assert main(["serve", "--port", "0", "--state", str(tmp_path / "state.json")]) == 1
             assert "state.json" in capsys.readouterr().err
             assert (tmp_path / "state.json").read_text() == text
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+    def test_waits_for_no_reader_of_its_log(self, tmp_path: Path) -> None:
+        """A pipe without a reader is refused, and one that is full loses lines: no request waits for it."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        command = [sys.executable, "-m", "omisim", "serve", "--port", "0", "--log", str(pipe)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert run.stderr.startswith(f"omisim serve: {pipe}: ")
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        with ExitStack() as stack:
+            log = serve.open_for_append(stack, str(pipe))
+            assert log is not None
+            writer = Thread(target=log.writelines, args=[["line\n"] * 50_000], daemon=True)
+            writer.start()
+            writer.join(20)
+            assert not writer.is_alive()
+            assert os.read(reader, 5) == b"line\n"
+        os.close(reader)
 
     def test_has_an_env_command_that_reports_no_server(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`omisim env` without a server is one clear line."""
