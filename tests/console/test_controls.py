@@ -94,6 +94,13 @@ class TestControls:
         controls.get_by_role("button", name="Settle").click()
         expect(controls.locator(".controls .message")).to_contain_text("Settled")
 
+    def test_need_their_numbers(self, controls: Page) -> None:
+        """An empty field is pointed out by the browser; nothing is sent in its place."""
+        controls.get_by_label("Seconds").fill("")
+        controls.get_by_role("button", name="Advance").click()
+        assert controls.locator("#seconds").evaluate("field => field === document.activeElement")
+        expect(controls.locator(".controls .message")).to_have_text("")
+
     def test_return_to_a_savepoint(self, controls: Page, alice: Account) -> None:
         """A rollback undoes what was created since, on the page too."""
         controls.get_by_role("button", name="Create a savepoint").click()

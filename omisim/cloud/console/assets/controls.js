@@ -28,7 +28,7 @@ export class Controls {
   }
 
   makeTime() {
-    const seconds = h("input", { type: "number", min: 0, step: "any", value: 60, id: "seconds" });
+    const seconds = h("input", { type: "number", min: 0, step: "any", value: 60, id: "seconds", required: true });
     const advance = (event) => {
       event.preventDefault();
       this.run("POST", "advance", { seconds: Number(seconds.value) }, `Advanced by ${seconds.value} s.`);
@@ -52,8 +52,8 @@ export class Controls {
 
   makeFaults(actions) {
     const action = h("input", { id: "fault-action", list: "fault-actions", required: true, autocomplete: "off", spellcheck: "false" });
-    const times = h("input", { id: "fault-times", type: "number", min: 1, value: 1 });
-    const status = h("input", { id: "fault-status", type: "number", min: 400, max: 599, value: 503 });
+    const times = h("input", { id: "fault-times", type: "number", min: 1, value: 1, required: true });
+    const status = h("input", { id: "fault-status", type: "number", min: 400, max: 599, value: 503, required: true });
     const after = h("input", { id: "fault-after", type: "checkbox" });
     const add = async (event) => {
       event.preventDefault();
