@@ -39,7 +39,7 @@ def goals() -> Iterator[Goal]:
     yield Goal(
         "from omisim import Cloud",
         {**imported, "workload": cpu(work, 5)},
-        (Limit("ms", lambda s: calibrated("import", 1e3)({**s, "import": s["import"] - s["bare"]}), 120),),
+        (Limit("ms", calibrated("import", 1e3, beyond="bare"), 120),),
         rounds=7,
     )
     yield from list_images_goals()

@@ -143,12 +143,13 @@ def share(name: str, null: str, base: str) -> Callable[[Round], float]:
     return lambda sides: (sides[name] - sides[null]) / sides[base]
 
 
-def calibrated(name: str, scale: float) -> Callable[[Round], float]:
+def calibrated(name: str, scale: float, beyond: str = "") -> Callable[[Round], float]:
     """Return the figure that is one side, as long as it would take on the machine on which the goals were set.
 
-    The side "workload" (`work`) tells how fast this machine is in the same round.
+    With `beyond`, it is what the side takes longer than that other side. The side "workload" (`work`) tells how fast
+    this machine is in the same round.
     """
-    return lambda sides: sides[name] / sides["workload"] * WORKLOAD * scale
+    return lambda sides: (sides[name] - sides.get(beyond, 0)) / sides["workload"] * WORKLOAD * scale
 
 
 # --- a fixed workload
