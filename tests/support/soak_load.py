@@ -6,6 +6,7 @@ import json
 import random
 import socket
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -23,12 +24,13 @@ from support.sign import sign_request
 from omisim.server.client import Client as ControlClient
 from omisim.testing.machine import CloudMachine
 
-__all__ = ["Target", "disturb", "run_machine", "use_services"]
+__all__ = ["Target", "disturb", "load", "run_machine", "use_services"]
 
 REGION = "eu-west-2"
 GARBAGE = (b"", b"GET", b"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", b"\x16\x03\x01\0")
 IDLE_CONNECTIONS = 20
 PAUSE_SECONDS = 60
+HISTORY = 500  # calls and changes that the server keeps; with more, its size depends on how many it has just then
 HISTORIES = 5  # of the machine, between two looks at the stop
 ONE_TRY = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30)
 SERVICE_ERRORS = (BotoCoreError, ClientError, ET.ParseError)
@@ -52,6 +54,11 @@ class Target:
     def control(self) -> ControlClient:
         """Return a client of the control plane."""
         return ControlClient(self.url, self.token)
+
+
+def load(control: ControlClient, dump: Mapping[str, Any]) -> None:
+    """Load a dump on the server, with a short history."""
+    control.post("load", **dump | {"settings": dump["settings"] | {"history": HISTORY}})
 
 
 def use_services(target: Target, number: int) -> None:
@@ -119,7 +126,7 @@ class HttpMachine(CloudMachine):
         """Run an operation on the machine's cloud, and load that on the server."""
         result = super().do(text, operation)
         with suppress(OSError, ValueError):
-            self.target.control().post("load", **self.cloud.dump())
+            load(self.target.control(), self.cloud.dump())
         return result
 
 
@@ -164,5 +171,6 @@ def disturb(target: Target) -> None:
                 control.get(draw.choice(("events", "calls", "dump", "accounts", "openapi.json")))
             if draw.random() < 0.001:
                 control.post("reset")
+                load(control, control.get("dump", secrets="true"))
     for line in lines:
         line.close()
