@@ -105,7 +105,7 @@ def collect_refusals(
     try:
         _run(call, action, request)
     except ApiError as error:
-        call.refusals.append(error)
+        call.refusals.append(error.with_traceback(None))  # whose frames hold the call
     except Stop:
         pass
     finally:

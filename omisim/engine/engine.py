@@ -18,7 +18,7 @@ from omisim.base.clock import Clock
 from omisim.base.process import ForkedCloud, watch_forks
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
-from omisim.engine.faults import Dropped, Fault, Killed
+from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.keeper import Keeper
 from omisim.engine.marks import Mark, Saved
 from omisim.engine.scheduler import Scheduler
@@ -126,7 +126,10 @@ class Engine:
                 outcome = self.answer(request, account_id, region, headers)
         except StoreError as error:
             raise self.refuse_unsaved(error, request.action, account_id, headers) from error
-        return _raise_failure(outcome)
+        try:
+            return raise_failure(outcome)
+        finally:
+            del outcome  # the traceback of a refusal holds this frame
 
     def answer(
         self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]
@@ -373,7 +376,7 @@ class Engine:
             raise NotDecoded(location)
         if location and decoded is not None:
             request.decoded = decoded
-        return _raise_failure(self.answer(request, account_id, region, headers))
+        return raise_failure(self.answer(request, account_id, region, headers))
 
     def _commit(self, before: Checkpoint) -> None:
         if before.depth == 0 and self._keeper is not None:
@@ -542,15 +545,6 @@ class Engine:
 def _find_import(request: Request) -> object:
     """Return the URL that an import reads, or None for any other call."""
     return request.parameters.get("file_location") if request.action in IMPORTS else None
-
-
-def _raise_failure(outcome: Answer | ApiError | Dropped | Killed) -> Answer:
-    if isinstance(outcome, Answer):
-        return outcome
-    try:
-        raise outcome
-    finally:
-        del outcome  # its traceback holds this frame
 
 
 def _begin(state: State, settings: Settings, cause: str, at: dt.datetime, *, observed: bool = True) -> Transaction:

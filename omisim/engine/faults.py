@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from threading import RLock
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import copy_containers
@@ -23,7 +23,9 @@ from omisim.spec.rules import get_rule
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_OPERATIONS, STORAGE_PAGES, STORAGE_PARAMETERS
 from omisim.state.settings import MAX_DURATION
 
-__all__ = ["ANY_ACTION", "Dropped", "Fault", "Faults", "Killed"]
+__all__ = ["ANY_ACTION", "Dropped", "Fault", "Faults", "Killed", "raise_failure"]
+
+Result = TypeVar("Result")
 
 ANY_ACTION = "*"
 
@@ -52,6 +54,20 @@ class Killed(BaseException):
 
     It is not an `Exception`, so that code that handles errors does not survive it.
     """
+
+
+def raise_failure(outcome: Result | ApiError | Dropped | Killed) -> Result:
+    """Return the outcome of a call, or raise it if it is an exception.
+
+    A frame that an exception has left must not hold it: the two would wait for the garbage collector, and with them
+    the whole call, and the state of a cloud that has been replaced since.
+    """
+    if not isinstance(outcome, ApiError | Dropped | Killed):
+        return outcome
+    try:
+        raise outcome
+    finally:
+        del outcome
 
 
 @dataclass(slots=True)
@@ -92,8 +108,7 @@ class Fault:
 
     def raise_before_effect(self, action: str) -> None:
         """Raise the exception of a fault that prevents the effect of a call."""
-        if not self.after_effect and (failure := self.make_error(action)):
-            raise failure
+        raise_failure(None if self.after_effect else self.make_error(action))
 
     def concerns(self, action: str) -> bool:
         """Whether the fault may hit a call of this action. Object storage has only the errors 500 and 503."""

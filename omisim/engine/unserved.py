@@ -36,8 +36,8 @@ class Unserved:
 
     def answer(self, request: Request, record: CallRecord) -> Answer:
         """Return the answer. Raises ApiError for a refusal, and TypeError if the user's answer is not a dict."""
-        for refusal in self.list_refusals(request):
-            raise refusal
+        if refusals := self.list_refusals(request):
+            raise refusals.pop(0)  # not held here any more: its traceback holds this frame
         dry = request.parameters.get("dry_run") is True
         content: dict[str, Any]
         if dry:

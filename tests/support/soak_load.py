@@ -58,7 +58,7 @@ class Target:
 
 def load(control: ControlClient, dump: Mapping[str, Any]) -> None:
     """Load a dump on the server, with a short history."""
-    control.post("load", **dump | {"settings": dump["settings"] | {"history": HISTORY}})
+    control.post("load", **{**dump, "settings": {**dump["settings"], "history": HISTORY}})
 
 
 def use_services(target: Target, number: int) -> None:

@@ -94,9 +94,13 @@ class Call:
 
     def report(self, error: Exception) -> None:
         """Raise the refusal, or collect it."""
-        if not self._collect or not isinstance(error, ApiError):
+        if self._collect and isinstance(error, ApiError):
+            self.refusals.append(error)
+            return
+        try:
             raise error
-        self.refusals.append(error)
+        finally:
+            del error  # its traceback holds this frame
 
     def check_state(self, entity: Entity, action: str | None = None) -> None:
         """Refuse the action if the entity's lifecycle forbids it in the entity's state."""

@@ -22,7 +22,7 @@ from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
 from omisim.engine.engine import Engine, MakeCall
-from omisim.engine.faults import Dropped, Killed
+from omisim.engine.faults import Dropped, Killed, raise_failure
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -50,12 +50,9 @@ class FcuDoor:
         Raises Dropped when a fault drops the connection.
         """
         try:
-            outcome = self.engine.run_request(partial(self._answer, request, host_time))
+            return raise_failure(self.engine.run_request(partial(self._answer, request, host_time)))
         except StoreError as error:
             return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers, api="fcu"))
-        if isinstance(outcome, HttpResponse):
-            return outcome
-        raise outcome
 
     def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
@@ -88,17 +85,11 @@ class FcuDoor:
         region = _find_region(request.host, request.path)
         if region is not None and region not in load_catalog().regions:
             raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
-        try:
-            action, problem = find_action(query.action), None
-        except ApiError as error:
-            action, problem = None, error
-        name = action.row.calls if action and action.row.open else ""
+        row = load_rows().get(query.action)
+        name = row.calls if row is not None and row.open else ""
         parse = partial(_parse_signature, query)
         account_id, region = identify_caller(self.engine, request, name, region, host_time, parse)
-        if action is None:
-            assert problem is not None
-            raise problem
-        return account_id, region or DEFAULT_REGION, action
+        return account_id, region or DEFAULT_REGION, find_action(query.action)
 
     def _refuse(self, error: ApiError) -> HttpResponse:
         code = find_code(error)

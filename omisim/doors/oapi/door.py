@@ -20,7 +20,7 @@ from omisim.doors.http import LONGEST_KEPT, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_refusal, render_text
 from omisim.engine.engine import Engine, MakeCall
-from omisim.engine.faults import Dropped, Killed
+from omisim.engine.faults import Dropped, Killed, raise_failure
 from omisim.model.serialize import api_name, snake_name, to_snake_names
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
@@ -61,13 +61,10 @@ class OapiDoor:
             name, _ = _route(request.host, request.path)
             return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_read(name) else {}))
         try:
-            outcome = self.engine.run_request(partial(self._answer, request, host_time))
+            return raise_failure(self.engine.run_request(partial(self._answer, request, host_time)))
         except StoreError as error:
             action = _route(request.host, request.path)[0]
             return _render_refusal(self.engine.refuse_unsaved(error, action, headers=request.headers))
-        if isinstance(outcome, HttpResponse):
-            return outcome
-        raise outcome
 
     def _answer(
         self, request: http.HttpRequest, host_time: dt.datetime, call: MakeCall

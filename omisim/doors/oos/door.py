@@ -19,7 +19,7 @@ from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
 from omisim.engine.engine import Engine
-from omisim.engine.faults import Dropped, Fault, Killed
+from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.session import CallRecord
 from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.model.serialize import api_name
@@ -69,13 +69,15 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
             request_id, at = engine.next_request_id(), engine.clock.now()
         reason = f"the request changed nothing, because it could not be kept: {error}"
         outcome = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
-    if not isinstance(outcome, HttpResponse):
-        raise outcome
+    try:
+        response = raise_failure(outcome)
+    finally:
+        del outcome  # the traceback of a fault holds this frame
     common = {"Date": format_datetime(at, usegmt=True), "x-amz-request-id": request_id}
-    body = outcome.body
-    if outcome.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
+    body = response.body
+    if response.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
         body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), _clean_xml(body))
-    return HttpResponse(outcome.status, b"" if request.method == "HEAD" else body, {**outcome.headers, **common})
+    return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
 
 
 def _clean_xml(body: bytes) -> bytes:

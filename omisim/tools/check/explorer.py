@@ -109,7 +109,6 @@ class Explorer:
             if self._state.position != position:
                 raise AssertionError(f"a refused call changed something: {refusal}") from refusal
             self._statements.check_refusal(refusal)
-            refusal.__traceback__ = None  # it would form a cycle: its frames hold the call's record, which holds it
             return None
         if self._state.position == position:
             return self._current
