@@ -391,17 +391,10 @@ class Engine:
 
     # --- durability
 
-    def keep_in(self, store: JournalStore, *, loaded: bool = False) -> None:
-        """Keep everything that this engine commits from now on in a store.
-
-        `loaded` is whether the engine was loaded from it just now; otherwise, the store is written anew. Raises
-        StoreError if that fails.
-        """
+    def keep_in(self, store: JournalStore) -> None:
+        """Keep everything that this engine commits from now on in a store that holds its state."""
         with self.lock:
-            keeper = Keeper(store, self.state if loaded else None)
-            if not loaded:
-                keeper.save(self)
-            self._keeper = keeper
+            self._keeper = Keeper(store, self.state)
 
     def become(self, other: Engine) -> None:
         """Take the state, the clock, the settings and the session of another Engine, which must not be used any more.

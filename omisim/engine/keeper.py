@@ -21,16 +21,16 @@ __all__ = ["Keeper"]
 class Keeper:
     """The store of one engine, and what it holds.
 
-    `state` is the State whose changes the store has up to `State.stored`, or None: then the store is written anew.
+    `state` is the State from which the store was filled. It has its changes up to `State.stored`. A commit in another
+    State, as after a reset, writes the store anew.
     """
 
-    def __init__(self, store: JournalStore, state: State | None) -> None:
+    def __init__(self, store: JournalStore, state: State) -> None:
         self.store: JournalStore = store
-        self._state = state
+        self._state: State | None = state
         self._head = ""
         self._settings: tuple[object, ...] = ()
-        if state is not None:
-            state.stored = state.position
+        state.stored = state.position
 
     def save(self, engine: Engine) -> None:
         """Write what has changed since the last call. Raises StoreError, with the store as before."""

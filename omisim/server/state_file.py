@@ -62,7 +62,7 @@ def open_state_file(name: str, create: Callable[[], Cloud], prepare: Callable[[C
         raise ValueError(f"{name}: {error}") from None
     store = SqliteStore(database, name, partial(_find_move, path, path.stat()))
     try:
-        cloud.engine.keep_in(store, loaded=True)
+        cloud.engine.keep_in(store)
         with cloud.engine.atomic():
             prepare(cloud)
         yield cloud

@@ -64,7 +64,7 @@ def test_an_exception_after_the_store_has_a_refusal_undoes_it_there(
     """A refused call changes the count of requests alone; the store loses that, too."""
     database = sqlite3.connect(":memory:", isolation_level=None)
     create_tables(database, cloud.engine.describe())
-    cloud.engine.keep_in(SqliteStore(database, "memory"), loaded=True)
+    cloud.engine.keep_in(SqliteStore(database, "memory"))
     before, real = read_dump(database), Keeper.save
 
     def save(keeper: Keeper, engine: Engine) -> None:

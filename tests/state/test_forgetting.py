@@ -123,7 +123,7 @@ def test_a_long_run_keeps_what_live_resources_and_the_history_need(seed: int) ->
     draws = random.Random(seed), random.Random(seed)
     database = sqlite3.connect(":memory:", isolation_level=None)
     create_tables(database, cloud.engine.describe())
-    cloud.engine.keep_in(SqliteStore(database, "memory"), loaded=True)
+    cloud.engine.keep_in(SqliteStore(database, "memory"))
     fork = cloud.fork()
     for number in range(CALLS):
         make_call(cloud, draws[0])

@@ -151,7 +151,7 @@ class Injection:
         if stored:
             self.database = sqlite3.connect(":memory:", isolation_level=None)
             create_tables(self.database, self.cloud.engine.describe())
-            self.cloud.engine.keep_in(SqliteStore(self.database, "memory"), loaded=True)
+            self.cloud.engine.keep_in(SqliteStore(self.database, "memory"))
         if case.name in ("advance", "settle", "fail"):  # with something to do
             with suppress(ApiError):
                 self.cloud.account("alice").create_snapshot(volume_id=self.ids["root"])
