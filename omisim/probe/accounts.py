@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from omisim.probe.connection import Answer, Keys, Unreachable
+from omisim.probe.connection import Keys, Unreachable
 from omisim.probe.endpoint import Endpoint
+from omisim.probe.matching import read_rows
 from omisim.probe.runner import Stopped
 
 __all__ = ["CALLERS", "Profile", "find_profiles", "identify"]
@@ -71,23 +72,25 @@ def identify(endpoints: Mapping[str, Endpoint], run: str) -> dict[str, str]:
     """
     values = {"prefix": f"{run}-"}
     for caller, endpoint in endpoints.items():
-        rows = _read(caller, endpoint, "ReadAccounts").body.get("Accounts") or [{}]
-        if not rows[0].get("AccountId"):
+        rows = _read(caller, endpoint, "Accounts")
+        if not rows or not rows[0].get("AccountId"):
             raise Stopped(f"ReadAccounts of {caller} shows no account")
         values[caller] = str(rows[0]["AccountId"])
     first = endpoints["alice"]
-    subregions = _read("alice", first, "ReadSubregions").body.get("Subregions") or []
+    subregions = _read("alice", first, "Subregions")
     names = [str(row["SubregionName"]) for row in subregions if row.get("SubregionName")]
     values |= dict(zip(("subregion_a", "subregion_b"), names, strict=False))
     values["region"] = next((str(row["RegionName"]) for row in subregions if row.get("RegionName")), first.region)
-    regions = [str(row.get("RegionName")) for row in _read("alice", first, "ReadRegions").body.get("Regions") or []]
+    regions = [str(row.get("RegionName")) for row in _read("alice", first, "Regions")]
     if "carol" in endpoints:
         regions.insert(0, endpoints["carol"].region)
     others = [region for region in regions if region != values["region"]]
     return values | {"other_region": others[0]} if others else values
 
 
-def _read(caller: str, endpoint: Endpoint, action: str) -> Answer:
+def _read(caller: str, endpoint: Endpoint, name: str) -> list[Mapping[str, Any]]:
+    """Return the list that a read of all resources with this name answers."""
+    action = f"Read{name}"
     try:
         answer = endpoint.call(action, {})
     except Unreachable as error:
@@ -96,4 +99,4 @@ def _read(caller: str, endpoint: Endpoint, action: str) -> Answer:
         raise Stopped(f"{endpoint.host} refuses the keys of {caller}: {action}: {answer}")
     if not answer.accepted:
         raise Stopped(f"{endpoint.host}: {action}: {answer}")
-    return answer
+    return read_rows(answer.body, name)

@@ -13,7 +13,7 @@ from omisim.base.data_files import load_toml
 from omisim.base.texts import iter_texts
 from omisim.probe.connection import Answer
 from omisim.probe.fcu import list_created
-from omisim.probe.matching import read_path
+from omisim.probe.matching import read_path, read_rows
 from omisim.spec.lifecycle import LIFECYCLES
 
 __all__ = ["KINDS", "TAG", "Ledger", "Send", "find_kind", "find_leftovers", "is_brief", "read_resource"]
@@ -23,6 +23,7 @@ TAG = "omisim-probe"  # the key of the tag; its value is the run
 KINDS: Mapping[str, Mapping[str, Any]] = load_toml("omisim.probe", "kinds.toml")
 # what the block device mappings in the answer to a creation name
 _PARTS = {"Vms": "VolumeId", "Image": "SnapshotId"}
+_RUN = re.compile(rf"{TAG}-[0-9a-f]+")
 _ACCESS_KEY = re.compile("[A-Z0-9]{20}")
 _MAX_ROUNDS = 60  # of the clean-up, with a pause after each
 
@@ -110,7 +111,7 @@ class Ledger:
     def _is_ours(self, row_id: str, row: Mapping[str, Any]) -> bool:
         if "untagged" in KINDS[find_kind(row_id)]:
             return True
-        marks = [tag.get("Value") for tag in row.get("Tags", ()) if tag.get("Key") == TAG]
+        marks = [tag.get("Value") for tag in read_rows(row, "Tags") if tag.get("Key") == TAG]
         names = [value for name, value in row.items() if name.endswith("Name") and isinstance(value, str)]
         return self.run in marks or any(name.startswith(self.run) for name in names)
 
@@ -129,20 +130,24 @@ def is_brief(row_id: str, state: str) -> bool:
 
 
 def read_resource(send: Send, by: str, row_id: str) -> tuple[Mapping[str, Any] | None, Answer]:
-    """Return a resource by its id, or None if the caller sees none, and the answer to the read."""
+    """Return a resource by its id, or None if the caller sees none, and the answer to the read.
+
+    An endpoint that ignores the filter answers other resources too.
+    """
     kind = KINDS[find_kind(row_id)]
     answer = send(by, kind["read"], {"Filters": {kind["filter"]: [row_id]}})
-    rows = answer.body.get(kind["items"]) or []
-    return rows[0] if rows else None, answer
+    rows = (row for row in read_rows(answer.body, kind["items"]) if row_id in row.values())
+    return next(rows, None), answer
 
 
 def find_leftovers(send: Send, callers: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """Yield the caller, the run and the id of each resource that earlier runs have left behind."""
     for by in callers:
         answer = send(by, "ReadTags", {"Filters": {"Keys": [TAG]}})
-        for tag in answer.body.get("Tags") or []:
-            if find_kind(str(tag.get("ResourceId", ""))):
-                yield by, str(tag.get("Value")), str(tag["ResourceId"])
+        for tag in read_rows(answer.body, "Tags"):
+            run, row_id = str(tag.get("Value")), str(tag.get("ResourceId"))
+            if tag.get("Key") == TAG and _RUN.fullmatch(run) and find_kind(row_id):
+                yield by, run, row_id
 
 
 def _created_ids(answer: Mapping[str, Any]) -> list[str]:

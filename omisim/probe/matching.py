@@ -8,7 +8,13 @@ from typing import Any
 
 from omisim.base.subset import shorten
 
-__all__ = ["find_differences", "read_path"]
+__all__ = ["find_differences", "read_path", "read_rows"]
+
+
+def read_rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return the objects of a list in an answer; an endpoint may send anything else in its place."""
+    rows = body.get(name)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
 def read_path(answer: Any, path: str) -> Any:

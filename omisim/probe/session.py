@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from omisim.base.texts import pluralize
 from omisim.probe.accounts import identify
 from omisim.probe.connection import Answer, Unreachable
 from omisim.probe.doors import Caller
@@ -79,7 +80,7 @@ class Session:
             left = ledger.clean(existing)
             self.report.left |= left
             if existing:
-                self.report.notes.append(f"{len(existing) - len(left)} left-overs of run {run} were deleted")
+                self.report.notes.append(f"deleted {pluralize(len(existing) - len(left), 'left-over')} of run {run}")
         for by in self.endpoints if buckets else ():
             self._delete_buckets(by)
 

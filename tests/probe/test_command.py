@@ -282,6 +282,8 @@ class TestProblems:
             (200, b"<html>hello</html>", "ReadAccounts: the answer (200) is HTML, not JSON"),
             (200, b"[]", "ReadAccounts: the answer (200) is a JSON list, not an object"),
             (200, b"{}", "ReadAccounts of alice shows no account"),
+            (200, b'{"Accounts": "x"}', "ReadAccounts of alice shows no account"),
+            (200, b'{"Accounts": [3]}', "ReadAccounts of alice shows no account"),
             (404, b"{}", "ReadAccounts: 404, code none"),
             (500, b"", "ReadAccounts: 500, code none"),
         ],
@@ -295,6 +297,12 @@ class TestProblems:
             exit_status, out, err = run(other)
         assert (exit_status, out, err.count("\n")) == (2, "", 1)
         assert text in err
+
+    def test_of_the_search_for_leftovers_end_the_run(self, run: Run, url: str, cloud: Cloud) -> None:
+        """An endpoint that stops answering before the first experiment could not be probed."""
+        cloud.faults.add("ReadTags", drop=True, times=9)
+        status, _, err = run(url, "--rule", "OMI-022")
+        assert (status, "omisim probe: ReadTags: " in err, "Traceback" in err) == (2, True, False)
 
     @pytest.mark.parametrize(
         "arguments",

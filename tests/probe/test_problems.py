@@ -12,10 +12,11 @@ import pytest
 from support.probing import Probed, serve_probed
 
 from omisim import Cloud
-from omisim.probe.connection import Keys, Unreachable
+from omisim.probe.connection import Answer, Keys, Unreachable
 from omisim.probe.endpoint import Endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import AGREES, CANNOT_TELL
+from omisim.probe.ledger import read_resource
 from omisim.probe.loading import load_experiments, read_story
 from omisim.probe.matching import find_differences
 from omisim.probe.report import Report
@@ -130,8 +131,29 @@ class TestLeftovers:
         alice.create_tags(resource_ids=[left], tags=[{"key": "omisim-probe", "value": "omisim-probe-9"}])
         session = start_session(probed)
         session.delete_leftovers()
-        assert session.report.notes == ["1 left-overs of run omisim-probe-9 were deleted"]
+        assert session.report.notes == ["deleted 1 left-over of run omisim-probe-9"]
         assert [row.volume_id for row in alice.read_volumes()] == [kept]
+
+    def test_have_the_mark_of_a_run(self, probed: Probed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An endpoint that ignores filters shows all tags; the value of another one is no mark of ours in a name."""
+        alice = probed.cloud.account("alice")
+        keypair = alice.create_keypair(keypair_name="prod-key")
+        alice.create_tags(resource_ids=[keypair.keypair_id], tags=[{"key": "stage", "value": "prod"}])
+        call = Endpoint.call
+
+        def ignore_filters(endpoint: Endpoint, action: str, parameters: dict[str, Any], options: Any = None) -> Any:
+            return call(endpoint, action, {name: parameters[name] for name in parameters if name != "Filters"}, options)
+
+        monkeypatch.setattr(Endpoint, "call", ignore_filters)
+        start_session(probed).delete_leftovers()
+        assert len(alice.read_keypairs()) == 1
+
+    def test_are_read_by_their_ids(self, probed: Probed) -> None:
+        """Of the answer to a read, the resource with the id counts, not the first one."""
+        rows = [{"VolumeId": "vol-11111111", "State": "in-use"}, {"VolumeId": "vol-22222222", "State": "available"}]
+        answers = Answer(200, {"Volumes": [None, *rows]})
+        assert read_resource(lambda *_: answers, "alice", "vol-22222222")[0] == rows[1]
+        assert read_resource(lambda *_: answers, "alice", "vol-33333333")[0] is None
 
     def test_that_cannot_be_deleted_are_named(self, probed: Probed) -> None:
         """What remains is in the report, with the reason."""

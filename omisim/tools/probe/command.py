@@ -19,6 +19,7 @@ from omisim import __version__
 from omisim.base.hosts import is_loopback
 from omisim.cloud.switch_file import read_switches
 from omisim.probe.accounts import find_profiles
+from omisim.probe.connection import Unreachable
 from omisim.probe.doors import ABSENT, Caller
 from omisim.probe.endpoint import Endpoint, parse_endpoint
 from omisim.probe.experiments import Experiment
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         return _probe(options, experiments, limits)
     except Interrupted:
         return INTERRUPTED
-    except (Stopped, ValueError, OSError) as error:
+    except (Stopped, Unreachable, ValueError, OSError) as error:
         return report_error("probe", error, FAILED)
 
 
@@ -84,7 +85,7 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
             )
         except Interrupted:
             status = INTERRUPTED
-        except Stopped as error:
+        except (Stopped, Unreachable) as error:
             report.notes.append(str(error))
             status = FAILED
     write_outputs(options, report)
