@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from functools import partial
+from contextlib import ExitStack
 from typing import Any, Final
 
 from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import refuse_lookup
+from omisim.clients.replaced_values import replaced_attribute
 
 __all__ = ["patch_sockets"]
 
@@ -20,12 +21,14 @@ _METHODS: Final = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
 def patch_sockets() -> Callable[[], None]:
     """Patch the lookups of `socket` to refuse OUTSCALE hosts; return a function that removes the patches."""
     lookups = [(socket, name, _wrap_lookup) for name in _LOOKUPS]
-    methods = [
-        (socket.socket, name, partial(_wrap_method, place=place))
-        for name, place in _METHODS.items()
-        if hasattr(socket.socket, name)  # Windows has no sendmsg
-    ]
-    return wrap_attributes((socket, "getnameinfo", _wrap_address_lookup), *lookups, *methods)
+    restore = ExitStack()
+    restore.callback(wrap_attributes((socket, "getnameinfo", _wrap_address_lookup), *lookups))
+    for name, place in _METHODS.items():
+        real = getattr(socket.socket, name, None)
+        if real is not None:  # Windows has no sendmsg
+            # cloud.sleeping() replaces them too, and may end before
+            restore.enter_context(replaced_attribute(socket.socket, name, _wrap_method(real, place)))
+    return restore.close
 
 
 def _wrap_lookup(real: Callable[..., Any]) -> Callable[..., Any]:

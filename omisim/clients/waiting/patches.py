@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, Final
 
+from omisim.clients.replaced_values import replaced_attribute
+
 __all__ = ["Patches"]
 
 _NOT_SCANNED: Final = ("omisim.clients.waiting", "_pytest", "freezegun", "time_machine", "_thread", "time", "threading")
@@ -38,6 +40,10 @@ class Patches:
         setattr(owner, name, replacement)
         self._undo.callback(_restore, owner, name, replacement, _MISSING if inherited else real)
         return real
+
+    def replace_shared(self, owner: Any, name: str, replacement: Any) -> None:
+        """Replace an attribute that `cloud.intercept()` replaces too: the two may be undone in any order."""
+        self._undo.enter_context(replaced_attribute(owner, name, replacement))
 
     def replace_everywhere(self, replacements: Mapping[Any, Any]) -> None:
         """Replace functions under any name in any module outside the standard library."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from omisim.clients.waiting.input import (
@@ -22,65 +23,69 @@ __all__ = ["patch_sockets"]
 
 _FLAGS: Final = {"recv": 1, "recvfrom": 1, "recv_into": 2, "recvfrom_into": 2, "recvmsg": 2}  # the place of the flags
 _DONT_WAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)
-_real: dict[str, Callable[..., Any]] = {}
 
 
 def patch_sockets(patches: Patches) -> None:
     """Replace the methods of sockets that send, receive, connect and accept."""
-    for names, make in (
-        (("send", "sendall", "sendmsg", "sendto"), _make_send_method),
-        (tuple(_FLAGS), _make_receive_method),
-        (("connect", "connect_ex"), _make_connect_method),
-    ):
-        for name in names:
-            if hasattr(socket.socket, name):
-                _real[name] = patches.set(socket.socket, name, make(name))
-    _real["accept"] = patches.set(socket.socket, "accept", _accept)
-    _real["close"] = patches.set(socket.socket, "close", _close)
+    makers: dict[str, Callable[..., Any]] = {
+        **dict.fromkeys(("send", "sendall", "sendmsg", "sendto"), _make_send_method),
+        **{name: partial(_make_receive_method, place=place) for name, place in _FLAGS.items()},
+        **dict.fromkeys(("connect", "connect_ex"), _make_connect_method),
+        "accept": _make_accept_method,
+        "close": _make_close_method,
+    }
+    for name, make in makers.items():
+        real = getattr(socket.socket, name, None)
+        if real is not None:  # Windows has no sendmsg and recvmsg
+            patches.replace_shared(socket.socket, name, make(real))
     patches.on_undo(forget_all)
 
 
-def _make_send_method(name: str) -> Callable[..., Any]:
+def _make_send_method(real: Callable[..., Any]) -> Callable[..., Any]:
     def send(self: socket.socket, *args: Any) -> Any:
-        result = _real[name](self, *args)
+        result = real(self, *args)
         note_sent(self.fileno())
         return result
 
     return send
 
 
-def _make_receive_method(name: str) -> Callable[..., Any]:
-    place = _FLAGS[name]
-
+def _make_receive_method(real: Callable[..., Any], place: int) -> Callable[..., Any]:
     def receive(self: socket.socket, *args: Any, **kwargs: Any) -> Any:
         flags = kwargs.get("flags", args[place] if len(args) > place else 0)
         if not flags & _DONT_WAIT:
             _wait(self)
-        result = _real[name](self, *args, **kwargs)
+        result = real(self, *args, **kwargs)
         note_received(self.fileno())
         return result
 
     return receive
 
 
-def _make_connect_method(name: str) -> Callable[..., Any]:
+def _make_connect_method(real: Callable[..., Any]) -> Callable[..., Any]:
     def connect(self: socket.socket, address: Any) -> Any:
         note_connected(self.fileno())
-        return _real[name](self, address)
+        return real(self, address)
 
     return connect
 
 
-def _accept(self: socket.socket) -> tuple[socket.socket, Any]:
-    _wait(self)
-    connection, address = _real["accept"](self)
-    note_accepted(connection.fileno())
-    return connection, address
+def _make_accept_method(real: Callable[..., Any]) -> Callable[..., Any]:
+    def accept(self: socket.socket) -> tuple[socket.socket, Any]:
+        _wait(self)
+        connection, address = real(self)
+        note_accepted(connection.fileno())
+        return connection, address
+
+    return accept
 
 
-def _close(self: socket.socket) -> None:
-    forget(self.fileno())
-    _real["close"](self)
+def _make_close_method(real: Callable[..., Any]) -> Callable[..., Any]:
+    def close(self: socket.socket) -> None:
+        forget(self.fileno())
+        real(self)
+
+    return close
 
 
 def _wait(self: socket.socket) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import pickle
+import socket
 import subprocess
 import sys
 import time
@@ -147,6 +149,23 @@ class TestSleeping:
         with pytest.raises(InterruptedError), cloud.sleeping():
             raise InterruptedError
         assert (time.sleep, asyncio.sleep) == before
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+    def test_is_undone_if_it_ends_before_another_context(
+        self, cloud: Cloud, alice: Account, order: tuple[int, ...]
+    ) -> None:
+        """Sleeping, an environment and interception can end in any order: sockets are the real ones afterwards."""
+
+        def read_methods() -> list[Any]:
+            return [getattr(socket.socket, name) for name in ("connect", "connect_ex", "sendmsg", "sendto")]
+
+        before = read_methods()
+        contexts = (cloud.sleeping(), alice.environment(), cloud.intercept())
+        for context in contexts:
+            context.__enter__()
+        for index in order:
+            contexts[index].__exit__(None, None, None)
+        assert read_methods() == before
 
     @pytest.mark.parametrize(
         ("span", "error"),
