@@ -26,6 +26,8 @@ def patch_trio(patches: Patches) -> None:
 def _patch(patches: Patches) -> None:
     run: Any = sys.modules["trio._core._run"]
     _real["current_time"] = patches.set(run.SystemClock, "current_time", _current_time)
+    cache: Any = sys.modules["trio._core._thread_cache"]
+    patches.set(cache, "THREAD_CACHE", cache.ThreadCache())  # idle threads stay in the context of their start
     for module, name in (("trio._core._io_epoll", "EpollIOManager"), ("trio._core._io_kqueue", "KqueueIOManager")):
         manager = getattr(sys.modules.get(module), name, None)
         if manager is not None:

@@ -146,6 +146,11 @@ class TestAnyioAndTrio:
         """Anyio works on both of its backends."""
         assert measure(cloud, lambda: anyio.run(in_task_group, backend=backend)) == 35
 
+    def test_trio_uses_no_thread_of_an_earlier_context(self) -> None:
+        """Trio keeps idle threads for ten seconds; the next context does not get one of an earlier context."""
+        for _ in range(2):
+            assert measure(Cloud(timing="clock"), lambda: trio.run(trio.to_thread.run_sync, time.sleep, 30)) == 30
+
     def test_trio_shares_the_time_of_threads(self, cloud: Cloud) -> None:
         """Trio's run loop wakes in order with threads."""
         woken: list[str] = []
