@@ -63,16 +63,14 @@ def _is_exempt(row: Any) -> bool:
     return isinstance(row, SecurityGroup) and row.security_group_name == "default"
 
 
+def get_name(row: Entity) -> str:
+    """Return the name of a resource, "" for a kind without one: `keypair_name` of a VM is not its own."""
+    return getattr(row, f"{row.kind}_name", "")
+
+
 def describe(cloud: Cloud, row: Entity) -> str:
     """Return one resource as a phrase: its kind, name, id, owner and state."""
     owner: AccountRow = cloud.engine.state.get("account", row.account_id)  # type: ignore[attr-defined]  # each listed kind has this field
-    name = next(
-        (
-            f" {value}"
-            for field in ("image_name", "keypair_name", "security_group_name")
-            if (value := getattr(row, field, ""))
-        ),
-        "",
-    )
+    name = get_name(row)
     state = f", {row.state}" if hasattr(row, "state") else ""
-    return f"{NOUNS[row.kind]}{name} {row.id} of {owner.name}{state}"
+    return f"{NOUNS[row.kind]}{name and f' {name}'} {row.id} of {owner.name}{state}"

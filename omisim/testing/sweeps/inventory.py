@@ -14,7 +14,7 @@ from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
 from omisim.spec.lifecycle import get_cell_rule
 from omisim.state.state import State
-from omisim.testing.remnants import describe, get_state, iter_remnants
+from omisim.testing.remnants import describe, get_name, get_state, iter_remnants
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
 __all__ = ["ID", "STALL", "Inventory", "Item", "compare", "find_extras", "find_lost", "normalize", "take_inventory"]
@@ -30,7 +30,10 @@ _VARYING: Final = tuple(
         (r"\b([a-z]+(?:-[a-z]+)*)-[0-9a-f]{8,32}\b", r"\1-<id>"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:?\d\d)?", "<date>"),
         (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\b", "<date>"),
+        (r"\b(?:[0-9a-f]{2}:){6,}[0-9a-f]{2}\b", "<fingerprint>"),
         (r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
+        (r"\bssh-(?:rsa|ed25519) [A-Za-z0-9+/=]+", "<public key>"),
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----", "<private key>"),
         (r"\bip-\d+-\d+-\d+-\d+\b|\b\d{1,3}(?:\.\d{1,3}){3}\b", "<ip>"),
         (r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20,40}\b", "<key>"),
         (r"\b[0-9a-f]{32,}\b", "<hex>"),
@@ -124,8 +127,7 @@ def _make_item(cloud: Cloud, row: Any) -> Item:
 
 
 def _make_label(cloud: Cloud, row: Any) -> tuple[str, str, str]:
-    names = ("image_name", "keypair_name", "security_group_name", "name")
-    name = next((value for field in names if (value := getattr(row, field, ""))), "")
+    name = get_name(row) or getattr(row, "name", "")
     owner = cloud.engine.state.get("account", row.account_id)
     return NOUNS[row.kind], normalize_text(name), owner.name if owner else ""
 

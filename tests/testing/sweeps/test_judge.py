@@ -178,6 +178,29 @@ class TestJudgement:
             "with suppress(BaseException):", "    code(cloud)", "cloud.faults.clear()", "code(cloud)",
         ]  # fmt: skip
 
+    def test_a_new_key_pair_has_another_key(self) -> None:
+        """A key that the cloud generates differs in each run, as ids do: it is part of no result."""
+
+        def create(cloud: Cloud) -> list[str]:
+            while True:
+                with suppress(ApiError):
+                    keypair = cloud.account("alice").create_keypair(keypair_name="key")
+                    return [keypair.private_key or "", keypair.keypair_fingerprint]
+
+        assert {world.details for world in sweep(setup, create, kinds=["refused"]).worlds} == {()}
+
+    def test_a_vm_is_not_named_after_its_key_pair(self) -> None:
+        """The name of a key pair is in a field of the VM, and is not its own."""
+
+        def launch(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            alice.create_keypair(keypair_name="key")
+            alice.create_vms(image_id=cloud.images.official("debian").image_id, keypair_name="key")
+
+        report = sweep(setup, launch, kinds=["lost"], holds=None)
+        left = [line for line in details(report.findings) if line.startswith("left behind: VM")]
+        assert left == ["left behind: VM i-<id> of alice, running"]
+
 
 def test_normalize_hides_what_differs_between_runs() -> None:
     """Ids, dates, addresses and keys are replaced; other values stay."""
