@@ -34,8 +34,8 @@ from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
 _SNAPSHOT_DUTY = (
-    "{} comes of the licences {{licences}}, which have to allow the export (EXP-050). They do not travel: only the"
-    " export of an OMI keeps third-party licences in the target Region (EXP-048)"
+    "the content of {} has the licences {{licences}}, which must authorise the export (EXP-050). The export drops them:"
+    " only that of an OMI keeps third-party licences in the target Region (EXP-048)"
 )
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 
@@ -53,10 +53,10 @@ def create_image_export_task(
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
     call.check_state(image)
-    duty = f"{image_id} carries the licences {{licences}}: they have to allow the export (EXP-018)"
+    duty = f"{image_id} carries the licences {{licences}}, which must authorise the export (EXP-018)"
     check_export(call, image_id, "EXP-018", duty)
     if image.tpm_mandatory or "legacy" not in image.boot_modes:
-        call.warn(f"a manifest says nothing of boot modes and TPM: an import of {image_id} boots as legacy (UNK-33)")
+        call.warn(f"a manifest has no boot modes and no TPM: an import of {image_id} boots as legacy (UNK-33)")
     check_quotas(call, {"image_export_limit": 1})
     prefix = target.osu_prefix
     task = call.add(

@@ -453,7 +453,7 @@ class TestSnapshotExport:
         alice.create_image(vm_id=vm.vm_id, image_name="golden")
         snapshot = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0]
         alice.call(SNAPSHOT, SnapshotId=snapshot.snapshot_id, OsuExport=TARGET)
-        assert "only the export of an OMI keeps third-party licences" in cloud.warnings[-1]
+        assert "which must authorise the export (EXP-050). The export drops them" in cloud.warnings[-1]
 
 
 class TestDeleteExportTask:

@@ -142,6 +142,14 @@ class TestLicences:
         image_id = alice.create_image(source_image_id=source, source_region_name="eu-west-2").image_id
         entrance.answer(alice, "CreateImageExportTask", ImageId=image_id, OsuExport=TARGET)
 
+    def test_do_not_extend_to_volumes_that_are_linked_later(self, cloud: Cloud, alice: Account) -> None:
+        """An empty volume that is linked to a licensed VM stays free of its licence. [EXP-050]"""
+        cloud.licences.set("0002", export=False)
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        alice.link_volume(vm_id=_launch(alice), volume_id=volume.volume_id, device_name="/dev/sdb")
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        assert alice.can("CreateSnapshotExportTask", SnapshotId=snapshot.snapshot_id, OsuExport=TARGET)
+
     def test_of_own_product_types_can_forbid(self, entrance: Entrance, cloud: Cloud, alice: Account) -> None:
         """The licence of an account's own product type forbids like a built-in one. [EXP-018, LIC-007]"""
         code = alice.create_product_type(description="appliance").product_type_id
