@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import json
 import multiprocessing
@@ -91,6 +92,18 @@ def be_early() -> None:
     EARLY.wait()
     time.sleep(SHORT)
     SLEPT.set()
+
+
+def sleep_in_a_bare_thread() -> None:
+    """Wait for a thread that is not one of threading."""
+    slept = threading.Event()
+
+    def sleep() -> None:
+        time.sleep(SHORT)
+        slept.set()
+
+    _thread.start_new_thread(sleep, ())
+    slept.wait()
 
 
 def sleep_by_default(seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -264,7 +277,10 @@ WAITS: dict[str, list[Callable[[], object]]] = {
         lambda: anyio.run(anyio.sleep, 10, backend="trio"),
     ],
     "`trio.sleep`, `trio.move_on_after`": [lambda: trio.run(move_on), lambda: trio.run(trio.sleep, 10)],
-    "a sleep in a thread that was started before the context": [lambda: (EARLY.set(), SLEPT.wait())],  # type: ignore[func-returns-value]
+    "a sleep in a thread that was started before the context, or by `_thread.start_new_thread`": [
+        lambda: (EARLY.set(), SLEPT.wait()),  # type: ignore[func-returns-value]
+        sleep_in_a_bare_thread,
+    ],
     "`Lock.acquire(timeout=…)` and `SimpleQueue.get(timeout=…)` that are older than the context": [
         lambda: OLD_LOCK.acquire(timeout=SHORT),
         lambda: OLD_QUEUE.get(timeout=SHORT),
