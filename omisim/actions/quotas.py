@@ -7,7 +7,6 @@ from functools import partial
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.vm_types import VmShape, get_vm_shape
 from omisim.model import (
     Quota,
     QuotaTypes,
@@ -15,6 +14,7 @@ from omisim.model import (
 from omisim.model.filters import FiltersQuota, select_matching
 from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
+from omisim.spec.vm_types import VmShape, get_vm_shape
 
 __all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "get_remaining", "read_quotas"]
 

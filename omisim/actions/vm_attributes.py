@@ -6,8 +6,8 @@ import base64
 import binascii
 
 from omisim.actions.framework.call import Call
-from omisim.actions.vm_types import PERFORMANCES, VmShape
 from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
+from omisim.spec.vm_types import PERFORMANCES, VmShape
 
 __all__ = [
     "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows", "choose_boot_mode",

@@ -19,7 +19,6 @@ from omisim.actions.vm_attributes import (
     show_boot_actions,
 )
 from omisim.actions.vm_diagnostics import end_first_boot
-from omisim.actions.vm_types import find_vm_shape, get_vm_shape, strip_flag
 from omisim.actions.vms import view_vm
 from omisim.actions.volumes import find_links
 from omisim.base.frozen import replace
@@ -41,6 +40,7 @@ from omisim.model.filters import FiltersVm, FiltersVmsState
 from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
+from omisim.spec.vm_types import find_vm_shape, get_vm_shape, strip_flag
 
 STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")
 ANY_STATE = (

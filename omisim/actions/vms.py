@@ -27,7 +27,6 @@ from omisim.actions.vm_attributes import (
 )
 from omisim.actions.vm_disks import PlannedDisk, plan_disks
 from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, limit_by_addresses, plan_networks
-from omisim.actions.vm_types import VmShape, find_vm_shape
 from omisim.actions.volumes import add_link, add_volume, check_subregion
 from omisim.base.frozen import replace
 from omisim.model import (
@@ -52,6 +51,7 @@ from omisim.model import (
 )
 from omisim.model.base import keep_view
 from omisim.spec.rules import refuse
+from omisim.spec.vm_types import VmShape, find_vm_shape
 from omisim.state.state import State
 
 

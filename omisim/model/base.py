@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from enum import StrEnum
 from functools import cache
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
 from omisim.base.frozen import frozen
@@ -21,6 +22,16 @@ class MayBeEmpty:
     """Marks a parameter whose empty value has a meaning of its own. Elsewhere an empty value means absent (REQ-018)."""
 
 
+@frozen()
+class Format:
+    """Marks a text of a row that `parse` reads. It raises ValueError for another text."""
+
+    name: str
+    parse: Callable[[str], object]
+
+
+Address = Annotated[str, Format("an IPv4 address", IPv4Address)]
+IpRange = Annotated[str, Format("an IPv4 range in CIDR notation", IPv4Network)]
 AccountId = Annotated[str, Id("account")]
 TextOrEmpty = Annotated[str, MayBeEmpty()]  # a text that may be "", for example a description
 ImageId = Annotated[str, Id("image")]

@@ -17,10 +17,11 @@ from functools import cache, lru_cache
 from math import isfinite
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omisim.base.sharing import share
 from omisim.base.subset import shorten
+from omisim.model.base import Format
 from omisim.model.serialize import is_date
 
 __all__ = ["InvalidData", "deserialize", "make_decoder", "make_encoder", "serialize", "serialize_text"]
@@ -154,10 +155,11 @@ def make_decoder(cls: Any, *, shared: bool = False) -> _Convert:
         return _make_tuple_decoder(get_args(cls))
     if is_dataclass(cls):
         return _make_object_decoder(cls, shared=shared)
-    if is_date(cls):
-        return lambda value: _read_date(_check_type(value, str))
-    if cls is bytes:
-        return _read_bytes
+    if origin is Annotated:
+        return _make_format_decoder(cls)
+    if cls is bytes or is_date(cls):
+        parse: _Convert = _read_bytes if cls is bytes else _read_date
+        return lambda value: parse(_check_type(value, str))
     return _make_enum_decoder(cls) if _is_enum(cls) else lambda value: _check_type(value, cls)
 
 
@@ -179,6 +181,27 @@ def _make_tuple_decoder(args: tuple[Any, ...]) -> _Convert:
         return tuple(items)
 
     return read_tuple
+
+
+def _make_format_decoder(hint: Any) -> _Convert:
+    read, mark = make_decoder(get_args(hint)[0]), _find_format(hint)
+    if mark is None:
+        return read
+
+    def read_format(value: Any) -> Any:
+        try:
+            mark.parse(read(value))
+        except InvalidData:
+            raise
+        except ValueError:
+            raise InvalidData(f"must be {mark.name}, not {shorten(value)}") from None
+        return value
+
+    return read_format
+
+
+def _find_format(hint: Any) -> Format | None:
+    return next((mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Format)), None)
 
 
 def _make_object_decoder(cls: Any, *, shared: bool) -> _Convert:
@@ -204,7 +227,7 @@ def _make_object_decoder(cls: Any, *, shared: bool) -> _Convert:
 
 
 def _make_form_check(cls: Any) -> Callable[[dict[str, Any]], tuple[tuple[str, _Convert], ...]]:
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     plain = {name: accepted for name, hint in hints.items() if (accepted := _list_json_classes(hint))}
     readers = {field.name: make_decoder(hints[field.name], shared=True) for field in fields(cls)}
     required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
@@ -228,7 +251,10 @@ def _make_form_check(cls: Any) -> Callable[[dict[str, Any]], tuple[tuple[str, _C
 
 def _list_json_classes(hint: Any) -> frozenset[type]:
     """Return the classes of a field's JSON values if they need no conversion: of `str | None`, str and NoneType."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    options = [
+        get_args(option)[0] if get_origin(option) is Annotated and _find_format(option) is None else option
+        for option in (get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,))
+    ]
     return frozenset(options) if all(option in _JSON and option is not float for option in options) else frozenset()
 
 
@@ -271,9 +297,9 @@ def _read_date(text: str) -> dt.datetime:
     return at
 
 
-def _read_bytes(value: Any) -> bytes:
+def _read_bytes(text: str) -> bytes:
     try:
-        return base64.b64decode(_check_type(value, str), validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidData("must be base64") from None
 

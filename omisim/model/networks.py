@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, NetState, internal
+from omisim.model.base import Entity, IpRange, NetState, internal
 from omisim.model.parts import ResourceTag
 
 
@@ -16,7 +16,7 @@ class Net(Entity):
     kind: ClassVar[str] = "net"
     key: ClassVar[str] = "net_id"
     dhcp_options_set_id: str
-    ip_range: str
+    ip_range: IpRange
     net_id: str
     state: NetState = NetState.AVAILABLE
     tags: tuple[ResourceTag, ...] = ()
@@ -37,7 +37,7 @@ class Subnet(Entity):
     kind: ClassVar[str] = "subnet"
     key: ClassVar[str] = "subnet_id"
     available_ips_count: int = 0
-    ip_range: str
+    ip_range: IpRange
     map_public_ip_on_launch: bool = False
     net_id: str
     state: str = "available"
@@ -65,7 +65,7 @@ class Route:
     """A route: an IP range and one target, which is the gateway "local" for the Net's local route."""
 
     creation_method: str
-    destination_ip_range: str
+    destination_ip_range: IpRange
     gateway_id: str | None = None
     nat_service_id: str | None = None
     net_peering_id: str | None = None
@@ -116,7 +116,7 @@ class SecurityGroupRule:
 
     from_port_range: int | None = None
     ip_protocol: str | None = None
-    ip_ranges: tuple[str, ...] | None = None
+    ip_ranges: tuple[IpRange, ...] | None = None
     security_group_rule_id: str | None = None
     security_groups_members: tuple[SecurityGroupsMember, ...] | None = None
     service_ids: tuple[str, ...] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, LinkNicId, internal
+from omisim.model.base import Address, Entity, LinkNicId, internal
 from omisim.model.parts import ResourceTag, SecurityGroupLight
 
 
@@ -27,7 +27,7 @@ class LinkPublicIp:
 
     link_public_ip_id: str
     public_dns_name: str
-    public_ip: str
+    public_ip: Address
     public_ip_account_id: str
     public_ip_id: str
 
@@ -39,7 +39,7 @@ class PrivateIp:
     is_primary: bool
     link_public_ip: LinkPublicIp | None = None
     private_dns_name: str
-    private_ip: str
+    private_ip: Address
 
 
 @frozen(kw_only=True)
@@ -74,8 +74,8 @@ class PublicIp(Entity):
     link_public_ip_id: str | None = None
     nic_account_id: str | None = None
     nic_id: str | None = None
-    private_ip: str | None = None
-    public_ip: str
+    private_ip: Address | None = None
+    public_ip: Address
     public_ip_id: str
     tags: tuple[ResourceTag, ...] = ()
     vm_id: str | None = None  # with a NIC: its VM, filled in the answered form
@@ -100,7 +100,7 @@ class LinkPublicIpLightForVm:
     """The link of a public IP, as a VM shows it."""
 
     public_dns_name: str
-    public_ip: str
+    public_ip: Address
     public_ip_account_id: str
 
 
@@ -111,7 +111,7 @@ class PrivateIpLightForVm:
     is_primary: bool
     link_public_ip: LinkPublicIpLightForVm | None = None
     private_dns_name: str
-    private_ip: str
+    private_ip: Address
 
 
 @frozen(kw_only=True)

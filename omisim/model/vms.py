@@ -6,7 +6,7 @@ import datetime as dt
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, VmState, internal, omitted_if_empty
+from omisim.model.base import Address, Entity, VmState, internal, omitted_if_empty
 from omisim.model.nics import NicLight
 from omisim.model.parts import (
     ActionsOnNextBoot,
@@ -58,10 +58,10 @@ class Vm(Entity):
     performance: str = "high"
     placement: Placement
     private_dns_name: str | None = None
-    private_ip: str | None = None
+    private_ip: Address | None = None
     product_codes: tuple[str, ...] = ("0001",)
     public_dns_name: str | None = None
-    public_ip: str | None = None
+    public_ip: Address | None = None
     reservation_id: str
     root_device_name: str = "/dev/sda1"
     root_device_type: str = "ebs"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.spec.catalog import load_catalog
+from omisim.spec.vm_types import find_vm_shape
+from omisim.state.references import list_references
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, Change, State
 
@@ -41,6 +44,11 @@ _RENAMED: Mapping[str, Mapping[str, str | None]] = {
     "origin": {"id": None},
 }
 MAX_NUMBER = 2**53  # of a change or a creation: other programs read such numbers exactly, and SQLite stores them
+# kind → its field that names a part of the catalogue, what that is, and a function that finds it
+_CATALOGUED: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
+    "account": ("region", "Region", lambda name: name in load_catalog().regions),
+    "vm": ("vm_type", "VM type", find_vm_shape),
+}
 _KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
 
@@ -260,7 +268,7 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
     if not isinstance(data["journal"], list):
         raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
     state.restore(rows, _read_journal(data["journal"], trimmed), trimmed)
-    _check_accounts(state, rows)
+    _check_names(state, rows)
 
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
@@ -284,16 +292,20 @@ def _is_number(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_NUMBER
 
 
-def _check_accounts(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]) -> None:
-    """Refuse a row without an account, and an account without a Region: a caller could not be identified."""
-    accounts, regions = state.rows("account"), load_catalog().regions
+def _check_names(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]) -> None:
+    """Refuse a row that names another row, a Region or a VM type that does not exist."""
     for kind, saved in rows.items():
-        for row_id, (_, row) in saved.items():
-            owner = getattr(row, "account_id", None)
-            if owner is not None and owner not in accounts:
-                raise InvalidData(f"there is no account {owner!r}", f".rows.{kind}.{row_id}.account_id")
-            if kind == "account" and row is not None and row.region not in regions:
-                raise InvalidData(f"there is no Region {row.region!r}", f".rows.{kind}.{row_id}.region")
+        checks: list[tuple[str, Callable[[Any], Any], str, Callable[[Any], object]]] = [
+            (path, get, target, partial(state.get, target)) for path, get, target in list_references(kind)
+        ]
+        if kind in _CATALOGUED:
+            path, target, find = _CATALOGUED[kind]
+            checks.append((path, attrgetter(path), target, find))
+        for path, get, target, find in checks:
+            names = {get(row) for _, row in saved.values() if row is not None} - {None}
+            if missing := {name for name in names if not find(name)}:
+                row_id, name = next((i, get(row)) for i, (_, row) in saved.items() if row and get(row) in missing)
+                raise InvalidData(f"there is no {target} {name!r}", f".rows.{kind}.{row_id}.{path}")
 
 
 def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -261,6 +262,35 @@ class TestDump:
         assert field in row
         row[field] = value
         with pytest.raises(ValueError, match=rf"the dump is damaged: rows\.{kind}\..*\.{field}(\[0\])?: "):
+            Cloud.load(data)
+
+    @pytest.mark.parametrize(
+        ("path", "value", "reason"),
+        [
+            ("vm.vm_type", "zzz", "there is no VM type 'zzz'"),
+            ("nic.link_nic.vm_id", "i-00000000", "there is no vm 'i-00000000'"),
+            ("nic.private_ips.0.private_ip", "10.0.0", "must be an IPv4 address, not '10.0.0'"),
+            ("subnet.net_id", "vpc-00000000", "there is no net 'vpc-00000000'"),
+            ("subnet.ip_range", "10.0.0.0/33", "must be an IPv4 range in CIDR notation, not '10.0.0.0/33'"),
+            ("route_table.routes.0.destination_ip_range", "", "must be an IPv4 range in CIDR notation, not ''"),
+            ("account.region", "mars", "there is no Region 'mars'"),
+            ("origin.account_id", "0", "there is no account '0'"),
+        ],
+    )
+    def test_with_a_value_that_no_call_writes_is_refused(
+        self, cloud: Cloud, alice: Account, ubuntu: Image, path: str, value: str, reason: str
+    ) -> None:
+        """A dump is refused if an address, a VM type or the id of another row could not be read later."""
+        net = alice.create_net(ip_range="10.0.0.0/16")
+        subnet = alice.create_subnet(net_id=net.net_id, ip_range="10.0.1.0/24")
+        alice.create_vms(image_id=ubuntu.image_id, subnet_id=subnet.subnet_id)
+        data = json.loads(json.dumps(cloud.dump()))
+        kind, *steps_, field = path.split(".")
+        part = next(iter(data["rows"][kind].values()))[1]
+        for step in steps_:
+            part = part[int(step) if isinstance(part, list) else step]
+        part[field] = value
+        with pytest.raises(ValueError, match=rf"the dump is damaged: rows\.{kind}\..*\.{field}: {re.escape(reason)}$"):
             Cloud.load(data)
 
     def test_has_only_what_differs_from_the_catalogue(self, cloud: Cloud) -> None:

@@ -25,8 +25,9 @@ from omisim.model import (
     Vm,
 )
 from omisim.spec.rules import load_rules
+from omisim.state.references import REFERENCES
 from omisim.testing import laws
-from omisim.testing.laws.bookkeeping import DANGLING, REFERENCES
+from omisim.testing.laws.bookkeeping import DANGLING
 from omisim.testing.script import bucket
 
 NAMES_NOTHING = {"customer_id", "dhcp_options_set_id", "link_public_ip_id", "reservation_id"}

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
-from omisim.actions.vm_types import find_vm_shape
 from omisim.cloud.cloud import Cloud as AnyCloud
 from omisim.formats.disk_image import BadImage, decode
 from omisim.formats.manifest import parse_manifest
+from omisim.spec.vm_types import find_vm_shape
 from omisim.testing import laws, strategies
 from omisim.testing.strategies import requests
 

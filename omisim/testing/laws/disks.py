@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omisim.actions.vm_types import get_vm_shape
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
@@ -20,6 +19,7 @@ from omisim.model import (
     VolumeUpdateTask,
 )
 from omisim.spec.catalog import load_catalog
+from omisim.spec.vm_types import get_vm_shape
 from omisim.testing.laws.images import ENDED, MAX_SIZE, ROOT
 from omisim.testing.laws.table import law
 

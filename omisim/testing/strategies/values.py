@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from omisim.actions.vm_types import MAX_CORES, MAX_MEMORY
 from omisim.base.suggest import suggest
 from omisim.spec.catalog import load_catalog
+from omisim.spec.vm_types import MAX_CORES, MAX_MEMORY
 
 __all__ = ["ROOT", "check_choice", "check_strings", "device_mappings", "image_names", "permissions", "vm_types"]
 
