@@ -34,19 +34,19 @@ def main(words: Sequence[str]) -> int:
     """Run what the options ask for; return 1 if a goal is not reached."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="measure omisim beside its peers")
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"any of {', '.join(TOPICS)}, or all")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="interleaved rounds of a goal (default 15)")
+    parser.add_argument("--rounds", type=_parse_size, default=15, metavar="N", help="rounds of each goal (default 15)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the goals whose name contains this text")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--table", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--table", action="store_true", help=f"replace the table of {PAGE.name}")
     parser.add_argument("--plot", action="store_true", help=f"draw {PICTURE.name}: cost by the number of resources")
-    parser.add_argument("--most", type=int, default=100_000, metavar="N", help="the largest number (default 100000)")
+    parser.add_argument("--most", type=_parse_size, default=100_000, metavar="N", help="the largest (default 100000)")
     options = parser.parse_args(words)
     if options.plot:
         sizes = import_module("benchmarks.sizes")
-        curves = sizes.measure_sizes(tuple(size for size in sizes.SIZES if size <= options.most))
+        curves = sizes.measure_sizes(tuple(size for size in sizes.SIZES if size <= options.most) or sizes.SIZES[:1])
         PICTURE.write_text(sizes.draw(curves), "utf-8")
         return 0
-    topics = TOPICS if options.topics == ["all"] else options.topics or DEFAULT
+    topics = TOPICS if "all" in options.topics else options.topics or DEFAULT
     if unknown := set(topics) - set(TOPICS):
         parser.error(f"unknown topic: {', '.join(sorted(unknown))}; known: {', '.join(TOPICS)}")
     figures = []
@@ -54,11 +54,19 @@ def main(words: Sequence[str]) -> int:
         figures.append(figure)
         if not options.json:
             print(describe(figure), flush=True)
+    if not figures:
+        parser.error(f"no goal of {', '.join(topics)} has {options.only!r} in its name")
     if options.json:
         print(json.dumps([asdict(figure) | {"reached": figure.reached} for figure in figures], indent=2))
     if options.table:
         PAGE.write_text(replace_table(PAGE.read_text("utf-8"), render_table(figures)), "utf-8")
     return int(not all(figure.reached for figure in figures))
+
+
+def _parse_size(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 1, not {text}")
+    return int(text)
 
 
 def measure_topics(topics: Sequence[str], only: str, rounds: int) -> Iterator[Figure]:

@@ -34,6 +34,7 @@ __all__ = ["App"]
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
 _FCU_PATH = re.compile(r"/+(?:[a-z]+(?:-[a-z0-9]+)+/+)?fcu/*")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_CLOUD_VARIABLE = "HTTP_X_OMISIM_CLOUD"  # the header in WSGI
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
@@ -112,7 +113,8 @@ class App:
                 400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
             )
         try:
-            hosted = self.clouds.get(request.headers.get(HEADER.lower()) or read_cloud_name(request) or FIRST)
+            name = request.headers.get(HEADER.lower())
+            hosted = self.clouds.get(read_cloud_name(request) or FIRST if name is None else name)
         except CloudError as problem:
             return self.control.handle(request, problem)
         return self.find_control(hosted).handle(request)
@@ -201,6 +203,8 @@ def _header_name(key: str) -> str:
 
 def _parse_request(environ: Mapping[str, Any]) -> HttpRequest:
     headers = {name: value for key, value in environ.items() if (name := _header_name(key)) and value}
+    if environ.get(_CLOUD_VARIABLE) == "":  # an unset variable of a script: not a request for the first cloud
+        headers[HEADER.lower()] = ""
     target = _read_target(environ)
     if _is_absolute(target):  # the client treats the server as a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]

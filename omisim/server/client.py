@@ -35,7 +35,7 @@ class Client:
 
     def __init__(self, url: str, token: str, cloud: str | None = None) -> None:
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} | ({"X-Omisim-Cloud": cloud} if cloud else {})
+        self._headers = {"Authorization": f"Bearer {token}"} | ({} if cloud is None else {"X-Omisim-Cloud": cloud})
         self._opener = build_opener(ProxyHandler({}))  # ignore proxies: the server is local
 
     def get(self, name: str, /, **query: str) -> Any:

@@ -53,7 +53,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose one of the clouds of a running server."""
-    token, cloud = os.environ.get("OMISIM_TOKEN", ""), os.environ.get("OMISIM_CLOUD")
+    token, cloud = os.environ.get("OMISIM_TOKEN", ""), os.environ.get("OMISIM_CLOUD") or None
     parser.add_argument("--token", default=token, help="the token of the server (default OMISIM_TOKEN)")
     parser.add_argument("--cloud", default=cloud, help="which of its clouds (default OMISIM_CLOUD, or the first)")
 

@@ -137,7 +137,7 @@ class TestControlPlane:
         assert "keypair" in kinds
 
     def test_limits_the_number_of_streams(self, cloud: Cloud) -> None:
-        """A stream takes a thread of the server: the ninth is refused, and one that ends makes room."""
+        """A stream takes a thread of the server: one too many is refused, and one that ends makes room."""
         control = App(cloud, "t").control
         request = HttpRequest("GET", "", "/_omisim/events", {"accept": "text/event-stream", "x-omisim-token": "t"})
         streams = [control.handle(request) for _ in range(MAX_STREAMS)]

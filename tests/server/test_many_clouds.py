@@ -155,6 +155,16 @@ class TestHeader:
             answer = requests.get(f"{server.url}/_omisim/dump", headers={"X-Omisim-Cloud": name}, timeout=10)
             assert (answer.status_code, "job" in answer.text) == (HTTPStatus.UNAUTHORIZED, False)
 
+    @pytest.mark.parametrize("path", ["/api/v1/ReadVms", "/_omisim/accounts"])
+    def test_without_a_name_is_answered_by_404(self, server: Running, path: str) -> None:
+        """An unset variable of a script does not lead to the first cloud."""
+        headers = {"X-Omisim-Cloud": "", "X-Omisim-Token": server.token}
+        answer = requests.get(server.url + path, headers=headers, timeout=10)
+        assert answer.status_code == HTTPStatus.NOT_FOUND
+        assert "this server has no cloud ''" in answer.text
+        with pytest.raises(ValueError, match="this server has no cloud ''"):
+            Client(server.url, server.token, "").get("accounts")
+
     def test_sent_twice_is_rejected(self, server: Running) -> None:
         """A proxy and the server must not choose different clouds."""
         line = HTTPConnection(server.url.partition("//")[2], timeout=10)
@@ -325,6 +335,11 @@ class TestCommands:
         assert json.loads(capsys.readouterr().out)["rows"]["access_key"].keys() == {job.account("alice").access_key}
         assert main(["dump", *options[:-1], "jop"]) == 1
         assert "did you mean job?" in capsys.readouterr().err
+
+    def test_refuse_an_empty_name_of_a_cloud(self, server: Running, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--cloud "$JOB"` with an unset variable does not lead to the first cloud."""
+        assert main(["env", "alice", "--url", server.url, "--token", server.token, "--cloud", ""]) == 1
+        assert capsys.readouterr().err == "omisim env: this server has no cloud ''\n"
 
 
 class TestStateFile:

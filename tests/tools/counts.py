@@ -7,6 +7,7 @@ above its entry in the table. `--write` replaces the table: for a change that co
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tomllib
@@ -109,14 +110,19 @@ def find_regressions(counts: Mapping[str, int], table: Mapping[str, int]) -> lis
 
 def main(words: list[str]) -> int:
     """Compare or write the table; return 1 for a call that costs more."""
+    parser = argparse.ArgumentParser(description="compare what calls cost with a table of lines and rows")
+    parser.add_argument("--write", action="store_true", help=f"replace {TABLE.name}")
+    options = parser.parse_args(words)
     counts = measure_calls()
-    if "--write" in words:
+    if options.write:
         lines = [f"{json.dumps(name)} = {count}\n" for name, count in counts.items()]
         TABLE.write_text(f"# lines of omisim and rows that a call takes on CPython 3.11: {COMMAND}\n{''.join(lines)}")
         return 0
+    table = read_table()
+    print("     now    table  call")
     for name, count in counts.items():
-        print(f"{count:>8} {read_table().get(name, 0):>8}  {name}")
-    regressions = find_regressions(counts, read_table())
+        print(f"{count:>8} {table.get(name, 0):>8}  {name}")
+    regressions = find_regressions(counts, table)
     print("\n".join([*regressions, f"If this is on purpose: {COMMAND}"] if regressions else ["no call costs more"]))
     return int(bool(regressions))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -98,9 +100,32 @@ class TestCommand:
 
     def test_measures_only_what_is_named(self, goals: list[Goal], capsys: pytest.CaptureFixture[str]) -> None:
         """`--only` selects goals by a part of their names."""
-        goals += [make_goal(5), Goal("another", {}, ())]
+        goals += [make_goal(5), dataclasses.replace(make_goal(5), name="another")]
         assert runner.main(["core", "--only", "core: another"]) == 0
-        assert capsys.readouterr().out == ""
+        assert re.fullmatch(r"core: another .*\n", capsys.readouterr().out)
+
+    def test_refuses_a_text_that_no_goal_has(
+        self, goals: list[Goal], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Nothing is measured then, and `--table` leaves the table alone."""
+        goals.append(make_goal(5))
+        monkeypatch.setattr(runner, "PAGE", tmp_path / "missing.md")
+        with pytest.raises(SystemExit):
+            runner.main(["core", "--only", "creat_volume", "--table"])
+        assert "no goal of core has 'creat_volume' in its name" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("option", ["--rounds", "--most"])
+    def test_refuses_numbers_below_one(self, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """Without a round there is no median."""
+        with pytest.raises(SystemExit):
+            runner.main([option, "0"])
+        assert f"{option}: must be a number of at least 1, not 0" in capsys.readouterr().err
+
+    def test_measures_every_topic_for_all(self, goals: list[Goal], monkeypatch: pytest.MonkeyPatch) -> None:
+        """`all` stands for every topic, also beside one of them."""
+        goals.append(make_goal(5))
+        monkeypatch.setattr(runner, "TOPICS", ("core",))
+        assert runner.main(["core", "all"]) == 0
 
     def test_refuses_an_unknown_topic(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A mistyped topic is an error that names all."""

@@ -35,10 +35,12 @@ def connect(address: str, start: Start) -> Iterator[Callable[[Sequence[Path]], I
     """
     try:
         from distributed import Client, KilledWorker
+        from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise ImportError("--dask needs dask: pip install 'omisim[dask]'") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports each lost worker
     try:
+        get_address_host_port(address)  # a client of a malformed address never closes
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise ValueError(f"no scheduler of dask answers at {address!r}: {error or type(error).__name__}") from None

@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.dask is not None and options.workers is not None:
         raise ValueError("--workers has no effect on --dask, whose cluster has its own workers")
-    bounds, workers = _choose_bounds(options), options.workers or 1
+    bounds = _choose_bounds(options)
+    workers = 1 if options.workers is None else options.workers
     began = perf_counter()
     with _show_progress(quiet=options.json) as progress:
         question = {"scenario": options.scenario, "never": options.never, "dask": options.dask}

@@ -18,7 +18,7 @@ from omisim.spec.rules import load_rules
 __all__ = ["Happened", "StatementError", "Statements", "describe_truth"]
 
 EXAMPLE = "any(vm.image_id == golden for vm in bob.read_vms())"
-_RULE_ID = re.compile(r"[A-Z]{2,4}-\d*(?:/[a-z-]+)?|[a-z_]+/[A-Z]\w+/[a-z/-]+")
+_RULE_ID = re.compile(r"(?i:[A-Z]{2,4}-\d*)(?:/[a-z-]+)?|[a-z_]+/[A-Z]\w+/[a-z/-]+")
 MAX_NAMES = 30  # names that an error lists
 
 
@@ -59,7 +59,7 @@ class Statements:
         position = state.position
         try:
             value = bool(eval(code, self._variables))  # noqa: S307 - the user's own expression
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise StatementError(f"--never {text!r} raises {type(error).__name__}: {error}") from error
         if state.position != position:
             raise StatementError(f"--never {text!r} changes the cloud; it must only read it, for example with `can`")

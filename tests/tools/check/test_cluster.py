@@ -51,6 +51,7 @@ class TestCluster:
         [
             (["--dask", "tcp://127.0.0.1:1"], "no scheduler of dask answers at 'tcp://127.0.0.1:1'"),
             (["--dask", "nonsense://x"], "no scheduler of dask answers at 'nonsense://x'"),
+            (["--dask", "nonsense"], "no scheduler of dask answers at 'nonsense': missing port number"),
             (["--dask", ""], "no scheduler of dask answers at ''"),
             (["--dask", "tcp://127.0.0.1:1", "--workers", "2"], "--workers has no effect on --dask"),
         ],

@@ -15,6 +15,7 @@ from omisim.tools.check import Bounds, CheckStep, CheckWorld, Level, check
 from omisim.tools.check.canonical import Canonical
 from omisim.tools.check.command import write_script
 from omisim.tools.check.explorer import Violation
+from omisim.tools.cli import main
 
 
 class TestSearch:
@@ -85,6 +86,11 @@ class TestSearch:
         """No accounts, more accounts than Regions allow, too few calls or workers are a ValueError."""
         with pytest.raises(ValueError, match=line):
             check(bounds, depth, workers)
+
+    def test_refuses_no_workers(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """`--workers 0` is not the default number."""
+        assert main(["check", "--depth", "1", "--workers", "0"]) == 2
+        assert "workers must be 1 to 64, not 0" in capsys.readouterr().err
 
 
 class TestBugs:
