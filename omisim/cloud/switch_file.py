@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omisim.base.foreign import parse_toml
+from omisim.base.named_file import read_file
 
 __all__ = ["load_switches", "read_switches"]
 
@@ -23,9 +24,4 @@ def load_switches(switches: Any) -> Any:
 
 def read_switches(path: str | Path) -> Mapping[str, Any]:
     """Return the switches of a file. Raises ValueError if it cannot be read or is not TOML."""
-    try:
-        return parse_toml(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    return read_file(path, parse_toml)

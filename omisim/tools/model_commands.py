@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.hosts import DEFAULT_REGION
+from omisim.base.named_file import read_file
 from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
@@ -68,8 +69,8 @@ def _rules(options: argparse.Namespace) -> int:
     ]
     try:
         measured = _read_measured(options.measured)
-    except (OSError, ValueError) as error:
-        return report_error("rules", error if isinstance(error, OSError) else f"{options.measured}: {error}", 2)
+    except ValueError as error:
+        return report_error("rules", error, 2)
     if options.json:
         extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
         print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))
@@ -87,7 +88,7 @@ def _read_measured(path: str | None) -> Mapping[str, str]:
     """Return the verdict of each rule in a report of `omisim probe`."""
     from omisim.probe.report import read_report
 
-    return read_report(Path(path).read_text("utf-8")).rules if path else {}
+    return read_file(path, read_report).rules if path else {}
 
 
 def _similar_actions(action: str) -> str:

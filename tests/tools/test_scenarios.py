@@ -263,7 +263,7 @@ class TestScenarioMistakes:
         [
             ("nowhere.toml", "No such file or directory$"),
             ("folder.toml", "Is a directory$"),
-            ("latin.toml", "a scenario must be UTF-8: "),
+            ("latin.toml", "the file must be UTF-8: "),
         ],
     )
     def test_in_a_path_are_answered_with_the_path(self, tmp_path: Path, name: str, reason: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from omisim.base.foreign import parse_toml
+from omisim.base.named_file import read_file
 from omisim.base.suggest import suggest
 from omisim.probe.experiments import Experiment
 from omisim.probe.loading import read_story
@@ -49,10 +50,7 @@ def _read_own(options: argparse.Namespace) -> list[Experiment]:
     path = options.experiments
     if not path:
         return []
-    try:
-        table = parse_toml(Path(path).read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    table = read_file(path, parse_toml)
     rows = [(name, row) for name, row in table.items() if isinstance(row, dict)]
     if len(rows) != len(table):
         raise ValueError(f"{path} must consist of tables, one for each experiment")
@@ -61,10 +59,7 @@ def _read_own(options: argparse.Namespace) -> list[Experiment]:
 
 def read_old_report(path: Path, endpoint: str) -> Report:
     """Return the report of an earlier run, to go on with it. Raises ValueError if it is about another endpoint."""
-    try:
-        report = read_report(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    report = read_file(path, read_report)
     if report.endpoint != endpoint:
         raise ValueError(f"{path} is a report on {report.endpoint}; give another --report")
     report.findings = [one for one in report.findings if one.experiment in report.done]

@@ -7,10 +7,10 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 
+from omisim.base.named_file import read_file
 from omisim.base.texts import pluralize
-from omisim.formats.recording import exchanges
+from omisim.formats.recording import Exchange, exchanges
 from omisim.tools.output import report_error
 from omisim.tools.replay.player import replay
 from omisim.tools.replay.report import Divergence, Report, acceptances, fillings
@@ -22,25 +22,28 @@ STATUSES: Mapping[str | None, int] = {None: 0, "answer": 1, "content": 3}  # 2: 
 
 def run(options: argparse.Namespace) -> int:
     """Replay a recording and return the exit status: that of the worst divergence."""
-    path = options.file
     try:
-        recorded = tuple(exchanges(Path(path).read_text().splitlines()))
-        path = options.accept or path
-        accepted = acceptances(Path(path).read_text()) if options.accept else ()
-        path = options.fill or options.file
-        fill = fillings(Path(path).read_text()) if options.fill else {}
-        path = options.file
+        recorded = read_file(options.file, _read_recording)
+        accepted = read_file(options.accept, acceptances) if options.accept else ()
+        fill = read_file(options.fill, fillings) if options.fill else {}
+    except ValueError as error:
+        return report_error("replay", error, 2)
+    try:
         report = replay(
             recorded, accepted, region=options.region, timing=options.timing, values=options.values, fill=fill
         )
-    except (OSError, ValueError) as error:
-        return report_error("replay", error if isinstance(error, OSError) else f"{path}: {error}", 2)
+    except ValueError as error:
+        return report_error("replay", f"{options.file}: {error}", 2)
     if options.json:
         summary = [{"action": one[0], "rule": one[1], "count": count} for one, count in report.summary.items()]
         print(json.dumps({**asdict(report), "severity": report.severity, "summary": summary}, indent=2))
     else:
         _print_report(report, options)
     return STATUSES[report.severity]
+
+
+def _read_recording(text: str) -> tuple[Exchange, ...]:
+    return tuple(exchanges(text.splitlines()))
 
 
 def _print_report(report: Report, options: argparse.Namespace) -> None:

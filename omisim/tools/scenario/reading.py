@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from omisim.base.foreign import parse_toml
+from omisim.base.named_file import read_file
 from omisim.base.suggest import suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -32,12 +33,7 @@ def load_scenario(scenario: str | Path, overrides: Mapping[str, Any]) -> Cloud:
     Raises ValueError with the file, the line and the mistake.
     """
     path = _find_file(scenario)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a scenario must be UTF-8: {error}") from None
+    text = read_file(path, str)
     try:
         return _set_up(parse_toml(text), overrides)
     except tomllib.TOMLDecodeError as error:

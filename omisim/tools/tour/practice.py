@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from omisim.base.named_file import read_file
 from omisim.cloud.cloud import Cloud
 from omisim.tools.tour.course import ACCOUNTS, Lesson, start
 
@@ -22,9 +23,9 @@ def run_script(lesson: Lesson, path: Path) -> Cloud:
 
     The script finds `alice`, `bob` and `carol`, each a `Gateway` of osc-sdk-python, and `cloud`. Clients that it makes
     itself are alice's. Waiting moves the cloud's clock. Raises ScriptError for an error in the script, ImportError
-    without the SDK, and OSError for an unreadable file.
+    without the SDK, and ValueError for an unreadable file.
     """
-    source = path.read_text("utf-8")
+    source = read_file(path, str)
     cloud = start(lesson.timing)
     names: dict[str, Any] = {"cloud": cloud, **{name: cloud.account(name).gateway() for name in ACCOUNTS}}
     with cloud.account("alice").environment(), cloud.sleeping():
