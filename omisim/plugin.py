@@ -107,6 +107,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"omisim: {error}") from None
     for option in ("--omisim-coverage-json", "--omisim-sweep-json"):
         _check_file(config, option)
+    if config.getoption("--omisim-report") == "":
+        raise pytest.UsageError("--omisim-report must be the path of a folder, not ''")
     if config.getini("omisim_guard"):
         from omisim.clients.intercept import guard_hosts
 

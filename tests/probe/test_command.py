@@ -221,7 +221,17 @@ class TestPlans:
         status, out, err = run("--list")
         assert status == 0
         assert "OMI-022                                  OMI-022 CreateImage\n" in out
-        assert "rules have an experiment" in err
+        assert "%) have an experiment" in err
+
+    def test_list_the_chosen_rules(self, run: Run) -> None:
+        """--list shows the rules that the other options choose."""
+        status, out, err = run("--list", "--rule", "OMI-022")
+        assert (status, out) == (0, "OMI-022                                  OMI-022 CreateImage\n")
+        assert err == "1 of 1 rules (100%) have an experiment, 1 of 1 refusals (100%)\n"
+
+    def test_list_no_unknown_rule(self, run: Run) -> None:
+        """--list refuses a rule that does not exist."""
+        assert run("--list", "--rule", "OMI-999")[0] == 2
 
 
 class TestProblems:

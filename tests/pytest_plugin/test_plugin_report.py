@@ -241,6 +241,11 @@ class TestReportFile:
         result.assert_outcomes(failed=5)
         assert len(list(pytester.path.glob("reports/*.html"))) == 5
 
+    def test_needs_a_name(self, pytester: pytest.Pytester) -> None:
+        """An empty folder, as an unset variable leaves it, is refused."""
+        result = run_plugin(pytester, PIPELINE, "--omisim-report=")
+        result.stderr.fnmatch_lines(["ERROR: --omisim-report must be the path of a folder, not ''"])
+
     def test_decides_no_outcome(self, pytester: pytest.Pytester) -> None:
         """A folder that cannot be made is named in the report, and the test fails for its own reason."""
         pytester.path.joinpath("taken").write_text("")

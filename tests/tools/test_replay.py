@@ -284,6 +284,7 @@ class TestReplayCommand:
     @pytest.mark.parametrize(
         ("text", "words", "why"),
         [
+            ("\n", (), "r.jsonl: the recording is empty\n"),
             ("{", (), "line 1 is not a recorded exchange"),
             ("\n\n[]", (), "line 3 is not a recorded exchange: the line must be a JSON object"),
             ('{"path": "/x", "status": 200, "res": {}}', (), "it has no 'req'"),
@@ -292,7 +293,7 @@ class TestReplayCommand:
             ('{"path": "/x", "status": 200, "req": {}, "res": {}, "account": 3}', (), "account must be a string"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}, "t": "yesterday"}', (), "isoformat"),
             ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--region", "mars"), "region must be one of"),
-            ("", ("--accept", "/nowhere"), "/nowhere"),
+            ('{"path": "/x", "status": 200, "req": {}, "res": {}}', ("--accept", "/nowhere"), "/nowhere"),
         ],
     )  # fmt: skip
     def test_reports_an_unreadable_recording_in_one_line(
@@ -383,6 +384,16 @@ class TestRedactions:
         )
         assert len(play(line).failed) == 1
         assert play(line, fill={"redacted-2": "/dev/sdb"}).failed == ()
+
+    def test_are_reported_if_no_request_contains_them(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A value for a redaction that the recording does not contain is named."""
+        recording, fill = tmp_path / "calls.jsonl", tmp_path / "fill.toml"
+        recording.write_text(json.dumps(make_exchange("DeleteNet", {"NetId": "redacted-1"}, {})))
+        fill.write_text('redacted-1 = "vpc-00000001"\nredacted-2 = "x"\n')
+        main(["replay", str(recording), "--fill", str(fill)])
+        err = capsys.readouterr().err
+        assert f"{fill}: unused value: redacted-2\n" in err
+        assert "redacted-1\n" not in err
 
 
 class TestFolding:

@@ -42,9 +42,9 @@ MAX_SECONDS = 1e9
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    if options.list:
-        return print_coverage(json_output=options.json)
     try:
+        if options.list:
+            return print_coverage(find_chosen_rules(options), json_output=options.json)
         limits = _read_limits(options)
         if options.explore is not None:
             return _explore(options, limits)

@@ -17,7 +17,7 @@ def add_options(probe: argparse.ArgumentParser) -> None:
     probe.add_argument("--evidence", default="", help="only rules with this grade of evidence, for example inferred")
     probe.add_argument("--cheap", action="store_true", help="only experiments that create nothing: refusals and reads")
     probe.add_argument("--experiments", metavar="FILE", help="run the experiments of a TOML file instead of omisim's")
-    probe.add_argument("--list", action="store_true", help="list the rules with their experiments, and stop")
+    probe.add_argument("--list", action="store_true", help="list the chosen rules with their experiments, and stop")
     probe.add_argument("--dry", action="store_true", help="print the plan with the bounds of its cost, and stop")
     probe.add_argument("--explore", type=int, metavar="N", help="compare N random histories with omisim, and stop")
     probe.add_argument("--seed", default="0", help="the seed of --explore (default 0)")

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from pathlib import Path
 
 from omisim.base.private_file import check_target, write_private
@@ -130,24 +130,28 @@ def _minutes(experiment: Experiment, limits: Limits) -> int:
     return -int(-experiment.waits * limits.wait // 60)
 
 
-def print_coverage(*, json_output: bool) -> int:
-    """Print every rule with its experiments, or the reason why it has none; return the exit status."""
-    rows = list_coverage()
+def print_coverage(rules: Collection[str], *, json_output: bool) -> int:
+    """Print rules with their experiments, or the reason why they have none; return the exit status."""
+    rows = [row for row in list_coverage() if row.rule.id in rules]
     decided = [row for row in rows if row.experiments]
     refusals = [row for row in rows if row.rule.error]
     refused = [row for row in refusals if row.experiments]
     if json_output:
-        rules = [{"rule": row.rule.id, "experiments": row.experiments, "reason": row.reason} for row in rows]
-        print(json.dumps({"rules": rules, "decided": len(decided), "all": len(rows)}, indent=2))
+        listed = [{"rule": row.rule.id, "experiments": row.experiments, "reason": row.reason} for row in rows]
+        print(json.dumps({"rules": listed, "decided": len(decided), "all": len(rows)}, indent=2))
         return 0
     for row in rows:
         print(f"{row.rule.id:<40} {', '.join(row.experiments) or f'none: {row.reason}'}")
     print(
-        f"{len(decided)} of {len(rows)} rules have an experiment ({len(decided) / len(rows):.0%}), "
-        f"{len(refused)} of {len(refusals)} refusals ({len(refused) / len(refusals):.0%})",
+        f"{_format_share(decided, rows, 'rules')} have an experiment, {_format_share(refused, refusals, 'refusals')}",
         file=sys.stderr,
     )
     return 0
+
+
+def _format_share(part: Sized, whole: Sized, noun: str) -> str:
+    share = f" ({len(part) / len(whole):.0%})" if whole else ""
+    return f"{len(part)} of {len(whole)} {noun}{share}"
 
 
 def show_progress(done: int, total: int, text: str) -> None:

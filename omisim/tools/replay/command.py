@@ -43,7 +43,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read_recording(text: str) -> tuple[Exchange, ...]:
-    return tuple(exchanges(text.splitlines()))
+    recorded = tuple(exchanges(text.splitlines()))
+    if not recorded:
+        raise ValueError("the recording is empty")
+    return recorded
 
 
 def _print_report(report: Report, options: argparse.Namespace) -> None:
@@ -61,6 +64,8 @@ def _print_report(report: Report, options: argparse.Namespace) -> None:
         print(f"{options.file}:{line}: not replayed: {reason}", file=sys.stderr)
     for unused in report.idle:
         print(f"{options.accept}: unused acceptance: {unused.reason}", file=sys.stderr)
+    for name in report.unused:
+        print(f"{options.fill}: unused value: {name}", file=sys.stderr)
     for (action, rule), count in sorted(report.summary.items(), key=lambda item: (-item[1], item[0])):
         print(f"{count:>5} {action} {rule}".rstrip(), file=sys.stderr)
     accepted = sum(bool(one.accepted) for one in report.divergences)

@@ -74,7 +74,8 @@ def replay(
             reason = next((acceptance.reason for acceptance in accepted if acceptance.covers(divergence)), "")
             divergences.append(replace(divergence, accepted=reason))
     idle = tuple(acceptance for acceptance in accepted if not any(map(acceptance.covers, divergences)))
-    return Report(len(recorded), tuple(divergences), skipped, idle)
+    unused = tuple(name for name in fill or {} if name not in player.filled)
+    return Report(len(recorded), tuple(divergences), skipped, idle, unused)
 
 
 def _check_items(parameter: str, cls: type[T], values: Iterable[T], reader: str) -> tuple[T, ...]:
@@ -97,6 +98,7 @@ class _Replayer:
         fill: Mapping[str, Any] | None,
     ) -> None:
         self._cloud, self._values, self._fill = cloud, values, fill or {}
+        self.filled: set[str] = set()  # the redactions that have got a value
         self._door = OapiDoor(cloud.engine)
         self._accounts = {
             caller: cloud.account(caller[0] or "alice", region=caller[1] or region)
@@ -167,6 +169,7 @@ class _Replayer:
         if isinstance(value, list):
             return [self._translate(inner) for inner in value]
         if isinstance(value, str) and value in self._fill:
+            self.filled.add(value)
             return self._fill[value]
         if not isinstance(value, str):
             return value

@@ -51,12 +51,17 @@ class Divergence:
 
 @frozen()
 class Report:
-    """The result of a replay. `skipped` maps lines to the reason; `idle` are the unused acceptances."""
+    """The result of a replay.
+
+    `skipped` maps lines to the reason. `idle` are the unused acceptances, and `unused` the redactions of `fill` that no
+    request contains.
+    """
 
     exchanges: int
     divergences: tuple[Divergence, ...]
     skipped: Mapping[int, str]
     idle: tuple[Acceptance, ...]
+    unused: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Divergence, ...]:
