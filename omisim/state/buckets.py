@@ -35,6 +35,7 @@ ERRORS: Mapping[str, int] = {
     "InvalidArgument": 400,
     "InvalidBucketName": 400,
     "InvalidPolicyDocument": 400,
+    "KeyTooLongError": 400,
     "MalformedPOSTRequest": 400,
     "NoSuchBucket": 404,
     "NoSuchKey": 404,

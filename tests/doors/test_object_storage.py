@@ -156,6 +156,12 @@ class TestStorageRefuses:
         """A bucket name is checked for its form. [OOS-002, OOS-006]"""
         assert refusal_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")
 
+    def test_a_key_that_is_too_long(self, oos: Any) -> None:
+        """A key has 1,024 bytes at most, as in S3. [OOS-006]"""
+        oos.put_object(Bucket=BUCKET, Key="é" * 512, Body=b"x")
+        assert body_of(oos, "é" * 512) == b"x"
+        assert refusal_of(oos.put_object, Bucket=BUCKET, Key="é" * 512 + "x", Body=b"") == (400, "KeyTooLongError")
+
     def test_a_bucket_name_that_is_taken(self, cloud: Cloud, oos: Any, bob: Account) -> None:
         """A name is unique in its Region, and free in another. [OOS-002, OOS-006]"""
         assert refusal_of(oos.create_bucket, Bucket=BUCKET) == (409, "BucketAlreadyOwnedByYou")

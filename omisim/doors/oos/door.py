@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
 from omisim.actions.exports import is_bucket_name
-from omisim.base.foreign import parse_count
+from omisim.base.foreign import encode_text, parse_count
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
@@ -34,6 +34,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]
 
+MAX_KEY = 1024  # bytes, as in S3
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
 _NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # in UTF-8
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
@@ -93,6 +94,7 @@ def _handle(
     try:
         now = engine.scheduler.apply_due()
         task = _parse(engine, request, host_time)
+        _check_key(task.place)
         account = task.caller.name if task.caller else ""
         record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
         outcome = engine.call_storage(record, lambda tx, fault: _answer(tx, request, task, fault))
@@ -133,6 +135,12 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     elif source is not None:
         name = _COPIES.get(name, name)
     return _Task(name, operation, place, caller, query, source)
+
+
+def _check_key(place: Place) -> None:
+    size = len(encode_text(place.key))
+    if size > MAX_KEY:
+        raise StorageError("KeyTooLongError", f"a key must have {MAX_KEY} bytes or less, not {size}")
 
 
 def _parse_form(engine: Engine, request: HttpRequest, bucket: Place) -> _Task:
