@@ -87,7 +87,7 @@ class _Callers:
 def trace_timeline(
     engine: Engine, changes: Iterable[Change], resource_id: str | None, account: str | None, accounts: Iterable[str]
 ) -> Timeline:
-    """Return those of the changes that are of a resource, and of an account's resources.
+    """Select the changes of one resource and of the resources of one account; None selects all.
 
     `accounts` are the names of all accounts. Raises ValueError for a resource or an account that is unknown.
     """

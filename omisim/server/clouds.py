@@ -125,8 +125,10 @@ class Clouds:
             raise ValueError("a cloud is made from scenario or from dump, not from both")
         if name is None:
             name = next(free for number in self._numbers if (free := f"cloud-{number}") not in self._by_name)
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"name must be 1 to 64 letters, digits, '.', '_' and '-', not {name[:100]!r}")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(f"name must be 1 to 64 letters, digits, '.', '_' and '-', not {name!r:.100}")
+        if not isinstance(source, Cloud | None):
+            raise ValueError(f"source must be a Cloud, not {source!r:.100}")
         self._check_room(name)
         cloud = self._make(source or self.first.cloud, name, scenario, dump)
         hosted = HostedCloud(name, cloud, cloud.fork().fork)
@@ -174,6 +176,6 @@ class Clouds:
 
 def _check_shipped(scenario: str) -> str:
     """Return the name of a shipped scenario. Raises ValueError for the path of a file, which clients must not name."""
-    if scenario.endswith(".toml") or not scenario.isprintable():
-        raise ValueError(f"scenario must be the name of a shipped one, not the path of a file: {scenario[:100]!r}")
+    if not isinstance(scenario, str) or scenario.endswith(".toml") or not scenario.isprintable():
+        raise ValueError(f"scenario must be the name of a shipped one, not the path of a file: {scenario!r:.100}")
     return scenario

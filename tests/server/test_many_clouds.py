@@ -90,6 +90,13 @@ class TestNewCloud:
         with pytest.raises(ValueError, match="name must be 1 to 64"):
             control.post("clouds", name=name)
 
+    @pytest.mark.parametrize("argument", ["source", "name", "scenario", "dump"])
+    def test_is_refused_for_an_argument_of_another_type(self, server: Running, argument: str) -> None:
+        """In Python, the error names the argument and its value."""
+        with pytest.raises(ValueError, match=f"{argument}|data"):
+            server.clouds.create(**{argument: cast("Any", 3)})
+        assert len(list(server.clouds)) == 1
+
     @pytest.mark.parametrize("dump", [{}, {"omisim": 99}, {"omisim": 2, "rows": 3}])
     def test_is_refused_for_a_bad_dump(self, control: Client, dump: dict[str, Any]) -> None:
         """A dump that cannot be loaded, and one beside a scenario, leave no cloud behind."""

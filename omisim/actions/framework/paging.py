@@ -99,7 +99,7 @@ def _encode_token(token: _Token) -> str:
 
 
 def _decode_token(next_token: str) -> _Token | None:
-    """Return what a token says, or None for what is not a token."""
+    """Decode a token; return None for an invalid one."""
     try:
         token = _Token(*parse_json(base64.b64decode(next_token.removeprefix(UNSIZED), validate=True)))
     except (binascii.Error, ValueError, TypeError):

@@ -199,7 +199,7 @@ def _make_speller(row: Row) -> Callable[[str], str]:
 
 
 def _match_names(path: str, to: str) -> Iterator[tuple[str, str]]:
-    """Match the parts of omisim's parameter to those of EC2's, of which the first may stand for several."""
+    """Pair the parts of omisim's path with those of EC2's from the end; the first one gets all that are left."""
     parts, targets = path.split("."), to.split(".")
     rest = max(len(parts) - len(targets), 0) + 1
     return zip(reversed(targets), reversed([".".join(parts[:rest]), *parts[rest:]]), strict=False)

@@ -68,7 +68,7 @@ def _list_used(record: CallRecord, row_ids: Iterable[str]) -> Iterator[str]:
 
 
 def check_holds(cloud: Cloud, holds: Holds) -> Iterator[str]:
-    """Yield what a condition of the user's says against a cloud. One that raises anything does not hold."""
+    """Yield why a condition of the user's does not hold for a cloud: it returns False, or raises an exception."""
     try:
         result = holds(cloud)
     except AssertionError as error:
