@@ -395,6 +395,51 @@ class TestAccountResources:
         assert refusal_of(ec2.describe_regions, RegionNames=["mars"]) == (400, "InvalidParameterValue")
 
 
+class TestEmptyTexts:
+    """An empty text of a request means that the parameter is absent, as in OAPI (REQ-018)."""
+
+    def test_are_no_domain(self, ec2: Any) -> None:
+        """AllocateAddress with an empty Domain allocates a standard address. [FCU-039]"""
+        assert ec2.allocate_address(Domain="")["Domain"] == "standard"
+
+    def test_are_no_address_to_release(self, ec2: Any, vm: Vm) -> None:
+        """ReleaseAddress with an empty AllocationId takes the PublicIp. [FCU-040]"""
+        address = ec2.allocate_address()["PublicIp"]
+        ec2.associate_address(PublicIp=address, InstanceId=vm.vm_id)
+        ec2.release_address(AllocationId="", PublicIp=address)
+        assert ec2.describe_addresses()["Addresses"] == []
+
+    def test_are_no_attribute_of_an_image(self, ec2: Any, golden: Image) -> None:
+        """ModifyImageAttribute takes the newer form, and adds by default. [FCU-046]"""
+        ec2.modify_image_attribute(ImageId=golden.image_id, Attribute="", Description={"Value": "x"})
+        ec2.modify_image_attribute(ImageId=golden.image_id, OperationType="", UserGroups=["all"], UserIds=[""])
+        (image,) = ec2.describe_images(ImageIds=[golden.image_id])["Images"]
+        assert (image["Description"], image["Public"]) == ("x", True)
+
+    def test_are_no_architecture(self, ec2: Any, golden: Image) -> None:
+        """RegisterImage has the default architecture of FCU. [FCU-008]"""
+        mappings = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": golden.snapshot_ids[0]}}]
+        parameters = {"Name": "new", "RootDeviceName": "/dev/sda1", "BlockDeviceMappings": mappings}
+        image_id = ec2.register_image(**parameters, ImageLocation="", Architecture="")["ImageId"]
+        assert ec2.describe_images(ImageIds=[image_id])["Images"][0]["Architecture"] == "i386"
+
+    def test_are_no_device_of_a_volume(self, ec2: Any, vm: Vm) -> None:
+        """DetachVolume compares no empty Device. [FCU-011]"""
+        volume_id = ec2.create_volume(AvailabilityZone="eu-west-2a", Size=1)["VolumeId"]
+        ec2.attach_volume(VolumeId=volume_id, InstanceId=vm.vm_id, Device="/dev/xvdc")
+        assert ec2.detach_volume(VolumeId=volume_id, Device="", InstanceId="")["Device"] == "/dev/xvdc"
+
+    def test_are_no_range_of_a_permission(self, ec2: Any) -> None:
+        """A permission in IpPermissions has no second one beside it. [FCU-032]"""
+        group_id = ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+        permission = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+        ec2.authorize_security_group_ingress(
+            GroupId=group_id, IpPermissions=[permission], CidrIp="", SourceSecurityGroupName=""
+        )
+        (group,) = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+        assert [one["FromPort"] for one in group["IpPermissions"]] == [1]
+
+
 class TestReads:
     def test_refuse_unknown_and_malformed_ids(self, ec2: Any, bob: Account) -> None:
         """A read by ids refuses an id that does not exist, another account's, and a malformed one. [FCU-004]"""

@@ -287,7 +287,7 @@ PARAMETERS = st.dictionaries(st.lists(NAMES, min_size=1, max_size=4).map(".".joi
 
 
 FORMS: dict[str, list[str]] = {  # parameters, each in a form that it does not have
-    "AllocateAddress": ["Domain.1=vpc", "Domain="],
+    "AllocateAddress": ["Domain.1=vpc"],
     "AuthorizeSecurityGroupIngress": [
         "GroupId.1=sg-12345678", "GroupName.1=x", "GroupName=default&IpPermissions=x",
         "GroupName=default&IpPermissions.x=1", "GroupName=default&IpPermissions.1=x",

@@ -53,9 +53,10 @@ def _find_group_id(context: Context, tree: Tree) -> str:
 
 def _list_permissions(context: Context, tree: Tree, group_id: str) -> Any:
     """Take the permissions from the parameters: those of IpPermissions, or the one of the flat form (FCU-032)."""
-    flat = {name: tree.pop(name) for name in (*RANGE, SOURCE, "SourceSecurityGroupOwnerId") if name in tree}
-    permissions = tree.pop("IpPermissions", None)
-    if permissions is not None:
+    names = (*RANGE, SOURCE, "SourceSecurityGroupOwnerId")
+    flat = {name: value for name in names if (value := tree.pop(name, ""))}
+    permissions = tree.pop("IpPermissions", "")
+    if permissions:
         if flat:
             raise refuse("FCU-032", parameters=[*flat], other="IpPermissions")
     elif SOURCE in flat:
@@ -106,8 +107,8 @@ def _complete_permission(permission: Tree) -> None:
 
 def _prepare_interface(_: Context, tree: Tree) -> Tree:
     """Rewrite PrivateIpAddress, the primary address, to the first of PrivateIpAddresses."""
-    primary, addresses = tree.pop("PrivateIpAddress", None), tree.get("PrivateIpAddresses", {})
-    if primary is None or not isinstance(addresses, dict):
+    primary, addresses = tree.pop("PrivateIpAddress", ""), tree.get("PrivateIpAddresses") or {}
+    if not primary or not isinstance(addresses, dict):
         return tree
     return {**tree, "PrivateIpAddresses": {"0": {"Primary": "true", "PrivateIpAddress": primary}, **addresses}}
 
@@ -134,17 +135,18 @@ def _prepare_subnet_change(context: Context, tree: Tree) -> Tree:
 
 def _prepare_allocation(_: Context, tree: Tree) -> Tree:
     """Give an allocation its default domain (FCU-039)."""
-    domain = tree.setdefault("Domain", DOMAINS[0])
+    domain = tree.get("Domain") or DOMAINS[0]
     if domain not in DOMAINS:
         raise refuse("FCU-006/type", parameter="Domain", value=domain, expected=" or ".join(DOMAINS))
-    return tree
+    return {**tree, "Domain": domain}
 
 
 def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) -> None:
     """Unlink a public IP that is about to be released from its instance of the public Cloud (FCU-040)."""
     state = context.engine.state
-    ip: PublicIp | None = state.get("public_ip", parameters.get("AllocationId", ""))
-    if "AllocationId" not in parameters:
+    allocation_id = parameters.get("AllocationId", "")
+    ip: PublicIp | None = state.get("public_ip", allocation_id)
+    if not allocation_id:
         ip = next(iter(state.find_by("public_ip", "public_ip", parameters.get("PublicIp", ""))), None)
     if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
         if context.dry_run:

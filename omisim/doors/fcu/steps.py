@@ -29,7 +29,7 @@ def _prepare_permissions(member: str) -> Callable[[Context, Tree], Tree]:
     """Rewrite the older form of a change (Attribute, OperationType, UserId, UserGroup) to the newer one."""
 
     def prepare(_: Context, tree: Tree) -> Tree:
-        kind = tree.pop("OperationType", "add")
+        kind = tree.pop("OperationType", "") or "add"
         users, groups = _list_texts(tree.pop("UserId", {})), _list_texts(tree.pop("UserGroup", {}))
         if users or groups:
             if kind not in ("add", "remove"):
@@ -42,7 +42,7 @@ def _prepare_permissions(member: str) -> Callable[[Context, Tree], Tree]:
 
 
 def _list_texts(node: Any) -> list[str]:
-    return [text for text in node.values() if isinstance(text, str)] if isinstance(node, dict) else [node]
+    return [text for text in (node.values() if isinstance(node, dict) else [node]) if text and isinstance(text, str)]
 
 
 def _number(items: Iterable[Any]) -> Tree:
@@ -52,7 +52,7 @@ def _number(items: Iterable[Any]) -> Tree:
 
 def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
-    attribute = "imdsSupport" if "ImdsSupport" in tree else tree.pop("Attribute", None)
+    attribute = "imdsSupport" if "ImdsSupport" in tree else tree.pop("Attribute", "") or None
     if attribute not in (None, *IMAGE_ATTRIBUTES):
         raise refuse("FCU-046", attribute=attribute)
     if "Value" in tree and attribute == "description":
@@ -88,8 +88,8 @@ def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callab
 def _prepare_registration(context: Context, tree: Tree) -> Tree:
     """Prepare RegisterImage: a default architecture that is not OAPI's (FCU-008), and a path for a URL (FCU-060)."""
     location = tree.get("ImageLocation")
-    if location is None:
-        tree.setdefault("Architecture", "i386")
+    if not location:
+        tree["Architecture"] = tree.get("Architecture") or "i386"
     elif isinstance(location, str) and "/" in location and "://" not in location:
         tree["ImageLocation"] = _presign(context, location)
     return tree
@@ -105,10 +105,10 @@ def _presign(context: Context, path: str) -> str:
 
 def _prepare_product_types(context: Context, tree: Tree) -> Tree:
     """Find the product codes of an image or a snapshot that the caller can see (FCU-018)."""
-    image_id, snapshot_id = tree.pop("ImageId", None), tree.pop("SnapshotId", None)
-    if (image_id is None) == (snapshot_id is None):
+    image_id, snapshot_id = tree.pop("ImageId", ""), tree.pop("SnapshotId", "")
+    if bool(image_id) == bool(snapshot_id):
         raise refuse("FCU-018")
-    kind, parameter = ("image", "ImageId") if snapshot_id is None else ("snapshot", "SnapshotId")
+    kind, parameter = ("image", "ImageId") if image_id else ("snapshot", "SnapshotId")
     row_id = str(image_id or snapshot_id)
     problem = find_id_problem(Id(kind), row_id, parameter)
     if problem is not None:
@@ -150,7 +150,7 @@ def _find_volume_link(context: Context, parameters: Mapping[str, Any]) -> Any:
     link = context.engine.state.get("volume_link", parameters.get("VolumeId", ""))
     if link is not None:
         for name, value in (("InstanceId", link.vm_id), ("Device", link.device_name)):
-            if parameters.get(name, value) != value:
+            if (parameters.get(name) or value) != value:
                 raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=parameters[name], actual=value)
     return link
 
