@@ -38,7 +38,7 @@ from omisim.spec.catalog import CATALOGS, QuotaName
 from omisim.state.initial_state import initial_state
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import Auth, Durations, OwnAnswer, Settings, Timing, Unserved
+from omisim.state.settings import TIMINGS, Auth, Durations, OwnAnswer, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Cloud:
         answers: Mapping[str, OwnAnswer] | None = None,
     ) -> None:
         check_known("catalog", catalog, CATALOGS)
+        if seed in TIMINGS:
+            raise ValueError(f"seed must not be the name of a timing; write timing={seed!r}")
         if type(history) is not int or history < 1:
             raise ValueError(f"history must be a positive int, not {history!r}")
         if fetch is not None and not callable(fetch):

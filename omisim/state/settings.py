@@ -15,7 +15,7 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
 from omisim.spec.rules import load_rules
 
-__all__ = ["SWITCHES", "Auth", "Durations", "Settings", "Switch", "Timing"]
+__all__ = ["SWITCHES", "TIMINGS", "Auth", "Durations", "Settings", "Switch", "Timing"]
 
 Timing = Literal["eager", "clock", "manual", "reads"]
 Auth = Literal["strict", "lenient", "off"]
