@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
 from omisim.base.frozen import frozen
+from omisim.model.address_sets import parse_net_range
 from omisim.model.ids import Id
 
 ANY = TypeVar("ANY")
@@ -32,6 +33,7 @@ class Format:
 
 Address = Annotated[str, Format("an IPv4 address", IPv4Address)]
 IpRange = Annotated[str, Format("an IPv4 range in CIDR notation", IPv4Network)]
+NetRange = Annotated[str, Format("an IPv4 range in CIDR notation, /16 to /32", parse_net_range)]
 AccountId = Annotated[str, Id("account")]
 TextOrEmpty = Annotated[str, MayBeEmpty()]  # a text that may be "", for example a description
 ImageId = Annotated[str, Id("image")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, IpRange, NetState, internal
+from omisim.model.base import Entity, IpRange, NetRange, NetState, internal
 from omisim.model.parts import ResourceTag
 
 
@@ -16,7 +16,7 @@ class Net(Entity):
     kind: ClassVar[str] = "net"
     key: ClassVar[str] = "net_id"
     dhcp_options_set_id: str
-    ip_range: IpRange
+    ip_range: NetRange
     net_id: str
     state: NetState = NetState.AVAILABLE
     tags: tuple[ResourceTag, ...] = ()
@@ -37,7 +37,7 @@ class Subnet(Entity):
     kind: ClassVar[str] = "subnet"
     key: ClassVar[str] = "subnet_id"
     available_ips_count: int = 0
-    ip_range: IpRange
+    ip_range: NetRange
     map_public_ip_on_launch: bool = False
     net_id: str
     state: str = "available"
