@@ -28,7 +28,6 @@ from omisim.spec.rules import get_rule, refuse
 
 __all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"]
 
-CACHED_ITEMS = 4096
 Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
 TAGS = ("Tags", "TagSet")  # the names that EC2 has for the tags of an item
 # kind of an id → the error for one that does not exist; the others are of families that omisim does not serve
@@ -108,7 +107,7 @@ class Selection:
     def __init__(self, row: Row, output: Any) -> None:
         self._row = row
         ((member, view_name),) = row.lists.items()
-        self._view = lru_cache(maxsize=CACHED_ITEMS)(get_view(view_name))  # entities are frozen
+        self._view = get_view(view_name)
         self._is_empty = view_name == "Nothing"
         self._tags = next((name for name in TAGS if name in load_section("views")[view_name]), None)
         shape = output.members[member]
