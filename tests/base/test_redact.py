@@ -20,7 +20,7 @@ def test_values_of_secret_names_are_left_out(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("value", [None, "", [], True, False])
 def test_empty_values_are_kept(value: Any) -> None:
-    """That nothing was given, or only whether something was, is no secret."""
+    """A value that is empty, or that only tells whether there is one, is shown."""
     assert redact({"Password": value}) == {"Password": value}
 
 

@@ -98,7 +98,7 @@ def test_an_injected_failure_is_freed_with_its_exception(client: str, fault: str
     cloud = Cloud(auth="off")
     cloud.account("alice")
     action, call = HIT[client]
-    cloud.faults.add(action, **{fault: True})  # type: ignore[arg-type]
+    cloud.faults.add(action, **{fault: True})  # type: ignore[arg-type]  # a keyword by its name
     try:
         call(cloud)
     except (Dropped, Killed) as failure:

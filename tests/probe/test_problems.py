@@ -135,7 +135,7 @@ class TestLeftovers:
         assert [row.volume_id for row in alice.read_volumes()] == [kept]
 
     def test_have_the_mark_of_a_run(self, probed: Probed, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An endpoint that ignores filters shows all tags; the value of another one is no mark of ours in a name."""
+        """Where an endpoint ignores filters, a tag with another key does not mark a resource as a left-over."""
         alice = probed.cloud.account("alice")
         keypair = alice.create_keypair(keypair_name="prod-key")
         alice.create_tags(resource_ids=[keypair.keypair_id], tags=[{"key": "stage", "value": "prod"}])

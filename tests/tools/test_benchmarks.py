@@ -116,7 +116,7 @@ class TestCommand:
 
     @pytest.mark.parametrize("option", ["--rounds", "--most"])
     def test_refuses_numbers_below_one(self, option: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """Without a round there is no median."""
+        """A run without a round, or a plot without a size, has nothing to measure and is refused."""
         with pytest.raises(SystemExit):
             runner.main([option, "0"])
         assert f"{option}: must be a number of at least 1, not 0" in capsys.readouterr().err

@@ -35,7 +35,7 @@ DANGLING: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@law("", *(kind for kind in REFERENCES if kind != "origin"))
+@law("", *(kind for kind in REFERENCES if kind != "origin"))  # an origin has the kind of its resource
 def references_exist(engine: Engine, row: Any) -> str | None:
     """A resource names only existing resources, except where a rule allows a dangling reference."""
     for _, get, kind in list_references(row.kind):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from omisim.base.texts import pluralize
@@ -78,18 +77,21 @@ def bake(story: Story, alice: Actor, official: dict[str, Any]) -> dict[str, Any]
     return golden
 
 
+def _count_images(answer: dict[str, Any]) -> str:
+    return pluralize(len(answer["Images"]), "OMI")
+
+
 def share(story: Story, alice: Actor, bob: Actor, golden: dict[str, Any]) -> str:
     """Share the OMI; bob launches and copies it. Returns the id of the copy."""
-    count: Callable[[dict[str, Any]], str] = lambda answer: pluralize(len(answer["Images"]), "OMI")  # noqa: E731
     filters = {"ImageIds": [golden["ImageId"]]}
-    bob.call("ReadImages", "a new OMI is private: bob does not see it", count, Filters=filters)
+    bob.call("ReadImages", "a new OMI is private: bob does not see it", _count_images, Filters=filters)
     alice.call(
         "UpdateImage",
         "alice shares it with bob's account",
         ImageId=golden["ImageId"],
         PermissionsToLaunch={"Additions": {"AccountIds": [bob.account.account_id]}},
     )
-    bob.call("ReadImages", "now bob sees it", count, Filters=filters)
+    bob.call("ReadImages", "now bob sees it", _count_images, Filters=filters)
     comment = "the OMI contains the file that alice wrote"
     vm = launch(story, bob, golden["ImageId"], "bob launches it; the volumes belong to him", comment)
     copy_id: str = bob.call(
@@ -147,6 +149,10 @@ def clean_up(story: Story, alice: Actor, golden: dict[str, Any]) -> None:
     for snapshot_id in snapshots:
         alice.call("DeleteSnapshot", "now the snapshot is unused", SnapshotId=snapshot_id)
     story.cloud.settle()
-    count: Callable[[dict[str, Any]], str] = lambda answer: f"{len(answer['Snapshots'])} snapshots"  # noqa: E731
     own = {"AccountIds": [alice.account.account_id]}
-    alice.call("ReadSnapshots", "alice has no snapshots left", count, Filters=own)
+    alice.call(
+        "ReadSnapshots",
+        "alice has no snapshots left",
+        lambda answer: f"{len(answer['Snapshots'])} snapshots",
+        Filters=own,
+    )

@@ -37,7 +37,7 @@ class TestRuns:
 
     def test_code_that_makes_its_own_clients_reaches_the_fork(self) -> None:
         """Requests of this process reach the cloud of the run, also inside another environment."""
-        from osc_sdk_python import Gateway  # noqa: PLC0415
+        from osc_sdk_python import Gateway  # noqa: PLC0415 - as the code under test may
 
         base = setup()
 
