@@ -12,6 +12,7 @@ from omisim.actions.sharing import get_permissions, is_visible
 from omisim.base.frozen import frozen
 from omisim.cloud.trace import check_id
 from omisim.doors import oapi
+from omisim.engine.calls import why_not
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
 from omisim.spec.errors import ApiError
@@ -206,5 +207,5 @@ def _find_refusal(engine: Engine, account: AccountRow, image: Image, right: str)
     if right == "copy":
         parameters["SourceRegionName"] = account.region
     request = oapi.make_request(RIGHTS[right][0], parameters)
-    errors: list[ApiError] = engine.why_not(request, account.account_id, account.region)
+    errors: list[ApiError] = why_not(engine, request, account.account_id, account.region)
     return next((error.rule for error in errors if image.image_id in error.facts.values()), "")

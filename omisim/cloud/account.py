@@ -14,6 +14,7 @@ from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.request import PYTHON, Request, copy_containers
 from omisim.base.suggest import suggest
 from omisim.doors import oapi
+from omisim.engine.calls import run_call, why_not
 from omisim.model import AccessKey, AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
@@ -47,7 +48,7 @@ class Typed(Generic[P, R]):
                 raise TypeError(f"{action} takes keyword arguments only")
             request = Request(action, copy_containers(kwargs), PYTHON)
             engine = account.cloud.engine
-            value: R = engine.call(request, account.account_id, account.region).value
+            value: R = run_call(engine, request, account.account_id, account.region).value
             with engine.lock:
                 return add_origin(engine.state, value, account.account_id)
 
@@ -226,7 +227,7 @@ class Account:
 
         The first is the error that `call` would raise. Nothing changes, the call log included. Faults are ignored.
         """
-        return self.cloud.engine.why_not(oapi.make_request(action, parameters), self.account_id, self.region)
+        return why_not(self.cloud.engine, oapi.make_request(action, parameters), self.account_id, self.region)
 
     def can(self, action: str, /, **parameters: Any) -> bool:
         """Whether `call` would succeed now: `why_not` returns no refusal."""

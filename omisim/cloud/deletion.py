@@ -7,6 +7,7 @@ from typing import Any
 
 from omisim.base.frozen import frozen
 from omisim.doors import oapi
+from omisim.engine.calls import why_not
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image, Snapshot, Vm, Volume, VolumeLink
 from omisim.state.state import State
@@ -109,7 +110,7 @@ def _delete_vm(engine: Engine, vm: Vm) -> Deletion:
 def _ask(engine: Engine, row: Any, action: str, **parameters: Any) -> str:
     """Return why the owner's call would be refused now, or ""."""
     owner: AccountRow = engine.state.get("account", row.account_id)
-    errors = engine.why_not(oapi.make_request(action, parameters), owner.account_id, owner.region)
+    errors = why_not(engine, oapi.make_request(action, parameters), owner.account_id, owner.region)
     return f"{errors[0].details} ({errors[0].rule})" if errors else ""
 
 

@@ -1,60 +1,34 @@
-"""`Engine`: the parts of one cloud, and the execution of a call, independent of the protocol."""
+"""`Engine`: the parts of one cloud, its units of work, and how they are undone, forked, kept and saved."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from itertools import islice
 from threading import RLock
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
-from omisim.actions.framework.request import Request
-from omisim.actions.imports import Decoded, decode_ahead
 from omisim.base.clock import Clock
 from omisim.base.process import ForkedCloud, watch_forks
 from omisim.engine.checkpoint import Checkpoint
-from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
-from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.keeper import Keeper
 from omisim.engine.marks import Mark, Saved
 from omisim.engine.scheduler import Scheduler
-from omisim.engine.session import CallRecord, Session
+from omisim.engine.session import Session
 from omisim.engine.session_data import describe_session, read_session
-from omisim.engine.unserved import find_unserved
-from omisim.model import AccountRow
 from omisim.model.ids import make_request_id
-from omisim.spec.errors import ApiError
-from omisim.spec.rules import refuse
 from omisim.state.dump import from_dict, to_dict
 from omisim.state.forgetting import forget_ended
 from omisim.state.initial_state import initial_state
-from omisim.state.journal_store import JournalStore, StoreError
+from omisim.state.journal_store import JournalStore
 from omisim.state.observer import Observer
-from omisim.state.official_images import adopt, find_unknown_images
 from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["Engine", "MakeCall"]
-
-MAX_ADOPTED = 1000  # unknown OMIs in one request
-IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
-Result = TypeVar("Result")
-Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
-MakeCall = Callable[[Request, str | None, str, Mapping[str, str]], Answer]  # as `Engine.call`
-_NO_HEADERS: Mapping[str, str] = {}
-
-
-class NotDecoded(Exception):
-    """Ends the unit of a client's import, whose disk images are to be decoded first. `location` is their URL."""
-
-    def __init__(self, location: object) -> None:
-        super().__init__(location)
-        self.location = location
+__all__ = ["Engine"]
 
 
 class Engine:
@@ -109,208 +83,12 @@ class Engine:
         self.session: Session = session
         session.faults.lock = self.lock
 
-    # --- one call
-
-    def call(
-        self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str] = _NO_HEADERS
-    ) -> Answer:
-        """Run a call of an account in a Region and record it in the call log.
-
-        `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
-        connection, Killed if it kills the client, and ValueError for an account that does not exist.
-        """
-        if location := _find_import(request):
-            request.decoded = decode_ahead(self.state, self.clock.now(), self.lock, location)
-        try:
-            with self.atomic():
-                outcome = self.answer(request, account_id, region, headers)
-        except StoreError as error:
-            raise self.refuse_unsaved(error, request.action, account_id, headers) from error
-        try:
-            return raise_failure(outcome)
-        finally:
-            del outcome  # the traceback of a refusal holds this frame
-
-    def answer(
-        self, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]
-    ) -> Answer | ApiError | Dropped | Killed:
-        """Run a call inside the caller's atomic block and record it. Return its answer, or the exception that ends it.
-
-        The caller raises the exception after the block, which keeps the record.
-        """
-        number = self.next_request_id()
-        now = self.scheduler.apply_due()
-        account = self._get_account(account_id)
-        record = CallRecord(request.action, account.name if account else "", request.parameters, now, number, headers)
-        record.api, record.serial = request.dialect.api, self.session.requests
-        self.session.calls.append(record)
-        position = record.position = self.state.position
-        try:
-            unserved = find_unserved(self.settings, request.action)
-            record.by_user = unserved is not None and unserved.own is not None
-            own = request.dialect.own.get(request.action)
-            action = own or (unserved.action if unserved else find_action(request.action))
-            fault = self._take_fault(record) if len(self.session.faults) else None
-            position = self.state.position
-            if fault is not None:
-                fault.raise_before_effect(request.action)
-            self._adopt_unknown(request, region)
-            page_size = fault.page_size if fault else None
-            tx, log = self.begin(action.name), self.session.calls
-            if unserved is None:
-                answer = dispatch(tx, self.clock, action, request, account, region, log, page_size)
-            else:
-                answer = unserved.answer(request, record)
-        except (ApiError, Dropped, Killed) as error:
-            self.state.undo_to(position)
-            if isinstance(error, ApiError) and self.settings.timing == "reads" and record.headers:
-                self.scheduler.count_refusal(error)
-            return self._record_failure(record, error)
-        record.warnings, record.status = answer.warnings, 200
-        if action.paged:
-            record.results = len(answer.value)
-        if answer.warnings:
-            self.session.warnings.extend(answer.warnings)
-        if self.state.position != position and self.settings.timing == "eager":
-            self.scheduler.run_transients()
-        if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
-            return self._record_failure(record, failure)
-        answer.request_id = number
-        if not answer.dry and unserved is None:
-            self.count_read(record, answer.value if request.dialect.pages else ())
-            self._observe(record)
-        return answer
-
-    def call_storage(
-        self, record: CallRecord, answer: Callable[[Transaction, Fault | None], Result]
-    ) -> Result | ApiError | Dropped | Killed:
-        """Run a request to object storage inside the caller's atomic block, and record it.
-
-        Faults are injected as into a call. Returns the result of `answer`, or the exception of a fault: the caller
-        raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
-        """
-        record.serial, record.position = self.session.requests, self.state.position
-        self.session.storage_calls.append(record)
-        fault = self._take_fault(record) if len(self.session.faults) else None
-        failure = fault.make_error(record.action) if fault is not None else None
-        if fault is None or failure is None or fault.after_effect:
-            with self.transaction("oos") as tx:
-                before = tx.state.position
-                result = answer(tx, fault)
-                if tx.state.position != before:
-                    self.clock.tick()
-            if failure is None:
-                return result
-        record.record_failure(failure)
-        return failure
-
-    def why_not(self, request: Request, account_id: str, region: str) -> list[ApiError]:
-        """Return the refusals that a call would get, in check order, without making it.
-
-        Due transitions are applied for the check and rolled back afterwards. Faults are ignored.
-        """
-        with self.lock:
-            position = self.state.position
-            try:
-                with self.scheduler.suspend_failures():
-                    self.scheduler.apply_due()
-                account, unserved = self._get_account(account_id), find_unserved(self.settings, request.action)
-                if unserved is not None:
-                    return unserved.list_refusals(request)
-                action = find_action(request.action)
-                self._adopt_unknown(request, region)
-                return collect_refusals(self.begin("why_not", observed=False), action, request, account, region)
-            except ApiError as error:
-                return [error]
-            finally:
-                self.state.undo_to(position)
-
-    def note_refused(
-        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
-    ) -> None:
-        """Record a call that the door of an API refused before it parsed the parameters."""
-        try:
-            with self.atomic():
-                self._log_refused(action, account_id, error, headers, api)
-        except StoreError:  # it is refused in any case, and has changed nothing but its request id
-            with self.lock:
-                self._log_refused(action, account_id, error, headers, api)
-
-    def refuse_unsaved(
-        self,
-        error: StoreError,
-        action: str,
-        account_id: str | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
-        api: str = "oapi",
-    ) -> ApiError:
-        """Return the refusal of a call that the store could not keep, after recording it for as long as possible."""
-        refusal = refuse("THR-004", reason=str(error))
-        with self.lock:
-            self._log_refused(action, account_id, refusal, headers, api)
-        return refusal
-
-    def _log_refused(
-        self, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
-    ) -> None:
-        account = self._get_account(account_id)
-        name, number = account.name if account else "", self.next_request_id()
-        record = CallRecord(action, name, {}, self.clock.now(), number, headers, serial=self.session.requests, api=api)
-        self.session.calls.append(record)
-        self._record_failure(record, error)
-
-    def check_action(self, name: str) -> None:
-        """Raise ApiError for an action that this cloud does not answer."""
-        if find_unserved(self.settings, name) is None:
-            find_action(name)
+    # --- writing
 
     def next_request_id(self) -> str:
         """Count a request and return its id."""
         self.session.requests += 1
         return make_request_id(self.settings.seed, self.session.requests)
-
-    def _get_account(self, account_id: str | None) -> AccountRow | None:
-        if account_id is None:
-            return None
-        row: AccountRow | None = self.state.get("account", account_id)
-        if row is None:
-            raise ValueError(f"account {account_id} does not exist: call cloud.account(name) to create it again")
-        return row
-
-    def _take_fault(self, record: CallRecord) -> Fault | None:
-        """Return the fault to inject, if any, after advancing the clock by its delay and running its `meanwhile`."""
-        fault = self.session.faults.take(record, self.settings.seed)
-        if fault is not None and fault.delay:
-            record.took = int(fault.delay * 1e6)
-            self.scheduler.advance(fault.delay)
-        if fault is not None and fault.meanwhile is not None:
-            fault.meanwhile()
-        return fault
-
-    def _adopt_unknown(self, request: Request, region: str) -> None:
-        if self.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
-            for image_id in tuple(islice(find_unknown_images(self.state, request.parameters), MAX_ADOPTED)):
-                adopt(self.begin("adopt"), image_id, region, "Ubuntu")
-
-    def _record_failure(self, record: CallRecord, error: Failed) -> Failed:
-        record.record_failure(error)
-        self._observe(record)
-        return error
-
-    def count_read(self, record: CallRecord, value: object) -> None:
-        """Count a client's read of the resources in `value` (timing "reads").
-
-        A call from Python has no headers and never counts. A door that selects among the results of a call, and pages
-        them itself (`Dialect.pages`), calls this with those that it returns.
-        """
-        if self.settings.timing == "reads" and record.headers and record.action.startswith("Read"):
-            self.scheduler.count_reads(value)
-
-    def _observe(self, record: CallRecord) -> None:
-        if self.observer is not None and not record.by_user:
-            self.observer.on_call(record.action, record.error.rule if record.error else None)
-
-    # --- writing
 
     def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
         """Return a Transaction with this cause, at a time (default: now).
@@ -352,31 +130,6 @@ class Engine:
                 raise
             if not before.depth:
                 self._trim()
-
-    def run_request(self, work: Callable[[MakeCall], Result]) -> Result:
-        """Run a function that answers a client's request as one unit (`atomic`). It gets a `call` for use in the unit.
-
-        The disk images of an import are decoded without the lock. For this, such a call ends a first run, which has
-        identified its caller and is undone, and finds the images in a second one.
-        """
-        decoded: Decoded | None = None
-        while True:
-            try:
-                with self.atomic():
-                    return work(partial(self._call_within, decoded))
-            except NotDecoded as error:
-                decoded = decode_ahead(self.state, self.clock.now(), self.lock, error.location)
-
-    def _call_within(
-        self, decoded: Decoded | None, request: Request, account_id: str | None, region: str, headers: Mapping[str, str]
-    ) -> Answer:
-        """Run a call inside the unit of its request."""
-        location = _find_import(request)
-        if location and decoded is None:
-            raise NotDecoded(location)
-        if location and decoded is not None:
-            request.decoded = decoded
-        return raise_failure(self.answer(request, account_id, region, headers))
 
     def _commit(self, before: Checkpoint) -> None:
         if before.depth == 0 and self._keeper is not None:
@@ -533,11 +286,6 @@ class Engine:
         self.session.trim_calls(self.session.call_position - self.kept_calls())
         del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]
-
-
-def _find_import(request: Request) -> object:
-    """Return the URL that an import reads, or None for any other call."""
-    return request.parameters.get("file_location") if request.action in IMPORTS else None
 
 
 def _begin(state: State, settings: Settings, cause: str, at: dt.datetime, *, observed: bool = True) -> Transaction:

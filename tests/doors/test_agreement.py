@@ -20,6 +20,7 @@ from omisim.doors import http
 from omisim.doors.fcu.actions import FcuAction
 from omisim.doors.fcu.query import Query
 from omisim.doors.oapi import OapiDoor
+from omisim.engine import calls
 from omisim.engine.engine import Engine
 
 Patch = pytest.MonkeyPatch
@@ -83,7 +84,7 @@ def plant_dropped_false(patch: Patch) -> None:
 
 def plant_ticking_reads(patch: Patch) -> None:
     """A read that comes by a request moves the clock; one that Python makes does not."""
-    answer_call = Engine.answer
+    answer_call = calls.answer_call
 
     def answer_and_tick(engine: Engine, request: Request, account_id: str, region: str, headers: Any) -> Any:
         answer = answer_call(engine, request, account_id, region, headers)
@@ -91,7 +92,7 @@ def plant_ticking_reads(patch: Patch) -> None:
             engine.clock.tick()
         return answer
 
-    patch.setattr(Engine, "answer", answer_and_tick)
+    patch.setattr(calls, "answer_call", answer_and_tick)
 
 
 def plant_other_sizes(patch: Patch) -> None:

@@ -23,6 +23,7 @@ from support.official import find_mismatches, get_schema
 
 from omisim.actions.framework.request import Request
 from omisim.doors.oapi import render
+from omisim.engine import calls
 from omisim.engine.dispatch import Answer
 from omisim.engine.engine import Engine
 from omisim.model.serialize import to_api_names
@@ -37,7 +38,7 @@ SEEN = pytest.StashKey[set[str]]()  # fields and values in the calls of this pro
 @pytest.fixture(name="recorder", scope="session", autouse=True)
 def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
     """Check every answer of this process against the official description, and record its fields and values."""
-    answer_call = Engine.answer
+    answer_call = calls.answer_call
     checked: set[tuple[str, str]] = set()
     names = pytestconfig.stash[SEEN]
 
@@ -59,14 +60,14 @@ def _recorder(pytestconfig: pytest.Config) -> Iterator[None]:
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "answer", record_call)
+        patch.setattr(calls, "answer_call", record_call)
         yield
 
 
 @pytest.fixture
 def unrecorded(recorder: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let answers pass unchecked, for a test that measures what calls cost."""
-    monkeypatch.setattr(Engine, "answer", inspect.unwrap(Engine.answer))
+    monkeypatch.setattr(calls, "answer_call", inspect.unwrap(calls.answer_call))
 
 
 def pytest_configure(config: pytest.Config) -> None:

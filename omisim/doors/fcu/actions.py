@@ -20,7 +20,8 @@ from omisim.doors.fcu.shapes import find_operation, is_outscales
 from omisim.doors.fcu.steps import BEFORE, PREPARE
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
-from omisim.engine.engine import Engine, MakeCall
+from omisim.engine.calls import MakeCall, count_read
+from omisim.engine.engine import Engine
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -83,7 +84,7 @@ class FcuAction:
         self._parse_cached = lru_cache(maxsize=64)(self._parse)
 
     def answer(self, context: Context, query: Query, headers: Mapping[str, str], call: MakeCall) -> Outcome:
-        """Do the action by `call`. Raises ApiError if it is refused, and Dropped as `Engine.call` does."""
+        """Do the action by `call`. Raises ApiError if it is refused, and Dropped as `run_call` does."""
         engine, row = context.engine, self.row
         if row.prepare:
             parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
@@ -109,7 +110,7 @@ class FcuAction:
             except ApiError as error:
                 record.record_failure(error)
                 raise
-            engine.count_read(record, context.result)
+            count_read(engine, record, context.result)
             return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
 
     def _check_unknown(self, engine: Engine, names: list[str]) -> tuple[str, ...]:

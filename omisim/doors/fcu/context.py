@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.actions.framework.request import Dialect, Request
+from omisim.engine.calls import run_call
 from omisim.engine.engine import Engine
 
 __all__ = ["INNER", "Context"]
@@ -33,5 +34,5 @@ class Context:
     def read(self, action: str, filters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the results of a read, as the caller sees them. Raises ApiError if it is refused."""
         request = Request(action, {"filters": filters}, INNER)
-        results: tuple[Any, ...] = self.engine.call(request, self.account_id, self.region).value
+        results: tuple[Any, ...] = run_call(self.engine, request, self.account_id, self.region).value
         return results

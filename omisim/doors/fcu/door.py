@@ -21,7 +21,8 @@ from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
-from omisim.engine.engine import Engine, MakeCall
+from omisim.engine.calls import MakeCall, note_refused, refuse_unsaved, run_request
+from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Killed, raise_failure
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
@@ -50,9 +51,9 @@ class FcuDoor:
         Raises Dropped when a fault drops the connection.
         """
         try:
-            return raise_failure(self.engine.run_request(partial(self._answer, request, host_time)))
+            return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
         except StoreError as error:
-            return self._refuse(self.engine.refuse_unsaved(error, "", headers=request.headers, api="fcu"))
+            return self._refuse(refuse_unsaved(self.engine, error, "", headers=request.headers, api="fcu"))
 
     def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
@@ -69,7 +70,7 @@ class FcuDoor:
         except ApiError as error:
             if not error.request_id:
                 row = load_rows().get(query.action)
-                engine.note_refused(row.calls if row else query.action, account_id, error, headers, "fcu")
+                note_refused(engine, row.calls if row else query.action, account_id, error, headers, "fcu")
             return self._refuse(error)
         except (Dropped, Killed) as failure:
             return failure

@@ -9,6 +9,7 @@ from omisim.actions.framework.request import Request
 from omisim.doors.fcu.context import INNER, Context
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
+from omisim.engine.calls import run_call
 from omisim.model import PublicIp, SecurityGroup
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -152,7 +153,7 @@ def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) ->
         if context.dry_run:
             raise refuse("FCU-002", action="ReleaseAddress")
         unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, INNER)
-        context.engine.call(unlink, context.account_id, context.region)
+        run_call(context.engine, unlink, context.account_id, context.region)
 
 
 NETWORK_PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {

@@ -19,7 +19,8 @@ from omisim.doors import http
 from omisim.doors.http import LONGEST_KEPT, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_refusal, render_text
-from omisim.engine.engine import Engine, MakeCall
+from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_unsaved, run_call, run_request
+from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Killed, raise_failure
 from omisim.model.serialize import api_name, snake_name, to_snake_names
 from omisim.spec.catalog import load_catalog
@@ -61,10 +62,10 @@ class OapiDoor:
             name, _ = _route(request.host, request.path)
             return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_read(name) else {}))
         try:
-            return raise_failure(self.engine.run_request(partial(self._answer, request, host_time)))
+            return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
         except StoreError as error:
             action = _route(request.host, request.path)[0]
-            return _render_refusal(self.engine.refuse_unsaved(error, action, headers=request.headers))
+            return _render_refusal(refuse_unsaved(self.engine, error, action, headers=request.headers))
 
     def _answer(
         self, request: http.HttpRequest, host_time: dt.datetime, call: MakeCall
@@ -77,7 +78,7 @@ class OapiDoor:
             if region is not None and region not in load_catalog().regions:
                 raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
             account_id, region = identify_caller(engine, request, name, region, host_time)
-            engine.check_action(name)
+            check_action(engine, name)
             if request.method != "POST":
                 raise refuse("REQ-002", action=f"{request.method} {request.path}", hint="")
             _check_content_type(request)
@@ -85,7 +86,7 @@ class OapiDoor:
             answer = call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
         except ApiError as error:
             if not error.request_id:
-                engine.note_refused(name, account_id, error, request.headers)
+                note_refused(engine, name, account_id, error, request.headers)
             response = _render_refusal(error)
             engine.session.record_size(error.request_id, len(response.body))
             return response
@@ -104,7 +105,7 @@ def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id:
 
     Raises ApiError when the call is refused.
     """
-    return render_body(engine.call(make_request(action, parameters), account_id, region))
+    return render_body(run_call(engine, make_request(action, parameters), account_id, region))
 
 
 def make_request(action: str, parameters: Mapping[str, Any]) -> Request:

@@ -18,6 +18,7 @@ from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
+from omisim.engine.calls import call_storage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.session import CallRecord
@@ -97,7 +98,7 @@ def _handle(
         _check_key(task.place)
         account = task.caller.name if task.caller else ""
         record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
-        outcome = engine.call_storage(record, lambda tx, fault: _answer(tx, request, task, fault))
+        outcome = call_storage(engine, record, lambda tx, fault: _answer(tx, request, task, fault))
     except StorageError as error:
         return request_id, _render_error(request, error, request_id)
     if isinstance(outcome, ApiError):

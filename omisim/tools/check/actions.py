@@ -102,7 +102,7 @@ class CheckWorld:
             return
         account, engine, request = self.accounts[step.caller], self.cloud.engine, self._make_request(step)
         row = engine.state.get("account", account.account_id)
-        # not engine.call: the call log, faults and lock-outs are not part of a state
+        # not run_call: the call log, faults and lock-outs are not part of a state
         dispatch(engine.begin(request.action), engine.clock, ACTIONS[request.action], request, row, account.region)
 
     def _make_request(self, step: CheckStep) -> Request:

@@ -14,6 +14,7 @@ from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.marketplace import Product
 from omisim.doors.oapi import make_request
+from omisim.engine.calls import run_call
 from omisim.engine.faults import Dropped
 from omisim.model import Vm, Volume
 from omisim.model.serialize import api_name
@@ -98,7 +99,7 @@ class Script:
             raise ValueError(f"do must be a served action or one of {', '.join(PLATFORM)}, not {do!r}{addition}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
-        return lambda parameters: engine.call(make_request(do, parameters), caller, region).value, names
+        return lambda parameters: run_call(engine, make_request(do, parameters), caller, region).value, names
 
     # --- names
 
