@@ -83,4 +83,5 @@ def _make_log(call: Call, record: Any) -> Log:
         request_id=record.request_id,
         response_size=record.size,
         response_status_code=record.status,
+        serial=record.serial,
     )

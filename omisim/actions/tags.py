@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
@@ -119,7 +120,7 @@ def delete_all_tags(call: Call, resource_ids: Sequence[str]) -> None:
 
 @action("ReadTags", "Tags", paged=True)
 def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None) -> tuple[Tag, ...]:
-    """List the tags of the caller's resources."""
+    """List the tags of the caller's resources, those of one resource in the order of their keys."""
     vm_type = str(call.switch("vm_tag_type"))
     parsed_filters = as_parsed(filters)
     lookups: list[Lookup] = [[("owner of tags", call.account.account_id)]]
@@ -136,6 +137,6 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
         for kind, resource_type in TAGGED.values()
         for row in call.state.find_narrowest(kind, lookups)
         if call.owns(row)
-        for tag in row.tags
+        for tag in sorted(row.tags, key=attrgetter("key"))
     )
     return call.select(rows, parsed_filters)

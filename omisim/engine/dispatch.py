@@ -135,7 +135,9 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     value = action.function(call, **values)
     next_token = None
     if paged:
-        value, next_token = paginate(action.name, value, values.get("filters"), size, token, default, page_size)
+        value, next_token = paginate(
+            call.state, action.name, value, values.get("filters"), size, token, default, page_size
+        )
     return Answer(action, value, tuple(call.warnings), dry, next_token)
 
 

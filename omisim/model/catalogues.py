@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from omisim.base.frozen import frozen
+from omisim.model.base import internal
 
 
 @frozen(kw_only=True)
@@ -120,3 +121,4 @@ class Log:
     request_id: str | None
     response_size: int | None
     response_status_code: int | None
+    serial: int = internal(0, compare=False)  # the number of the request among all of its cloud

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,15 @@ from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.model import Image
 from omisim.model.filters.dicts import FiltersImageDict
+
+
+def read_pages(account: Account, action: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of each page of two results."""
+    answer = account.call(action, ResultsPerPage=2, **parameters)
+    yield answer[str(ACTIONS[action].answer)]
+    while token := answer.get("NextPageToken"):
+        answer = account.call(action, ResultsPerPage=2, NextPageToken=token, **parameters)
+        yield answer[str(ACTIONS[action].answer)]
 
 
 class TestPages:
@@ -41,12 +51,12 @@ class TestPages:
         with pytest.raises(ApiError, match="4117"):
             alice.call("ReadImages", NextPageToken=token, ResultsPerPage=2, Filters={"ImageNames": ["U*"]})
 
-    @pytest.mark.parametrize("start", [-1, True, "2", 1.5, None])
-    def test_refuse_a_forged_token(self, alice: Account, start: object) -> None:
+    @pytest.mark.parametrize(("start", "key"), [(-1, ""), (True, ""), ("2", ""), (1.5, ""), (None, ""), (2, 5)])
+    def test_refuse_a_forged_token(self, alice: Account, start: object, key: object) -> None:
         """A token that was tampered with is invalid. [PAG-003]"""
         token = alice.call("ReadImages", ResultsPerPage=2)["NextPageToken"]
-        mark, _, row = json.loads(base64.b64decode(token))
-        forged = base64.b64encode(json.dumps([mark, start, row]).encode()).decode()
+        mark, *_ = json.loads(base64.b64decode(token))
+        forged = base64.b64encode(json.dumps([mark, start, key]).encode()).decode()
         assert expect_refusal(alice, "ReadImages", NextPageToken=forged, ResultsPerPage=2).code == "4117"
 
     @pytest.mark.parametrize("deleted", [1, 2])
@@ -54,17 +64,54 @@ class TestPages:
         """A client may delete the resources of each page before it requests the next one. [PAG-008]"""
         ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(5)]
         found: list[str] = []
-        token: dict[str, str] = {}
-        while True:
-            answer = alice.call("ReadVolumes", ResultsPerPage=2, **token)
-            page = [row["VolumeId"] for row in answer["Volumes"]]
-            found += page
-            for volume_id in page[:deleted]:
-                alice.delete_volume(volume_id=volume_id)
-            if "NextPageToken" not in answer:
-                break
-            token = {"NextPageToken": answer["NextPageToken"]}
+        for page in read_pages(alice, "ReadVolumes"):
+            found += [row["VolumeId"] for row in page]
+            for row in page[:deleted]:
+                alice.delete_volume(volume_id=row["VolumeId"])
         assert found == ids
+
+    def test_miss_nothing_if_their_first_resource_is_deleted_too(self, alice: Account) -> None:
+        """After the deletion of its first resource and of earlier ones, a page begins with the next one. [PAG-008]"""
+        ids = [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(6)]
+        pages = read_pages(alice, "ReadVolumes")
+        next(pages)
+        for volume_id in ids[:3]:
+            alice.delete_volume(volume_id=volume_id)
+        assert [row["VolumeId"] for page in pages for row in page] == ids[3:]
+
+    def test_miss_no_tag_if_earlier_ones_are_deleted(self, alice: Account) -> None:
+        """The tags of one resource are listed in the order of their keys, so that none is left out. [PAG-008]"""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        alice.create_tags(resource_ids=[volume_id], tags=[{"key": key, "value": ""} for key in "fedcba"])
+        pages = read_pages(alice, "ReadTags")
+        assert [row["Key"] for row in next(pages)] == ["a", "b"]
+        alice.delete_tags(resource_ids=[volume_id], tags=[{"key": key, "value": ""} for key in "abc"])
+        assert [row["Key"] for page in pages for row in page] == ["d", "e", "f"]
+
+    @pytest.mark.parametrize("action", ["ReadVmsState", "ReadVmsStopHistory"])
+    def test_miss_and_repeat_nothing_if_earlier_rows_appear(self, alice: Account, ubuntu: Image, action: str) -> None:
+        """After VMs have started or stopped between two pages, no row is missing or repeated. [PAG-008]"""
+        vms = [alice.create_vms(image_id=ubuntu.image_id)[0].vm_id for _ in range(8)]
+        alice.stop_vms(vm_ids=vms[:2] if action == "ReadVmsState" else vms)
+        pages = read_pages(alice, action)
+        found = [row["VmId"] for row in next(pages)]
+        alice.start_vms(vm_ids=vms[:2])
+        alice.stop_vms(vm_ids=vms[:1])
+        found += [row["VmId"] for page in pages for row in page]
+        assert found == (vms[2:] if action == "ReadVmsState" else [*vms, vms[0]])
+
+    def test_miss_no_log_if_the_oldest_ones_have_expired(self, alice: Account) -> None:
+        """A page of logs begins where the last one ended, although logs expire and their ids are hidden. [PAG-008]"""
+        for size in (1, 2, 3, 4):
+            alice.call("ReadVolumes", ResultsPerPage=size)
+        alice.cloud.advance(47 * 3600)
+        for size in (5, 6):
+            alice.call("ReadVolumes", ResultsPerPage=size)
+        pages = read_pages(alice, "ReadApiLogs", With={"RequestId": False, "QueryDate": False})
+        next(pages)
+        alice.cloud.advance(2 * 3600)
+        sizes = [json.loads(row["QueryPayloadRaw"])["ResultsPerPage"] for row in next(pages)]
+        assert sizes == [5, 6]
 
     def test_have_a_default_size_under_a_switch(self) -> None:
         """The switch default_page_size pages reads that do not request it. [PAG-002]"""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import sys
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+from omisim.actions.tags import TAGGED
 from omisim.base.foreign import parse_json
+from omisim.model import Entity, Log, Tag, VmsStopHistory, VmStates
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
+from omisim.state.state import State
 
 __all__ = ["MAX_RESULTS", "compute_limit", "paginate"]
 
 MAX_RESULTS = 1000
-MOST = sys.maxsize // 2 - 1  # two of them, and one more row, can be counted
 UNSIZED = "u."  # begins a token whose page only the platform has limited
 
 
 def paginate(
+    state: State,
     action: str,
     rows: tuple[Any, ...],
     filters: object,
@@ -31,8 +35,8 @@ def paginate(
 ) -> tuple[tuple[Any, ...], str | None]:
     """Return the rows of one page and the token of the next page, None after the last.
 
-    A token is opaque. It names the first row of the next page, and is valid for the same action and filters only
-    (PAG-005). `max_size` limits the page, whatever size was requested.
+    A token is opaque. It says where the next page begins, and is valid for the same action and filters only (PAG-005).
+    `max_size` limits the page, whatever size was requested.
     """
     if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
@@ -52,10 +56,10 @@ def paginate(
             raise refuse("PAG-003", reason="no read returned this token")
         if token.mark != mark:
             raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
-        start = _find_start(rows, token)
+        start = _find_start(state, rows, token)
     end = start + (size or MAX_RESULTS)
     more = (
-        (UNSIZED if unsized else "") + _encode_token(_Token(mark, end, _identify(rows[end])))
+        (UNSIZED if unsized else "") + _encode_token(_Token(mark, end, _make_sort_key(state, rows[end])))
         if end < len(rows)
         else None
     )
@@ -65,33 +69,46 @@ def paginate(
 def compute_limit(size: int | None, next_token: str | None, default_size: int, max_size: int | None) -> int | None:
     """Return the number of results after which `paginate` has a page and knows whether another follows.
 
-    None if it needs them all. Values that `paginate` refuses give any number.
+    None if it needs them all: without a limit, and for a later page, before which any number of rows may have appeared.
     """
     size = size or default_size or max_size
-    if not size:
-        return None
-    token = _decode_token(next_token) if next_token is not None else _Token("", 0, "")
-    return None if token is None or token.start > MOST else token.start + min(max(size, 0), MOST) + 1
+    return None if not size or next_token is not None else min(max(size, 0), MAX_RESULTS) + 1
 
 
 class _Token(NamedTuple):
-    """The action and filters of a read, and the first row of its next page: where it was, and which one it is."""
+    """The action and filters of a read, and the first row of its next page: its position and its sort key."""
 
     mark: Any
     start: int
-    row: Any
+    key: str
 
 
-def _find_start(rows: Sequence[Any], token: _Token) -> int:
-    """Return where the next page begins: rows before it may have been deleted since the last page (PAG-008)."""
-    start = token.start
-    if start < len(rows) and _identify(rows[start]) == token.row:
-        return start
-    return next((index for index, row in enumerate(rows) if _identify(row) == token.row), start)
+def _find_start(state: State, rows: Sequence[Any], token: _Token) -> int:
+    """Return where the next page begins: rows before it may have been deleted or added since (PAG-008)."""
+    return bisect_left(rows, token.key, key=partial(_make_sort_key, state)) if token.key else token.start
 
 
-def _identify(row: Any) -> str:
-    return str(getattr(row, "id", "")) or derive_hex(repr(row))[:16]
+def _make_sort_key(state: State, row: Any) -> str:
+    """Return a text by which the rows of each list are sorted; "" for a row of the catalogue, which always stays."""
+    match row:
+        case Entity():
+            return _make_creation_key(state, row.kind, row.id)
+        case Log():
+            return f"{row.serial:020}"
+        case Tag():
+            prefix = f"{row.resource_id.rpartition('-')[0]}-"
+            creation = _make_creation_key(state, TAGGED[prefix][0], row.resource_id)
+            return f"{[*TAGGED].index(prefix):02}{creation}{row.key}"
+        case VmStates():
+            return _make_creation_key(state, "vm", row.vm_id)
+        case VmsStopHistory():
+            date = row.stop_date.isoformat(timespec="microseconds")
+            return f"{date}{_make_creation_key(state, 'vm', row.vm_id)}"
+    return ""
+
+
+def _make_creation_key(state: State, kind: str, row_id: str) -> str:
+    return f"{state.order(kind, row_id):020}" if state.get(kind, row_id) is not None else ""
 
 
 def _encode_token(token: _Token) -> str:
@@ -104,4 +121,4 @@ def _decode_token(next_token: str) -> _Token | None:
         token = _Token(*parse_json(base64.b64decode(next_token.removeprefix(UNSIZED), validate=True)))
     except (binascii.Error, ValueError, TypeError):
         return None
-    return token if type(token.start) is int and token.start >= 0 else None
+    return token if type(token.start) is int and token.start >= 0 and type(token.key) is str else None

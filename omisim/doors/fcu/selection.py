@@ -133,7 +133,8 @@ class Selection:
         elif criteria.token is not None:
             size = MAX_RESULTS  # FCU-053
         filters = criteria.filters, criteria.scopes
-        page, token = paginate(self._row.name, tuple(rows), filters, size, criteria.token, 0)
+        state = context.engine.state
+        page, token = paginate(state, self._row.name, tuple(rows), filters, size, criteria.token, 0)
         context.result = page
         content = make_element(self._name, self._render_page(page))
         if self._row.pages == "Marker":
