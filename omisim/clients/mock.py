@@ -10,7 +10,6 @@ import inspect
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import wraps
-from types import TracebackType
 from typing import Any, TypeVar, cast, overload
 from unittest import TestCase
 
@@ -20,8 +19,8 @@ from omisim.cloud.cloud import Cloud
 __all__ = ["Mock", "mock"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-# methods that set up a test, by the style of the class: unittest, pytest
-_SETUPS = ("setUp", "setup_method")
+# the method that sets up a test → the one that ends it: of unittest, of pytest
+_TEARDOWNS = {"setUp": "tearDown", "setup_method": "teardown_method"}
 
 
 class Mock:
@@ -31,27 +30,25 @@ class Mock:
         self._cloud = cloud
         self._account = account
         self._options = options
-        self._stacks: list[ExitStack] = []
+        self._environments: list[ExitStack] = []  # those that are entered, the innermost last
 
     def __enter__(self) -> Cloud:
         """Enter the environment of the account, and return the cloud."""
         cloud = self._cloud or Cloud(**{"auth": "off", **self._options})
-        with ExitStack() as stack:
-            stack.enter_context(enter_environment(cloud, cloud.account(self._account)))
-            self._stacks.append(stack.pop_all())
+        environment = ExitStack()
+        environment.enter_context(enter_environment(cloud, cloud.account(self._account)))
+        self._environments.append(environment)
         return cloud
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         """Leave the environment."""
-        self._stacks.pop().close()
+        self.stop()
 
     start = __enter__
 
     def stop(self) -> None:
         """Leave the environment that `start` has entered."""
-        self._stacks.pop().close()
+        self._environments.pop().close()
 
     def __call__(self, decorated: F) -> F:
         """Decorate a function, or the test methods of a class. A class with a setup shares its cloud with each test."""
@@ -74,7 +71,7 @@ class Mock:
         return cast("F", wrapper)
 
     def _decorate_class(self, cls: type) -> type:
-        setup = next((name for name in _SETUPS if name in vars(cls)), None)
+        setup = next((name for name in _TEARDOWNS if name in vars(cls)), None)
         if setup is None and issubclass(cls, TestCase):
             setup = "setUp"
         if setup is None:
@@ -82,14 +79,17 @@ class Mock:
                 if name.startswith("test") and inspect.isfunction(method):
                     setattr(cls, name, self(method))
             return cls
-        original = getattr(cls, setup)
-        teardown = {"setUp": "tearDown", "setup_method": "teardown_method"}[setup]
+        original, teardown = getattr(cls, setup), _TEARDOWNS[setup]
         original_teardown = getattr(cls, teardown, None)
 
         @wraps(original)
         def enter(test: Any, *args: Any) -> None:
             self.start()
-            original(test, *args)
+            try:
+                original(test, *args)
+            except BaseException:
+                self.stop()  # the test ends without its teardown
+                raise
 
         def leave(test: Any, *args: Any) -> None:
             try:

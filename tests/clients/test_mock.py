@@ -123,3 +123,18 @@ class TestMock:
         TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Unittest))
         assert counts == [1, 1, 1, 1]
         assert "AWS_ENDPOINT_URL_EC2" not in os.environ
+
+    def test_leaves_the_environment_of_a_test_whose_setup_fails(self) -> None:
+        """Neither unittest nor pytest calls the teardown of such a test, or of one that is skipped."""
+
+        @omisim.mock
+        class Skipped(TestCase):
+            def setUp(self) -> None:
+                self.skipTest("not here")
+
+            def test_one(self) -> None:
+                add_volume()
+
+        before = dict(os.environ)
+        TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Skipped))
+        assert dict(os.environ) == before
