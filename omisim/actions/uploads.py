@@ -17,18 +17,19 @@ from omisim.model import (
     Origin,
     SnapshotExportTask,
 )
-from omisim.state.buckets import Place, is_allowed, make_object_url, store_object
+from omisim.state.buckets import Place, StorageError, check_key, is_allowed, make_object_url, store_object
 from omisim.state.state import State
 from omisim.state.storage_signatures import find_active_key, presign
 from omisim.state.transaction import Transaction
 
 __all__ = ["fail_export", "find_running_exports", "find_upload_error", "upload_image", "upload_snapshot"]
 
+MANIFEST = "manifest.json"
 Task = ImageExportTask | SnapshotExportTask
 
 
 def find_upload_error(tx: Transaction, task: Task) -> str:
-    """Return the reason why object storage refuses the upload, or "" (EXP-008, EXP-009)."""
+    """Return the reason why object storage refuses the upload, or "" (EXP-008, EXP-009, OOS-008)."""
     bucket_name = task.osu_export.osu_bucket
     region = _get_region(tx, task)
     bucket: Bucket | None = tx.state.get("bucket", f"{region}/{bucket_name}")
@@ -40,6 +41,11 @@ def find_upload_error(tx: Transaction, task: Task) -> str:
     account: AccountRow = tx.state.get("account", key.account_id)
     if not is_allowed(bucket, bucket, account, "WRITE"):
         return f"An error occurred while accessing the bucket {bucket_name}: 403 AccessDenied"
+    try:
+        for key_name in _list_keys(task):
+            check_key(key_name)
+    except StorageError as error:
+        return f"An error occurred while accessing the bucket {bucket_name}: {error.status} {error.code}"
     return ""
 
 
@@ -59,6 +65,30 @@ def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
     return next((key for row in own if (key := find_active_key(tx.state, row.access_key_id, region, tx.at))), None)
 
 
+def _list_keys(task: Task) -> list[str]:
+    """Return the keys of the objects that a task writes."""
+    if isinstance(task, SnapshotExportTask):
+        return [_make_disk_key(task, task.snapshot_id)]
+    mappings = task.source.block_device_mappings if task.source else ()
+    disks = [_make_disk_key(task, _get_disk_name(mapping)) for mapping in mappings if mapping.bsu]
+    return [*disks, f"{_get_prefix(task)}{MANIFEST}"]
+
+
+def _make_disk_key(task: Task, name: str) -> str:
+    return f"{_get_prefix(task)}{name}-{task.task_id[-8:]}.{task.osu_export.disk_image_format}.gz"
+
+
+def _get_disk_name(mapping: BlockDeviceMappingImage) -> str:
+    assert mapping.bsu is not None
+    assert mapping.device_name is not None
+    return mapping.bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
+
+
+def _get_prefix(task: Task) -> str:
+    """Return the prefix of the keys. That of a snapshot is the given one, unchanged (EXP-010, EXP-045)."""
+    return task.osu_export.osu_prefix or (f"{task.image_id}/" if isinstance(task, ImageExportTask) else "")
+
+
 def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
     """Upload a disk image of each snapshot of the OMI, then the manifest (EXP-013, IMP-008).
 
@@ -67,8 +97,7 @@ def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
     image, key = task.source, _find_key(tx, task)
     assert image is not None
     assert key is not None
-    bucket, prefix = task.osu_export.osu_bucket, task.osu_export.osu_prefix or f"{task.image_id}/"
-    disks = [_upload_disk(tx, task, key, prefix, mapping) for mapping in image.block_device_mappings if mapping.bsu]
+    disks = [_upload_disk(tx, task, key, mapping) for mapping in image.block_device_mappings if mapping.bsu]
     manifest = Manifest(
         product_types=image.product_codes,
         disks=tuple(disks),
@@ -77,21 +106,20 @@ def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
         architecture=image.architecture,
         public=image.permissions_to_launch.global_permission,
     )
-    place = Place(_get_region(tx, task), bucket, f"{prefix}manifest.json")
+    place = Place(_get_region(tx, task), task.osu_export.osu_bucket, f"{_get_prefix(task)}{MANIFEST}")
     store_object(tx, place, write_manifest(manifest), "application/json", key.account_id, {})
     _record_origin(tx, place, task, image.product_codes)
     tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=make_object_url(place)), progress=100))
 
 
 def _upload_disk(
-    tx: Transaction, task: ImageExportTask, key: AccessKey, prefix: str, mapping: BlockDeviceMappingImage
+    tx: Transaction, task: ImageExportTask, key: AccessKey, mapping: BlockDeviceMappingImage
 ) -> ManifestDisk:
     bsu = mapping.bsu
     assert bsu is not None
     assert mapping.device_name is not None
     size = bsu.volume_size or 1
-    name = bsu.snapshot_id or mapping.device_name.rpartition("/")[2]
-    place = _put_disk(tx, task, key, f"{prefix}{name}", size, bsu.snapshot_id)
+    place = _put_disk(tx, task, key, _make_disk_key(task, _get_disk_name(mapping)), size, bsu.snapshot_id)
     _record_origin(tx, place, task, task.source.product_codes if task.source else ())
     return ManifestDisk(
         device=mapping.device_name,
@@ -105,11 +133,10 @@ def _upload_disk(
 
 
 def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) -> None:
-    """Upload the disk image of the snapshot. The prefix is prepended to its name unchanged (EXP-045)."""
+    """Upload the disk image of the snapshot."""
     key = _find_key(tx, task)
     assert key is not None
-    prefix = task.osu_export.osu_prefix or ""
-    place = _put_disk(tx, task, key, f"{prefix}{task.snapshot_id}", task.size, task.snapshot_id)
+    place = _put_disk(tx, task, key, _make_disk_key(task, task.snapshot_id), task.size, task.snapshot_id)
     origin: Origin | None = tx.state.get("origin", task.snapshot_id)
     _record_origin(tx, place, task, origin.codes if origin else ())
     tx.put(replace(task, progress=100))
@@ -118,7 +145,7 @@ def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) ->
 def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:
     form = task.osu_export.disk_image_format
     content: Content = tx.state.get("content", snapshot_id or "") or Content()
-    place = Place(_get_region(tx, task), task.osu_export.osu_bucket, f"{name}-{task.task_id[-8:]}.{form}.gz")
+    place = Place(_get_region(tx, task), task.osu_export.osu_bucket, name)
     size_of = {"x-amz-meta-virtual-size": str(size * GIB)}
     store_object(tx, place, encode(content, size, form), "application/gzip", key.account_id, size_of)
     return place

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from omisim.base.foreign import encode_text
 from omisim.base.hosts import endpoint, parse_host
 from omisim.model import AccountRow, Bucket, StoredObject
 from omisim.state.transaction import Transaction
 
-__all__ = ["Place", "StorageError", "is_allowed", "make_object_url", "parse_location", "store_object"]
+__all__ = ["Place", "StorageError", "check_key", "is_allowed", "make_object_url", "parse_location", "store_object"]
 
+MAX_KEY = 1024  # bytes
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
@@ -93,6 +95,13 @@ def parse_location(host: str, path: str) -> Place | None:
 def _parse_path(region: str, path: str) -> Place:
     bucket, _, key = path.removeprefix("/").partition("/")
     return Place(region, unquote(bucket), unquote(key))
+
+
+def check_key(key: str) -> None:
+    """Refuse the key of an object that is too long (OOS-008). Raises StorageError."""
+    size = len(encode_text(key))
+    if size > MAX_KEY:
+        raise StorageError("KeyTooLongError", f"a key must have {MAX_KEY} bytes or less, not {size}", "OOS-008")
 
 
 def make_object_url(place: Place) -> str:

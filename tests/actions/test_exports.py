@@ -278,12 +278,13 @@ class TestFailedExport:
             ({"osu_bucket": "nowhere"}, "404 NoSuchBucket"),
             ({"osu_bucket": "of-bob"}, "403 AccessDenied"),
             ({"osu_api_key": {"api_key_id": "NOSUCHKEY", "secret_key": "x"}}, "403 InvalidAccessKeyId"),
+            ({"osu_prefix": "a" * 980}, "400 KeyTooLongError"),
         ],
     )
-    def test_to_a_missing_bucket_is_shown_by_the_task(
+    def test_that_object_storage_refuses_is_shown_by_the_task(
         self, cloud: Cloud, alice: Account, bob: Account, golden: Image, target: dict[str, Any], message: str
     ) -> None:
-        """The call is answered, the task fails and says why, the bucket is empty. [EXP-008, ST-IXT-4]"""
+        """The call is answered, the task fails and says why, the bucket is empty. [EXP-008, OOS-008, ST-IXT-4]"""
         create_bucket(bob, "of-bob")
         task = export_image(alice, golden, **target)
         assert (task.state, message in task.comment) == ("failed", True)

@@ -30,6 +30,8 @@ REGION = "eu-west-2"
 ALGORITHM = "AWS4-HMAC-SHA256"
 SIGNED = f"{ALGORITHM} Credential=KEY/20260101/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
 GARBLED = "AuthorizationQueryParametersError"
+LONGEST = "é" * 512
+TOO_LONG = f"{LONGEST}x"
 GROUP = "http://acs.amazonaws.com/groups/global/"
 
 
@@ -157,10 +159,25 @@ class TestStorageRefuses:
         assert refusal_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")
 
     def test_a_key_that_is_too_long(self, oos: Any) -> None:
-        """A key has 1,024 bytes at most, as in S3. [OOS-006]"""
-        oos.put_object(Bucket=BUCKET, Key="é" * 512, Body=b"x")
-        assert body_of(oos, "é" * 512) == b"x"
-        assert refusal_of(oos.put_object, Bucket=BUCKET, Key="é" * 512 + "x", Body=b"") == (400, "KeyTooLongError")
+        """A key has 1,024 bytes at most, as in S3. [OOS-008]"""
+        oos.put_object(Bucket=BUCKET, Key=LONGEST, Body=b"x")
+        assert body_of(oos, LONGEST) == b"x"
+        assert refusal_of(oos.put_object, Bucket=BUCKET, Key=TOO_LONG, Body=b"") == (400, "KeyTooLongError")
+
+    def test_a_source_whose_key_is_too_long(self, oos: Any) -> None:
+        """The source of a copy is named by a key too. [OOS-008]"""
+        source = {"Bucket": BUCKET, "Key": TOO_LONG}
+        assert refusal_of(oos.copy_object, Bucket=BUCKET, Key="a", CopySource=source) == (400, "KeyTooLongError")
+
+    def test_the_deletion_of_a_key_that_is_too_long(self, oos: Any) -> None:
+        """A request that deletes several objects is refused as a whole, with the rule. [OOS-008]"""
+        oos.put_object(Bucket=BUCKET, Key=LONGEST, Body=b"x")
+        named = {"Objects": [{"Key": LONGEST}, {"Key": TOO_LONG}]}
+        with pytest.raises(ClientError) as error:
+            oos.delete_objects(Bucket=BUCKET, Delete=named)
+        assert error.value.response["Error"]["Code"] == "KeyTooLongError"
+        assert error.value.response["ResponseMetadata"]["HTTPHeaders"]["x-omisim-rule"] == "OOS-008"
+        assert body_of(oos, LONGEST) == b"x"
 
     def test_a_bucket_name_that_is_taken(self, cloud: Cloud, oos: Any, bob: Account) -> None:
         """A name is unique in its Region, and free in another. [OOS-002, OOS-006]"""

@@ -93,6 +93,11 @@ class TestForm:
         assert response.status == 303
         assert response.headers["Location"].startswith(f"{target}&bucket={BUCKET}&key=a&etag=")
 
+    def test_with_a_key_that_is_too_long_is_refused(self, cloud: Cloud, oos: Any) -> None:
+        """The name of the file counts where the key of a form includes it. [OOS-008]"""
+        form = oos.generate_presigned_post(BUCKET, f"{'a' * 1_020}${{filename}}")
+        assert code_of(post(cloud, form)) == "KeyTooLongError"
+
     def test_is_undone_with_its_cloud(self, cloud: Cloud, oos: Any) -> None:
         """The upload is part of the state, and a refused one changes nothing."""
         before = cloud.fork()

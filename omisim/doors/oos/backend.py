@@ -15,6 +15,7 @@ from moto.s3 import models, responses
 from werkzeug.exceptions import HTTPException
 
 from omisim.doors.http import HttpResponse, clean_header
+from omisim.state.buckets import StorageError, check_key
 
 __all__ = ["call_moto", "use_backend"]
 
@@ -23,7 +24,10 @@ _LOCK = RLock()  # moto keeps its backends in module variables, so requests run 
 
 
 def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-    """Return moto's response to a request; a request that moto cannot parse is answered with an S3 error."""
+    """Return moto's response to a request; a request that moto cannot parse is answered with an S3 error.
+
+    Raises StorageError if `_Backend` refuses the request.
+    """
     clean_headers = {name: clean_header(value) for name, value in headers.items()}  # as a server hands them over
     request = MotoRequest.from_primitives(method, url, clean_headers, body)
     door = responses.S3Response()
@@ -31,6 +35,8 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
     respond = door.key_response if "/" in path else door.bucket_response
     try:
         status, response_headers, text = respond(request, url, request.headers)
+    except StorageError:
+        raise
     except HTTPException as error:
         status, response_headers, text = error.code or 400, dict(error.get_headers()), error.get_body()
     except Exception as error:  # noqa: BLE001 - moto raises many types for malformed bodies and headers
@@ -48,6 +54,10 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
         self._pagination_tokens = _LastKeys()
+
+    def delete_object(self, bucket_name: str, key_name: str, *args: Any, **options: Any) -> Any:
+        check_key(key_name)  # DeleteObjects has its keys in the body, which only moto reads
+        return super().delete_object(bucket_name, key_name, *args, **options)
 
     def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
         keys, truncated, token = super()._truncate_result(result_keys, max_keys)

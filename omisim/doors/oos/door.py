@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
 from omisim.actions.exports import is_bucket_name
-from omisim.base.foreign import encode_text, parse_count
+from omisim.base.foreign import parse_count
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
@@ -27,7 +27,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
-from omisim.state.buckets import Place, StorageError, is_allowed, parse_location
+from omisim.state.buckets import Place, StorageError, check_key, is_allowed, parse_location
 from omisim.state.journal_store import StoreError
 from omisim.state.state import State
 from omisim.state.storage_signatures import ALGORITHM, authenticate, refuse_key
@@ -35,7 +35,6 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]
 
-MAX_KEY = 1024  # bytes, as in S3
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
 _NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # in UTF-8
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
@@ -95,7 +94,8 @@ def _handle(
     try:
         now = engine.scheduler.apply_due()
         task = _parse(engine, request, host_time)
-        _check_key(task.place)
+        for place in (task.place, task.source):
+            check_key(place.key if place else "")
         account = task.caller.name if task.caller else ""
         record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
         outcome = call_storage(engine, record, lambda tx, fault: _answer(tx, request, task, fault))
@@ -136,12 +136,6 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     elif source is not None:
         name = _COPIES.get(name, name)
     return _Task(name, operation, place, caller, query, source)
-
-
-def _check_key(place: Place) -> None:
-    size = len(encode_text(place.key))
-    if size > MAX_KEY:
-        raise StorageError("KeyTooLongError", f"a key must have {MAX_KEY} bytes or less, not {size}")
 
 
 def _parse_form(engine: Engine, request: HttpRequest, bucket: Place) -> _Task:
