@@ -52,6 +52,8 @@ def deletion_order(cloud: Cloud, *, account: str | None = None, since: Mark | No
 def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that no OMI or snapshot is public in its Region, or was made public after the mark `since`."""
     findings = []
+    if since is not None:
+        cloud.engine.check_mark(since)
     for row in (row for kind in _PERMISSIONS for row in iter_rows(cloud, kind, account, None) if _is_public(row)):
         openings = [
             change for change in cloud.timeline(row.id) if _is_public(change.after) and not _is_public(change.before)

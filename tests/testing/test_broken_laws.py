@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from support.networks import add_networks
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.call import Call
+from omisim.engine.engine import Engine
 from omisim.model import (
     ENTITIES,
     ClientToken,
@@ -28,6 +30,7 @@ from omisim.spec.rules import load_rules
 from omisim.state.references import REFERENCES
 from omisim.testing import laws
 from omisim.testing.laws.bookkeeping import DANGLING
+from omisim.testing.laws.table import of_rows
 from omisim.testing.script import bucket
 
 NAMES_NOTHING = {"customer_id", "dhcp_options_set_id", "link_public_ip_id", "reservation_id"}
@@ -404,14 +407,39 @@ class TestABrokenLaw:
         """Test runners report a broken law as a failure, not as an error."""
         assert issubclass(laws.Broken, AssertionError)
 
+    def test_is_looked_for_under_the_lock_of_the_cloud(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While the laws are checked, no other thread can change the cloud."""
+        is_free = []
+
+        def try_lock(engine: Engine, _row: Any) -> None:
+            if engine.lock.acquire(blocking=False):
+                is_free.append(True)
+                engine.lock.release()
+
+        def try_lock_elsewhere(engine: Engine, row: Any) -> None:
+            thread = Thread(target=try_lock, args=(engine, row))
+            thread.start()
+            thread.join()
+
+        law = replace(laws.LAWS["a_volume_is_in_use_when_linked"], check=try_lock_elsewhere)
+        monkeypatch.setitem(of_rows, "volume", [law])
+        laws.check(world.cloud)
+        laws.broken(world.cloud)
+        assert not is_free
+
     def test_cannot_be_looked_for_since_an_undone_mark(self, world: World) -> None:
         """A mark that was undone is refused."""
         before = world.cloud.mark()
         world.alice.create_volume(subregion_name="eu-west-2a", size=1)
         undone = world.cloud.mark()
         world.cloud.rollback(before)
-        with pytest.raises(ValueError, match="since must be a mark that was not rolled back"):
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
             laws.check(world.cloud, since=undone)
+
+    def test_cannot_be_looked_for_since_a_mark_of_another_cloud(self, world: World) -> None:
+        """A mark of another cloud is refused, since its position means nothing here."""
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
+            laws.check(world.cloud, since=world.cloud.fork().mark())
 
     def test_is_looked_for_without_changing_the_cloud(self, world: World) -> None:
         """Checking the laws changes neither the cloud nor its call log."""

@@ -156,6 +156,11 @@ class TestNothingPublic:
         alice.update_image(image_id=golden.image_id, permissions_to_launch={"removals": {"global_permission": True}})
         checks.nothing_public(cloud)
 
+    def test_refuses_a_mark_of_another_cloud(self, cloud: Cloud) -> None:
+        """A mark of another cloud would hide what was made public."""
+        with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
+            checks.nothing_public(cloud, since=cloud.fork().mark())
+
     def test_finds_public_snapshots(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """A public snapshot gives the disk away as well."""
         snapshot_id = alice.read_snapshots(filters={"account_ids": [alice.account_id]})[0].snapshot_id

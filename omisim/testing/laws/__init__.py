@@ -40,10 +40,11 @@ def check(cloud: Cloud, since: Mark | None = None) -> None:
     """Check every law for a cloud, or for its changes since a mark. Raises Broken.
 
     With `since`, check after each call or operation: laws about changes compare the changes of one step.
-    Raises ValueError for a mark that has been rolled back.
+    Raises ValueError for a mark of another cloud and for one that has been rolled back.
     """
-    for finding in _find_broken(cloud, since):
-        raise finding
+    with cloud.engine.lock:
+        for finding in _iter_broken(cloud, since):
+            raise finding
 
 
 def broken(cloud: Cloud, since: Mark | None = None, *, whole: bool = True) -> list[Broken]:
@@ -51,7 +52,8 @@ def broken(cloud: Cloud, since: Mark | None = None, *, whole: bool = True) -> li
 
     `whole=False` leaves out the laws about a cloud as a whole, which take most of the time.
     """
-    return list(_find_broken(cloud, since, whole=whole))
+    with cloud.engine.lock:
+        return list(_iter_broken(cloud, since, whole=whole))
 
 
 def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
@@ -73,9 +75,8 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
     return api_call.answer
 
 
-def _find_broken(cloud: Cloud, since: Mark | None, *, whole: bool = True) -> Iterator[Broken]:
-    with cloud.engine.lock:
-        return _check_all(cloud, whole=whole) if since is None else _check_step(cloud, since)
+def _iter_broken(cloud: Cloud, since: Mark | None, *, whole: bool = True) -> Iterator[Broken]:
+    return _check_all(cloud, whole=whole) if since is None else _check_step(cloud, since)
 
 
 def _check_all(cloud: Cloud, *, whole: bool) -> Iterator[Broken]:
@@ -89,10 +90,9 @@ def _check_all(cloud: Cloud, *, whole: bool) -> Iterator[Broken]:
 
 
 def _check_step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
+    cloud.engine.check_mark(since)
     state = cloud.engine.state
-    if since.position > state.position:
-        raise ValueError("since must be a mark that was not rolled back; take a new one with cloud.mark()")
-    changes = state.journal[since.position - (state.position - len(state.journal)) :]
+    changes = state.changes_since(since.position)
     step = Step(cloud.engine, changes)
     for change in changes:
         for law in of_changes.get(change.kind, ()):

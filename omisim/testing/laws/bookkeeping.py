@@ -182,7 +182,7 @@ def eager_timing_leaves_no_transient(cloud: Cloud) -> str | None:
 def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
     """Undoing all changes of the journal restores the initial state."""
     initial, twin = initial_state(), cloud.engine.state.fork()
-    if cloud.engine.state.position - len(cloud.engine.state.journal) != initial.position:
+    if cloud.engine.state.trimmed != initial.position:
         return None  # the journal is truncated, or does not start at the initial state
     for (kind, row_id), after in {(c.kind, c.id): c.after for c in twin.journal}.items():
         if twin.get(kind, row_id) != after:
@@ -212,13 +212,13 @@ def loading_a_dump_restores_the_cloud(cloud: Cloud) -> str | None:
 def a_fork_is_independent(cloud: Cloud) -> str | None:
     """A fork equals its cloud, changes in it leave the cloud unchanged, and a diff lists exactly these changes."""
     before = {kind: dict(cloud.engine.state.rows(kind)) for kind in ROWS}
-    length, now, twin = len(cloud.engine.state.journal), cloud.now, cloud.fork()
+    position, now, twin = cloud.engine.state.position, cloud.now, cloud.fork()
     if twin != cloud:
         return f"the fork differs in {_name_differences(cloud.engine.state, twin.engine.state)}"
     stranger = twin.account("a stranger in the fork")
     stranger.create_volume(subregion_name=f"{stranger.region}a", size=1)
     twin.advance(1)
-    touched = {(change.kind, change.id) for change in twin.engine.state.journal[length:]}
+    touched = {(change.kind, change.id) for change in twin.engine.state.changes_since(position)}
     written = {row for row in touched if cloud.engine.state.get(*row) != twin.engine.state.get(*row)}
     listed = {(row.kind, row.id) for row in cloud.diff(twin)}
     if listed != written:
@@ -226,7 +226,7 @@ def a_fork_is_independent(cloud: Cloud) -> str | None:
     is_unchanged = all(dict(cloud.engine.state.rows(kind)) == rows for kind, rows in before.items())
     return (
         None
-        if is_unchanged and (len(cloud.engine.state.journal), cloud.now) == (length, now)
+        if is_unchanged and (cloud.engine.state.position, cloud.now) == (position, now)
         else "a change in a fork has changed its cloud"
     )
 

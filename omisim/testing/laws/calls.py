@@ -64,10 +64,12 @@ class CheckedCall:
 
 
 def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> CheckedCall:
-    """Make a call and record it for the laws about calls. Due transitions are applied before, as separate changes."""
+    """Make a call and record it for the laws about calls; the caller holds the lock of the cloud.
+
+    Due transitions are applied before, as separate changes.
+    """
     cloud = account.cloud
-    with cloud.engine.lock:
-        cloud.engine.scheduler.apply_due()
+    cloud.engine.scheduler.apply_due()
     call = CheckedCall(account, action, parameters, account.why_not(action, **parameters))
     before, fault_count = (cloud.engine.state.position, cloud.now), len(cloud.faults)
     target = _get_shared_row(call)
@@ -77,9 +79,7 @@ def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> C
     except (ApiError, Dropped) as error:
         call.refusal = error
     call.changed = before != (cloud.engine.state.position, cloud.now)
-    call.changes = cloud.engine.state.journal[
-        len(cloud.engine.state.journal) - (cloud.engine.state.position - before[0]) :
-    ]
+    call.changes = cloud.engine.state.changes_since(before[0])
     call.had_fault = len(cloud.faults) != fault_count or getattr(call.refusal, "rule", "") == "THR-002"
     return call
 

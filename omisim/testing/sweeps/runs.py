@@ -71,7 +71,7 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
     value, failure = _execute(cloud, code, limit, expected)
     switches = frozenset(engine.settings.read_switches)
-    changes = engine.state.journal[mark.position - (engine.state.position - len(engine.state.journal)) :]
+    changes = engine.state.changes_since(mark.position)
     storage_calls = (call for call in engine.session.storage_calls if call.serial > first)
     calls = tuple(sorted((*cloud.calls(since=mark), *storage_calls), key=lambda call: call.serial))
     cloud.faults.clear()

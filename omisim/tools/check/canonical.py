@@ -67,7 +67,7 @@ class Canonical:
     """
 
     def __init__(self, first: State, accounts: Sequence[Account], *, named: bool = False) -> None:
-        self._since = len(first.journal)
+        self._since = first.position
         self._ends = {row_id: _CATALOGUE for kind in ("image", "snapshot") for row_id in first.rows(kind)}
         self._fixed: Graph = {}
         for account in accounts:
@@ -90,7 +90,7 @@ class Canonical:
     def _build_graph(self, state: State) -> Graph:
         graph = self._fixed.copy()
         dues = state.rows("due")
-        changed = {(change.kind, change.id) for change in state.journal[self._since :]}
+        changed = {(change.kind, change.id) for change in state.changes_since(self._since)}
         changed.update(self._named)
         for kind, row_id in changed:
             row = state.get(kind, row_id) if kind in _KINDS else None
