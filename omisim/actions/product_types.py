@@ -16,7 +16,8 @@ from omisim.spec.rules import refuse
 
 def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
     """Whether a product code is built in, from the Marketplace, or the caller's (with `any_owner`: any account's)."""
-    if code in load_catalog().product_types or code in load_catalog().marketplace_codes:
+    catalog = load_catalog()
+    if code in catalog.product_types or code in catalog.marketplace_codes or call.state.get("product", code):
         return True
     row: ProductType | None = call.state.get("product_type", code)
     return row is not None and (any_owner or call.owns(row))

@@ -51,10 +51,9 @@ def register_image(
     check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or _LINUX}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **requested})
-    call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in image.snapshot_ids))
-    origin_codes = dict.fromkeys(
-        code for snapshot_id in image.snapshot_ids for code in call.get_product_codes(snapshot_id)
-    )
+    snapshot_ids = dict.fromkeys(image.snapshot_ids)
+    call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshot_ids))
+    origin_codes = dict.fromkeys(code for snapshot_id in snapshot_ids for code in call.get_product_codes(snapshot_id))
     dropped = [code for code in origin_codes if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from omisim.actions.volumes import find_links
 from omisim.base.frozen import frozen
 from omisim.doors import oapi
 from omisim.engine.calls import why_not
@@ -69,7 +70,7 @@ def _delete_image(engine: Engine, image: Image) -> Deletion:
     state = engine.state
     frees = [
         i
-        for i in image.snapshot_ids
+        for i in dict.fromkeys(image.snapshot_ids)
         if [r.image_id for r in state.find_by("image", "block_device_mappings.bsu.snapshot_id", i)] == [image.image_id]
     ]
     granted = image.permissions_to_launch
@@ -98,7 +99,7 @@ def _delete_volume(engine: Engine, volume: Volume) -> Deletion:
 
 def _delete_vm(engine: Engine, vm: Vm) -> Deletion:
     state = engine.state
-    links: list[VolumeLink] = state.find_by("volume_link", "vm_id", vm.vm_id)
+    links = find_links(state, vm.vm_id)
     removed = [link.volume_id for link in links if link.delete_on_vm_deletion]
     kept_volume_ids = [link.volume_id for link in links if not link.delete_on_vm_deletion]
     gib = sum(state.get("volume", volume_id).size for volume_id in removed)

@@ -234,6 +234,7 @@ class Engine:
         with self.atomic():
             self.clock.restore(self._start)
             self.settings = self.settings.copy()
+            self.settings.unknown_images = False
             self.settings.durations.clear()
             self.settings.capacity.clear()
             self._begin(initial_state().fork())

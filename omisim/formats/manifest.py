@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from omisim.base.foreign import parse_json
+from omisim.base.foreign import parse_json, parse_url
 from omisim.base.frozen import frozen
 from omisim.base.subset import shorten
 from omisim.spec import limits
@@ -134,10 +134,19 @@ def _read_disk(entry: object, where: str) -> ManifestDisk:
     reader.check(
         (0 < disk.size <= largest, f"Size must be 1 to {largest} bytes, not {disk.size}"),
         (disk.volume_type in types, f"VolumeType must be one of {', '.join(types)}, not {disk.volume_type!r}"),
+        (_is_url(disk.url), f"PreSignedUrl must be a URL, not {shorten(disk.url.partition('?')[0])}"),
         (is_device, f"Device must be a device name, for example {limits.ROOT}, not {disk.device!r}"),
         *_list_iops_conditions(disk),
     )
     return disk
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parse_url(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _list_iops_conditions(disk: ManifestDisk) -> list[tuple[bool, str]]:

@@ -268,6 +268,10 @@ class TestRefusedManifest:
             ({"Device": "/dev/sda1x"}, "Device"),
             ({"DeleteOnTermination": "yes"}, "DeleteOnTermination"),
             ({"PreSignedUrl": 5}, "PreSignedUrl"),
+            (
+                {"PreSignedUrl": "https://[oos/disk?X-Amz-Signature=secret"},
+                "PreSignedUrl must be a URL, not 'https://[oos/disk'",
+            ),
         ],
     )
     def test_has_an_invalid_value_for_a_disk(

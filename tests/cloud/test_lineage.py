@@ -160,6 +160,16 @@ class TestDeletion:
         alice.create_image(image_name="second", root_device_name="/dev/sda1", block_device_mappings=[disk])
         assert replace(deletion, frees=()) == cloud.lineage(golden.image_id).deletion
 
+    def test_of_an_omi_names_a_snapshot_of_two_devices_once(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """An OMI whose devices have the same snapshot releases it, and descends from it, once."""
+        snapshot_id = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id).snapshot_id
+        disks = [{"device_name": name, "bsu": {"snapshot_id": snapshot_id}} for name in ("/dev/sda1", "/dev/sdb")]
+        image = alice.create_image(image_name="twice", root_device_name="/dev/sda1", block_device_mappings=disks)
+        tree = cloud.lineage(image.image_id)
+        assert tree.deletion is not None
+        assert tree.deletion.frees == (snapshot_id,)
+        assert tree.edges.count((snapshot_id, image.image_id, "registered from")) == 1
+
     def test_of_a_mapped_snapshot_is_refused(self, cloud: Cloud, golden: Image) -> None:
         """The deletion names the OMI and the rule that refuses it. [SNP-016]"""
         mapping = golden.block_device_mappings[0]
@@ -176,6 +186,21 @@ class TestDeletion:
         root, data = (child.id for child in tree.children)
         assert tree.deletion is not None
         assert (tree.deletion.removes, tree.deletion.frees, tree.deletion.gib) == ((data,), (root,), 5)
+
+    def test_of_a_vm_spares_a_volume_that_is_being_unlinked(self) -> None:
+        """A volume that is detaching outlives its VM, whatever its DeleteOnVmDeletion."""
+        cloud = Cloud(timing="clock")
+        alice = cloud.account("alice")
+        (vm,) = alice.create_vms(
+            image_id=cloud.images.official("ubuntu").image_id,
+            block_device_mappings=[{"device_name": "/dev/sdb", "bsu": {"volume_size": 5}}],
+        )
+        cloud.settle()
+        root, data = (mapping.bsu.volume_id for mapping in vm.block_device_mappings)
+        alice.unlink_volume(volume_id=data)
+        deletion = cloud.lineage(vm.vm_id).deletion
+        assert deletion is not None
+        assert deletion.removes == (root,)
 
     def test_of_a_linked_volume_is_refused(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A linked volume names its VM; an unlinked one is free."""

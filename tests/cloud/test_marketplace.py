@@ -69,6 +69,15 @@ class TestPublishing:
         assert cloud.read(vm.block_device_mappings[0].bsu.volume_id, "/opt/acme") == "product 1"
         assert product.product_code in vm.product_codes
 
+    def test_makes_its_code_a_product_code(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """UpdateImage accepts the product's code for an OMI that inherited it. [OMI-074]"""
+        vm = buyer.create_vms(image_id=publish(cloud, seller, source, "free").images[REGION])[0]
+        own = buyer.create_image(vm_id=vm.vm_id, image_name="own")
+        assert (
+            buyer.update_image(image_id=own.image_id, product_codes=own.product_codes).product_codes
+            == own.product_codes
+        )
+
     def test_is_in_cloudgouv_by_default(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """A product is published in cloudgouv-eu-west-1 by default, and elsewhere on request. [MKT-009]"""
         assert set(publish(cloud, seller, source).images) == {REGION}

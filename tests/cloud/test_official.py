@@ -92,6 +92,12 @@ class TestUnknownImages:
         cloud.allow_unknown_images(allow=False)
         assert not cloud.account("alice").can("CreateVms", ImageId="ami-0badcafe")
 
+    def test_are_not_adopted_after_a_reset(self, cloud: Cloud) -> None:
+        """A reset returns to the cloud as it was made, which adopts nothing."""
+        cloud.allow_unknown_images()
+        cloud.reset()
+        assert not cloud.account("alice").can("CreateVms", ImageId="ami-0badcafe")
+
 
 class TestRetiredImage:
     def test_cannot_be_launched(self, cloud: Cloud, alice: Account, ubuntu: Image, vm: Vm) -> None:
