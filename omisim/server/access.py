@@ -95,8 +95,7 @@ class Access:
             return False
         if not is_read and (origin is None or not self._is_own_origin(origin, request)):
             return False
-        session = self._read_cookie(request)
-        return any(hmac.compare_digest(session.encode(errors="replace"), known.encode()) for known in self._sessions)
+        return self._read_cookie(request) in self._sessions
 
     @staticmethod
     def _read_cookie(request: HttpRequest) -> str:

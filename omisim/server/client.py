@@ -6,7 +6,8 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from http.client import HTTPException
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -52,20 +53,26 @@ class Client:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield each change of the cloud as it happens, until the server stops."""
-        headers = self._headers | {"Accept": "text/event-stream"}
-        with self._opener.open(Request(f"{self._url}/_omisim/events", headers=headers)) as stream:  # noqa: S310 - its own URL
+        with self._open("GET", "events", {"Accept": "text/event-stream"}) as stream:
             for line in stream:
                 if line.startswith(b"data: "):
                     yield json.loads(line.removeprefix(b"data: "))
 
     def _send(self, method: str, name: str, query: Mapping[str, str], body: Any) -> Any:
-        headers = self._headers | {"Content-Type": "application/json"}
         name += f"?{urlencode(query)}" if query else ""
         data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self._url}/_omisim/{name}", data, headers, method=method)  # noqa: S310 - its own URL
+        with self._open(method, name, {"Content-Type": "application/json"}, data, TIMEOUT) as answer:
+            return json.loads(answer.read())
+
+    @contextmanager
+    def _open(
+        self, method: str, name: str, headers: dict[str, str], data: bytes | None = None, timeout: float | None = None
+    ) -> Iterator[HTTPResponse]:
+        """Send a request and yield its answer. What cannot be read of it is an error of the server, too."""
+        request = Request(f"{self._url}/_omisim/{name}", data, self._headers | headers, method=method)  # noqa: S310 - its own URL
         try:
-            with self._opener.open(request, timeout=TIMEOUT) as answer:
-                return json.loads(answer.read())
+            with self._opener.open(request, timeout=timeout) as answer:
+                yield answer
         except HTTPError as error:
             with error:
                 raise ValueError(_error_text(error.read()) or f"{self._url} is not an omisim server: {error}") from None

@@ -121,6 +121,11 @@ class TestControlPlane:
             listener.join(0.05)
         assert answers[0]["kind"] in {"volume", "volume_link"}
 
+    def test_explains_a_refused_stream(self, server: Running) -> None:
+        """A stream that the server refuses raises the error of any other refused request, with the server's text."""
+        with pytest.raises(ValueError, match="the control plane requires its token"):
+            next(Client(server.url, "wrong").events())
+
     def test_streams_a_rollback_as_an_event(self, alice: Account, control: Client) -> None:
         """A rollback is an event, and the stream continues from there."""
         mark = control.post("savepoint")["mark"]
