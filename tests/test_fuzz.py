@@ -32,7 +32,8 @@ from omisim.model.serialize import api_name
 from omisim.pytest_plugin import ini
 from omisim.server.app import App
 from omisim.server.endpoints import ENDPOINTS
-from omisim.server.framing import Limits, Rejected, RequestBuffer
+from omisim.server.framing import Limits, RequestBuffer
+from omisim.server.http_error import HttpError
 from omisim.tools import cli, serve
 from omisim.tools.scenario.reading import load_scenario
 
@@ -235,7 +236,7 @@ def test_recording(line: str) -> None:
 def test_framing(pieces: list[bytes]) -> None:
     """Any bytes on a connection are requests, or rejected."""
     buffer = RequestBuffer(Limits(body=100, head=200))
-    with bounded(Rejected):
+    with bounded(HttpError):
         for piece in pieces:
             buffer.feed(piece)
             while buffer.take() is not None:

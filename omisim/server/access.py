@@ -17,20 +17,13 @@ from http.cookies import CookieError, SimpleCookie
 
 from omisim.base.hosts import DOMAIN
 from omisim.doors.http import HttpRequest
+from omisim.server.http_error import HttpError
 
-__all__ = ["Access", "Forbidden"]
+__all__ = ["Access"]
 
 COOKIE = "omisim_session"
 MAX_SESSIONS = 64  # the oldest one ends when another begins
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
-
-
-class Forbidden(Exception):
-    """A request that is refused, with its HTTP status."""
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status: HTTPStatus = status
 
 
 class Access:
@@ -43,13 +36,13 @@ class Access:
         self._sessions: dict[str, None] = {}  # the cookies, oldest first
 
     def check_site(self, request: HttpRequest) -> None:
-        """Raise Forbidden for a request to a foreign name, and for one that a foreign page sends."""
+        """Raise HttpError for a request to a foreign name, and for one that a foreign page sends."""
         if not self._is_own_host(request.host):
             reason = f"the Host header names {request.host[:200]!r}, which is not a name of this server (--allow-host)"
-            raise Forbidden(HTTPStatus.FORBIDDEN, reason)
+            raise HttpError(HTTPStatus.FORBIDDEN, reason)
         origin = request.headers.get("origin")
         if origin is not None and not self._is_own_origin(origin, request):
-            raise Forbidden(HTTPStatus.FORBIDDEN, f"the page {origin[:200]!r} must not send requests to this server")
+            raise HttpError(HTTPStatus.FORBIDDEN, f"the page {origin[:200]!r} must not send requests to this server")
 
     def _is_own_host(self, host: str) -> bool:
         match = _HOST.fullmatch(host)
@@ -68,12 +61,12 @@ class Access:
         return origin.lower() == f"{self._scheme}://{request.host}".lower()
 
     def check_token(self, request: HttpRequest) -> None:
-        """Raise Forbidden for a request to the control plane without the token, or a cookie that stands for it."""
+        """Raise HttpError for a request to the control plane without the token, or a cookie that stands for it."""
         if not self.has_token(request):
             reason = (
                 "the control plane requires its token: OMISIM_TOKEN, --token, or the header Authorization: Bearer TOKEN"
             )
-            raise Forbidden(HTTPStatus.UNAUTHORIZED, reason)
+            raise HttpError(HTTPStatus.UNAUTHORIZED, reason)
 
     def has_token(self, request: HttpRequest) -> bool:
         """Whether a request has the token in each of the headers that it uses, or a valid cookie."""
@@ -106,9 +99,9 @@ class Access:
         return cookie.value if cookie is not None else ""
 
     def open_session(self, request: HttpRequest) -> str:
-        """Return the Set-Cookie header of a new session for a page of this server. Raises Forbidden without Origin."""
+        """Return the Set-Cookie header of a new session for a page of this server. Raises HttpError without Origin."""
         if request.headers.get("origin") is None:
-            raise Forbidden(HTTPStatus.FORBIDDEN, "only a page of this server may exchange the token for a cookie")
+            raise HttpError(HTTPStatus.FORBIDDEN, "only a page of this server may exchange the token for a cookie")
         session = secrets.token_urlsafe(32)
         self._sessions[session] = None
         if len(self._sessions) > MAX_SESSIONS:

@@ -14,7 +14,6 @@ from functools import lru_cache
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, TextIO
-from weakref import WeakKeyDictionary
 
 from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
@@ -24,10 +23,11 @@ from omisim.doors.http import HttpRequest, HttpResponse, clean_header
 from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
-from omisim.server.access import Access, Forbidden
-from omisim.server.clouds import FIRST, HEADER, MAX_CLOUDS, CloudError, Clouds, HostedCloud
+from omisim.server.access import Access
+from omisim.server.clouds import FIRST, HEADER, MAX_CLOUDS, Clouds, HostedCloud
 from omisim.server.console import read_cloud_name
 from omisim.server.control import Control, Shared
+from omisim.server.http_error import HttpError
 
 __all__ = ["App"]
 
@@ -57,8 +57,6 @@ class App:
     ) -> None:
         self.clouds: Clouds = Clouds(cloud, fresh, most_clouds)
         self.shared: Shared = Shared(access or Access(token), self.clouds)
-        self._controls: WeakKeyDictionary[HostedCloud, Control] = WeakKeyDictionary()
-        self._controls_lock = Lock()
         self._log = log
         self._record = record
         self._writing = Lock()
@@ -72,15 +70,7 @@ class App:
     @property
     def control(self) -> Control:
         """The control plane of that cloud."""
-        return self.find_control(self.clouds.first)
-
-    def find_control(self, hosted: HostedCloud) -> Control:
-        """Return the control plane of a cloud."""
-        with self._controls_lock:
-            control = self._controls.get(hosted)
-            if control is None:
-                control = self._controls[hosted] = Control(hosted, self.shared)
-            return control
+        return Control(self.clouds.first, self.shared)
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request: the WSGI entry point."""
@@ -97,11 +87,8 @@ class App:
                 headers.append(("Content-Length", str(len(response.body))))
             body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
         else:  # a stream of events
-            headers, body, status = (
-                [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")],
-                response,
-                200,
-            )
+            headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]
+            body, status = response, 200
         start_response(_status_line(status), headers)
         if self._log is not None:
             self._log_request(self._log, request, status, dict(headers), time.perf_counter() - start)
@@ -115,25 +102,21 @@ class App:
         try:
             name = request.headers.get(HEADER.lower())
             hosted = self.clouds.get(read_cloud_name(request) or FIRST if name is None else name)
-        except CloudError as problem:
+        except HttpError as problem:
             return self.control.handle(request, problem)
-        return self.find_control(hosted).handle(request)
+        return Control(hosted, self.shared).handle(request)
 
     def _find_and_call(self, request: HttpRequest) -> HttpResponse:
         try:
             hosted = self.clouds.find(request)
-        except CloudError as problem:
-            return HttpResponse(problem.status, f"{problem}\n".encode(), {"Content-Type": "text/plain"})
+            if hosted.cloud.engine.settings.auth == "off":
+                self.shared.access.check_site(request)  # no signature keeps out what a browser sends for a foreign page
+        except HttpError as error:
+            return HttpResponse(error.status, f"{error}\n".encode(), {"Content-Type": "text/plain"})
         return self._call_service(hosted, _service(request), request)
 
     def _call_service(self, hosted: HostedCloud, service: str, request: HttpRequest) -> HttpResponse:
-        engine = hosted.cloud.engine
-        at = hosted.cloud.now
-        if engine.settings.auth == "off":  # nothing else keeps out what a browser sends for a foreign page
-            try:
-                self.shared.access.check_site(request)
-            except Forbidden as reason:
-                return HttpResponse(reason.status, f"{reason}\n".encode(), {"Content-Type": "text/plain"})
+        engine, at = hosted.cloud.engine, hosted.cloud.now
         try:
             response = hosted.front.handle(service, request, dt.datetime.now(dt.UTC))
         except (Dropped, Killed) as error:  # cheroot closes the connection without an answer

@@ -20,9 +20,11 @@ from omisim.cloud.cloud import Cloud
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest
 from omisim.doors.identity import find_claimed_key
+from omisim.engine.marks import Mark
 from omisim.model.ids import make_first_access_key
+from omisim.server.http_error import HttpError
 
-__all__ = ["FIRST", "HEADER", "MAX_CLOUDS", "CloudError", "Clouds", "HostedCloud"]
+__all__ = ["FIRST", "HEADER", "MAX_CLOUDS", "Clouds", "HostedCloud"]
 
 HEADER = "X-Omisim-Cloud"
 FIRST = "default"  # the name of the cloud that the server began with
@@ -31,21 +33,17 @@ MAX_SIMILAR = 500  # names that are compared with an unknown one: each takes 20 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class CloudError(Exception):
-    """A cloud that cannot be named, made or removed: an HTTP status and the reason."""
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status: HTTPStatus = status
-
-
 class HostedCloud:
-    """One cloud of a server and its name. `fresh` creates the cloud that a reset returns to; None resets it whole."""
+    """One cloud of a server and its name. `fresh` creates the cloud that a reset returns to; None resets it whole.
+
+    `marks` are those that clients can roll back to, by the names that they got.
+    """
 
     def __init__(self, name: str, cloud: Cloud, fresh: Callable[[], Cloud] | None) -> None:
         self.name: str = name
         self.cloud: Cloud = cloud
         self.fresh: Callable[[], Cloud] | None = fresh
+        self.marks: dict[str, Mark] = {}
         self.routed_keys: set[str] = set()
 
     @cached_property
@@ -75,15 +73,15 @@ class Clouds:
         return iter(tuple(self._by_name.values()))
 
     def get(self, name: str) -> HostedCloud:
-        """Return the cloud with this name. Raises CloudError, with the most similar name, if there is none."""
+        """Return the cloud with this name. Raises HttpError, with the most similar name, if there is none."""
         hosted = self._by_name.get(name)
         if hosted is None:
             similar = suggest(name, islice(reversed(tuple(self._by_name)), MAX_SIMILAR))
-            raise CloudError(HTTPStatus.NOT_FOUND, f"this server has no cloud {name[:100]!r}{similar}")
+            raise HttpError(HTTPStatus.NOT_FOUND, f"this server has no cloud {name[:100]!r}{similar}")
         return hosted
 
     def find(self, request: HttpRequest) -> HostedCloud:
-        """Return the cloud of a request. Raises CloudError if its header names an unknown one."""
+        """Return the cloud of a request. Raises HttpError if its header names an unknown one."""
         name = request.headers.get(HEADER.lower())
         if name is not None:
             return self.get(name)
@@ -119,7 +117,7 @@ class Clouds:
         """Make a cloud: a fork of `source` (default: the first cloud), or the one of a shipped scenario or of a dump.
 
         Its ids and keys derive from its name. Its accounts have new access keys in place of those of `source`. Raises
-        CloudError if the name is taken or there are too many clouds, and ValueError for an invalid argument.
+        HttpError if the name is taken or there are too many clouds, and ValueError for an invalid argument.
         """
         if scenario is not None and dump is not None:
             raise ValueError("a cloud is made from scenario or from dump, not from both")
@@ -142,13 +140,13 @@ class Clouds:
 
     def _check_room(self, name: str) -> None:
         if name in self._by_name:
-            raise CloudError(HTTPStatus.CONFLICT, f"this server already has a cloud {name!r}")
+            raise HttpError(HTTPStatus.CONFLICT, f"this server already has a cloud {name!r}")
         if len(self._by_name) > self._most:
             reason = f"this server already has {self._most} clouds besides the first, its maximum (--limit clouds)"
-            raise CloudError(HTTPStatus.INSUFFICIENT_STORAGE, reason)
+            raise HttpError(HTTPStatus.INSUFFICIENT_STORAGE, reason)
 
     def remove(self, name: str) -> HostedCloud:
-        """Remove a cloud and return it. Raises CloudError for an unknown name, and ValueError for the first cloud."""
+        """Remove a cloud and return it. Raises HttpError for an unknown name, and ValueError for the first cloud."""
         if name == FIRST:
             raise ValueError(f"the cloud {FIRST!r} cannot be removed: reset it, or stop the server")
         hosted = self.get(name)

@@ -24,7 +24,8 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
-from omisim.server.framing import MIB, Limits, Rejected, RequestBuffer
+from omisim.server.framing import MIB, Limits, RequestBuffer
+from omisim.server.http_error import HttpError
 
 __all__ = ["LimitedServer", "TlsAdapter"]
 
@@ -75,8 +76,8 @@ class _Connection(HTTPConnection):
         while True:
             try:
                 request = self.incoming.take()
-            except Rejected as reason:
-                self.reject(reason)
+            except HttpError as error:
+                self.reject(error)
                 return False
             if request is not None:
                 self.rfile: Any = _Request(request)
@@ -112,10 +113,10 @@ class _Connection(HTTPConnection):
                 raise ConnectionResetError(errno.ECONNRESET, "the client has read the answer")
         return False
 
-    def reject(self, reason: Rejected) -> None:
+    def reject(self, error: HttpError) -> None:
         """Answer a request that the application never sees; the connection is closed soon."""
-        text = f"{reason}\n".encode()
-        head = f"HTTP/1.1 {reason.status} {reason.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        text = f"{error}\n".encode()
+        head = f"HTTP/1.1 {error.status} {error.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
         self.is_rejected = True
         self.deadline = time.monotonic() + DRAIN_SECONDS
         self.incoming = RequestBuffer(self.limits)
@@ -152,7 +153,7 @@ class _Connections(ConnectionManager):
             if conn.deadline > now:
                 continue
             if conn.is_receiving and not conn.is_rejected:
-                conn.reject(Rejected(HTTPStatus.REQUEST_TIMEOUT, "the request took too long"))
+                conn.reject(HttpError(HTTPStatus.REQUEST_TIMEOUT, "the request took too long"))
             else:
                 self.drop(sock_fd, conn)
 
@@ -212,7 +213,8 @@ class LimitedServer(Server):
             is_whole = conn.receive()
             held = len(conn.incoming)
             if held > MIB and held + self._connections.count_bytes() > self.limits.memory:
-                conn.reject(Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "the server is receiving too many large requests"))
+                reason = "the server is receiving too many large requests"
+                conn.reject(HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason))
         except OSError:  # closed, or the TLS handshake has failed
             conn.abandon()
             return

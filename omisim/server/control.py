@@ -20,26 +20,17 @@ from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.engine.faults import Fault
-from omisim.engine.marks import Mark
-from omisim.server.access import Access, Forbidden
-from omisim.server.clouds import CloudError, Clouds, HostedCloud
+from omisim.server.access import Access
+from omisim.server.clouds import Clouds, HostedCloud
 from omisim.server.console import CONSOLE, find_page
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
-from omisim.server.streams import Streams, TooManyStreams, describe_change
+from omisim.server.http_error import HttpError
+from omisim.server.streams import Streams, describe_change
 from omisim.state.journal_store import StoreError
 
 __all__ = ["Control", "Shared", "account_names"]
 
 Answer = Any
-
-
-class ControlError(Exception):
-    """A refused request: its HTTP status and the reason."""
-
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(reason)
-        self.status: int = status
-        self.headers: Mapping[str, str] = headers or {}
 
 
 @dataclass
@@ -53,13 +44,12 @@ class Shared:
 
 
 class Control:
-    """The endpoints and the cloud that they act on."""
+    """The endpoints for one cloud."""
 
     def __init__(self, hosted: HostedCloud, shared: Shared) -> None:
         self.cloud: Cloud = hosted.cloud
-        self._fresh = hosted.fresh
+        self._hosted = hosted
         self._shared = shared
-        self._marks: dict[str, Mark] = {}
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
             ("GET", "health"): lambda _: {"status": "ok"} | _describe(self.cloud),
             ("GET", "openapi.json"): lambda _: describe(),
@@ -68,7 +58,7 @@ class Control:
             ("DELETE", "clouds"): self._remove_cloud,
             ("POST", "reset"): self._reset,
             ("POST", "savepoint"): self._savepoint,
-            ("DELETE", "savepoint"): lambda _: self._marks.clear(),
+            ("DELETE", "savepoint"): lambda _: hosted.marks.clear(),
             ("POST", "rollback"): self._rollback,
             ("POST", "advance"): lambda parameters: self.cloud.advance(parameters["seconds"]),
             ("POST", "settle"): lambda _: self.cloud.settle(),
@@ -93,7 +83,7 @@ class Control:
             ("POST", "accounts"): self._create_account,
             ("GET", "read"): lambda parameters: {"text": self.cloud.read(parameters["volume_id"], parameters["path"])},
             ("POST", "console"): lambda parameters: self.cloud.write_console(parameters["vm_id"], parameters["text"]),
-            ("GET", "licences"): lambda _given: self.cloud.licences.all(),
+            ("GET", "licences"): lambda _: self.cloud.licences.all(),
             ("POST", "licences"): lambda parameters: self.cloud.licences.set(
                 parameters["code"], export=parameters.get("export")
             ),
@@ -101,23 +91,21 @@ class Control:
             ("POST", "write"): lambda parameters: self.cloud.write(
                 parameters["volume_id"], parameters["path"], parameters["text"]
             ),
-        } | {key: partial(self._ask_console, run) for key, run in CONSOLE.items()}
+        } | {key: partial(run, self.cloud) for key, run in CONSOLE.items()}
 
-    def handle(self, request: HttpRequest, problem: CloudError | None = None) -> HttpResponse | Iterator[bytes]:
+    def handle(self, request: HttpRequest, problem: HttpError | None = None) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
         try:
             answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"), problem)
-        except ControlError as wrong:
-            return _json(wrong.status, {"error": str(wrong)}, wrong.headers)
-        except (CloudError, Forbidden, TooManyStreams) as reason:
-            return _json(reason.status, {"error": str(reason)})
+        except HttpError as error:
+            return _json(error.status, {"error": str(error)}, error.headers)
         except (ValueError, TypeError, ArithmeticError, FileNotFoundError) as error:
             return _json(400, {"error": str(error)})
         except StoreError as error:
             return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
         return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
 
-    def _answer(self, request: HttpRequest, name: str, problem: CloudError | None) -> Answer:
+    def _answer(self, request: HttpRequest, name: str, problem: HttpError | None) -> Answer:
         """Return the answer of an endpoint: JSON data, or a whole response."""
         if name == "health" and request.method in ("GET", "HEAD") and not self._shared.access.has_token(request):
             return {"status": "ok"}
@@ -139,13 +127,13 @@ class Control:
         return self._change(method, name, parameters)
 
     def _method(self, request: HttpRequest, name: str) -> str:
-        """Return the requested method. Raises ControlError for an unknown path or method."""
+        """Return the requested method. Raises HttpError for an unknown path or method."""
         method = "GET" if request.method == "HEAD" else request.method
         methods = [method_name for method_name, other in self.endpoints if other == name]
         if not methods:
-            raise ControlError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
+            raise HttpError(404, f"there is no /{PREFIX}/{name}; GET /{PREFIX}/openapi.json lists all")
         if method not in methods:
-            raise ControlError(405, f"/{PREFIX}/{name} takes {' and '.join(methods)}", {"Allow": ", ".join(methods)})
+            raise HttpError(405, f"/{PREFIX}/{name} takes {' and '.join(methods)}", {"Allow": ", ".join(methods)})
         return method
 
     def _answer_session(self, request: HttpRequest) -> HttpResponse:
@@ -153,7 +141,7 @@ class Control:
         access = self._shared.access
         changes = {"POST": access.open_session, "DELETE": access.close_session}
         if request.method not in changes:
-            raise ControlError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
+            raise HttpError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
         return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
 
     def _change(self, method: str, name: str, parameters: dict[str, Any]) -> Answer:
@@ -163,9 +151,6 @@ class Control:
 
     # --- endpoints
 
-    def _ask_console(self, run: Callable[[Cloud, Mapping[str, Any]], Answer], parameters: dict[str, Any]) -> Answer:
-        return run(self.cloud, parameters)
-
     def _create_cloud(self, parameters: dict[str, Any]) -> Answer:
         hosted = self._shared.clouds.create(self.cloud, **_without_nulls(parameters))
         accounts = [self._account(hosted.cloud.account(name)) for name in account_names(hosted.cloud)]
@@ -174,31 +159,31 @@ class Control:
     def _remove_cloud(self, parameters: dict[str, Any]) -> None:
         self._shared.streams.end(self._shared.clouds.remove(parameters["name"]).cloud)
 
-    def _dump(self, given: dict[str, Any]) -> Answer:
+    def _dump(self, parameters: dict[str, Any]) -> Answer:
         data = self.cloud.dump()
-        return data if given.get("secrets") else redact(data)
+        return data if parameters.get("secrets") else redact(data)
 
-    def _reset(self, _given: dict[str, Any]) -> None:
-        if self._fresh is None:
+    def _reset(self, _parameters: dict[str, Any]) -> None:
+        if self._hosted.fresh is None:
             self.cloud.reset()
         else:
-            self.cloud.become(self._fresh())
+            self.cloud.become(self._hosted.fresh())
         self._forget_history()
 
     def _forget_history(self) -> None:
         """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
-        self._marks.clear()
+        self._hosted.marks.clear()
         self._shared.streams.notify_undone(self.cloud, 0)
 
-    def _savepoint(self, _given: dict[str, Any]) -> Answer:
-        name = str(len(self._marks) + 1)
-        self._marks[name] = self.cloud.mark()
+    def _savepoint(self, _parameters: dict[str, Any]) -> Answer:
+        name = str(len(self._hosted.marks) + 1)
+        self._hosted.marks[name] = self.cloud.mark()
         return {"mark": name}
 
     def _rollback(self, parameters: dict[str, Any]) -> None:
-        mark = self._marks.get(parameters["mark"])
+        mark = self._hosted.marks.get(parameters["mark"])
         if mark is None:
-            raise ControlError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
+            raise HttpError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
         self._shared.streams.notify_undone(self.cloud, mark.position)
 
@@ -270,12 +255,12 @@ def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any
         try:
             body = parse_json(request.body)
         except ValueError as error:
-            raise ControlError(400, f"the body must be JSON: {error}") from None
+            raise HttpError(400, f"the body must be JSON: {error}") from None
         if not isinstance(body, dict):
-            raise ControlError(400, "the body must be a JSON object")
+            raise HttpError(400, "the body must be a JSON object")
         parameters = body
     if error_text := endpoint.find_error(parameters):
-        raise ControlError(400, error_text)
+        raise HttpError(400, error_text)
     return parameters
 
 

@@ -11,8 +11,9 @@ from http import HTTPStatus
 
 from omisim.base.foreign import parse_target
 from omisim.base.frozen import frozen
+from omisim.server.http_error import HttpError
 
-__all__ = ["Limits", "Rejected", "RequestBuffer"]
+__all__ = ["Limits", "RequestBuffer"]
 
 MIB = 2**20
 MAX_CHUNK_LINE = 256  # bytes of the line with the size of a chunk
@@ -52,21 +53,13 @@ class Limits:
     clouds: int = 4096
 
 
-class Rejected(Exception):
-    """A request that is answered by this status and reason before the application sees it."""
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status: HTTPStatus = status
-
-
 def _check_target(line: bytes) -> None:
     """Reject a request whose URL Python cannot parse: cheroot would fail to answer it."""
     for target in line.split(b" ")[1:2]:
         try:
             parse_target(target.decode("latin-1"))
         except ValueError as error:
-            raise Rejected(HTTPStatus.BAD_REQUEST, f"the URL of the request is malformed: {error}") from None
+            raise HttpError(HTTPStatus.BAD_REQUEST, f"the URL of the request is malformed: {error}") from None
 
 
 class RequestBuffer:
@@ -101,7 +94,7 @@ class RequestBuffer:
     def take(self) -> bytes | None:
         """Return the next whole request with a Content-Length, or None until its last byte has come.
 
-        Raises Rejected, after which the connection has to be closed.
+        Raises HttpError, after which the connection has to be closed.
         """
         if self._head is None and not self._read_head():
             return None
@@ -125,9 +118,9 @@ class RequestBuffer:
         end = self._bytes.find(END, max(self._scanned - len(END), 0))
         known = end if end >= 0 else len(self._bytes)
         if _BARE_LINE_FEED.search(self._bytes, max(self._scanned - 1, 0), known):
-            raise Rejected(HTTPStatus.BAD_REQUEST, "lines must end with CR and LF")
+            raise HttpError(HTTPStatus.BAD_REQUEST, "lines must end with CR and LF")
         if known > self._limits.head:
-            raise Rejected(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head exceeds {self._limits.head} bytes")
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head exceeds {self._limits.head} bytes")
         self._scanned = known
         if end < 0:
             return False
@@ -144,14 +137,14 @@ class RequestBuffer:
         for line in lines:
             match = _FIELD.fullmatch(line)
             if match is None:
-                raise Rejected(HTTPStatus.BAD_REQUEST, "a header must be one line of a name, a colon and a value")
+                raise HttpError(HTTPStatus.BAD_REQUEST, "a header must be one line of a name, a colon and a value")
             name = match[1].lower()
             if b"_" in name:  # WSGI shows it as the header with hyphens, which a proxy may have checked
                 if name.replace(b"_", b"-") in _SINGLE:
-                    raise Rejected(HTTPStatus.BAD_REQUEST, f"{name.decode()} must be spelled with a hyphen")
+                    raise HttpError(HTTPStatus.BAD_REQUEST, f"{name.decode()} must be spelled with a hyphen")
                 continue
             if name in _SINGLE and name in seen:
-                raise Rejected(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} must be sent once")
+                raise HttpError(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} must be sent once")
             seen.add(name)
             if name in _FRAMING:
                 framing[name] = match[2]
@@ -164,22 +157,22 @@ class RequestBuffer:
         length, coding = framing.get(b"content-length"), framing.get(b"transfer-encoding")
         if coding is not None:
             if length is not None or is_1_0 or coding.lower() != b"chunked":
-                raise Rejected(HTTPStatus.BAD_REQUEST, "Transfer-Encoding must be chunked, without Content-Length")
+                raise HttpError(HTTPStatus.BAD_REQUEST, "Transfer-Encoding must be chunked, without Content-Length")
             self._length = None
         elif length is not None and not _LENGTH.fullmatch(length):
-            raise Rejected(HTTPStatus.BAD_REQUEST, "Content-Length must be one number")
+            raise HttpError(HTTPStatus.BAD_REQUEST, "Content-Length must be one number")
         else:
             self._length = int(length or b"0")
             self._check_size(self._length)
         expectation = framing.get(b"expect", b"").lower()
         if expectation not in (b"", b"100-continue"):
-            raise Rejected(HTTPStatus.EXPECTATION_FAILED, "Expect must be 100-continue")
+            raise HttpError(HTTPStatus.EXPECTATION_FAILED, "Expect must be 100-continue")
         self.expects_continue = bool(expectation) and self._length != 0 and not is_1_0
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.body:
             reason = f"the body has more than {self._limits.body} bytes, the limit of this server (--limit body=…)"
-            raise Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
 
     def _read_chunks(self) -> bool:
         """Decode the chunks that have come; return whether the last one is among them."""
@@ -189,13 +182,13 @@ class RequestBuffer:
                 end = self._bytes.find(b"\r\n", at, at + MAX_CHUNK_LINE)
                 if end < 0:
                     if len(self._bytes) - at >= MAX_CHUNK_LINE or b"\n" in self._bytes[at:]:
-                        raise Rejected(HTTPStatus.BAD_REQUEST, "the line with the size of a chunk is malformed")
+                        raise HttpError(HTTPStatus.BAD_REQUEST, "the line with the size of a chunk is malformed")
                     return False
                 size = self._parse_chunk_size(bytes(self._bytes[at:end]))
                 after = end + 2 + size  # where the CR and LF after the data begin
                 last = bytes(self._bytes[after : after + 2])
                 if not b"\r\n".startswith(last):
-                    raise Rejected(HTTPStatus.BAD_REQUEST, "a chunk must end where its size says, without trailers")
+                    raise HttpError(HTTPStatus.BAD_REQUEST, "a chunk must end where its size says, without trailers")
                 if len(last) < 2:  # noqa: PLR2004 - CR and LF
                     return False
                 self._overhead += end - at + 4
@@ -209,7 +202,7 @@ class RequestBuffer:
     def _parse_chunk_size(self, line: bytes) -> int:
         match = _CHUNK_LINE.fullmatch(line)
         if match is None or self._overhead > MAX_OVERHEAD:
-            raise Rejected(HTTPStatus.BAD_REQUEST, "the size of a chunk is malformed, or there are too many")
+            raise HttpError(HTTPStatus.BAD_REQUEST, "the size of a chunk is malformed, or there are too many")
         size = int(match[1], 16)
         self._check_size(len(self._body) + size)
         return size

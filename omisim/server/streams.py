@@ -18,19 +18,14 @@ from omisim.cloud.cloud import Cloud
 from omisim.cloud.console import History, describe_accounts, describe_view
 from omisim.model.dump_form import serialize
 from omisim.model.serialize import format_date
+from omisim.server.http_error import HttpError
 from omisim.state.state import Change
 
-__all__ = ["MAX_STREAMS", "ChangeFeed", "Streams", "TooManyStreams", "ViewFeed", "describe_change"]
+__all__ = ["MAX_STREAMS", "ChangeFeed", "Streams", "ViewFeed", "describe_change"]
 
 POLL_SECONDS = 0.05  # between two checks for new events
 KEEP_ALIVE_POLLS = 40  # without an event, before a comment is sent; a failed send reveals a closed connection
 MAX_STREAMS = 4  # at once: a browser opens six connections to one server, and pages need some for requests
-
-
-class TooManyStreams(Exception):
-    """The server has as many event streams as it allows."""
-
-    status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class _Feed(Protocol):
@@ -62,18 +57,22 @@ class Streams:
             return [feed for feed, other in self._clouds.items() if other is cloud]
 
     def open_changes(self, cloud: Cloud) -> Iterator[bytes]:
-        """Return a stream of the changes from now on. Raises TooManyStreams."""
+        """Return a stream of the changes from now on. Raises HttpError if there are too many."""
         with cloud.engine.lock:
             return self._open(ChangeFeed(cloud.engine.state.position), cloud)
 
     def open_view(self, cloud: Cloud) -> Iterator[bytes]:
-        """Return a stream of the console's view: the whole view first, then its new steps. Raises TooManyStreams."""
+        """Return a stream of the console's view: the whole view first, then its new steps.
+
+        Raises HttpError if there are too many.
+        """
         return self._open(ViewFeed(), cloud)
 
     def _open(self, feed: _Feed, cloud: Cloud) -> Iterator[bytes]:
         with self._opening:
             if len(self._clouds) >= MAX_STREAMS:
-                raise TooManyStreams(f"the server already has {MAX_STREAMS} event streams, which is the maximum")
+                reason = f"the server already has {MAX_STREAMS} event streams, which is the maximum"
+                raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason)
             self._clouds[feed] = cloud
         return self._send(feed, cloud)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omisim.server.framing import Limits, Rejected, RequestBuffer
+from omisim.server.framing import Limits, RequestBuffer
+from omisim.server.http_error import HttpError
 
 HEAD = b"POST /api/v1/ReadVms HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -44,7 +45,7 @@ class TestRequests:
     @given(st.binary(max_size=300), st.sampled_from([b"", HEAD, CHUNKED, HEAD + b"Content-Length: 5\r\n\r\n"]))
     def test_of_any_bytes_are_taken_or_rejected(self, data: bytes, before: bytes) -> None:
         """Any bytes are requests, the beginning of one, or rejected: no other error."""
-        with suppress(Rejected):
+        with suppress(HttpError):
             for request in feed(before + data):
                 head, _, body = request.partition(b"\r\n\r\n")
                 assert head.count(b"Content-Length: %d" % len(body)) == 1
@@ -103,7 +104,7 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 )
 def test_ambiguous_framing_is_rejected(data: bytes) -> None:
     """A request whose end is not stated exactly, and once, is answered by 400; what follows it is never read."""
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(HttpError) as caught:
         feed(data + SMUGGLED)
     assert caught.value.status == 400
 
@@ -122,12 +123,12 @@ def test_ambiguous_framing_is_rejected(data: bytes) -> None:
 )
 def test_large_requests_are_rejected_before_their_body(data: bytes, status: int) -> None:
     """The length that a client announces decides, not the bytes that it has sent."""
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(HttpError) as caught:
         feed(data)
     assert caught.value.status == status
 
 
 def test_many_small_chunks_are_rejected() -> None:
     """A body in chunks of one byte costs more to read than it holds, so the lines of all chunks have 1 MiB at most."""
-    with pytest.raises(Rejected, match="too many"):
+    with pytest.raises(HttpError, match="too many"):
         feed(CHUNKED, *[b"1;%s\r\nx\r\n" % (b"a" * 200) * 100] * 100, limits=Limits())

@@ -20,7 +20,9 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.server import Limits, Running
 from omisim.server.app import App
 from omisim.server.client import Client
-from omisim.server.clouds import CloudError, Clouds
+from omisim.server.clouds import Clouds
+from omisim.server.control import Control
+from omisim.server.http_error import HttpError
 from omisim.server.state_file import open_state_file, read_state_file
 from omisim.tools.cli import main
 
@@ -322,7 +324,7 @@ class TestThousands:
         def create(_: int) -> bool:
             try:
                 clouds.create(name="job")
-            except CloudError as error:
+            except HttpError as error:
                 assert error.status == HTTPStatus.CONFLICT  # noqa: PT017 - in a thread of the pool
                 return False
             return True
@@ -365,7 +367,7 @@ class TestStateFile:
 def test_control_plane_answers_a_removed_cloud(cloud: Cloud) -> None:
     """A control plane that a request has found before the removal still answers it."""
     app = App(cloud, "t")
-    control = app.find_control(app.clouds.create(name="job"))
+    control = Control(app.clouds.create(name="job"), app.shared)
     app.clouds.remove("job")
     request = HttpRequest("GET", "", "/_omisim/accounts", {"x-omisim-token": "t"})
     assert cast("HttpResponse", control.handle(request)).status == HTTPStatus.OK
