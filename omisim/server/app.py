@@ -24,9 +24,10 @@ from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.access import Access
-from omisim.server.clouds import FIRST, HEADER, MAX_CLOUDS, Clouds, HostedCloud
+from omisim.server.clouds import FIRST, HEADER, Clouds, HostedCloud
 from omisim.server.console import read_cloud_name
 from omisim.server.control import Control, Shared
+from omisim.server.framing import MAX_CLOUDS
 from omisim.server.http_error import HttpError
 
 __all__ = ["App"]

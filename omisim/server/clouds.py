@@ -22,13 +22,13 @@ from omisim.doors.http import HttpRequest
 from omisim.doors.identity import find_claimed_key
 from omisim.engine.marks import Mark
 from omisim.model.ids import make_first_access_key
+from omisim.server.framing import MAX_CLOUDS
 from omisim.server.http_error import HttpError
 
-__all__ = ["FIRST", "HEADER", "MAX_CLOUDS", "Clouds", "HostedCloud"]
+__all__ = ["FIRST", "HEADER", "Clouds", "HostedCloud"]
 
 HEADER = "X-Omisim-Cloud"
 FIRST = "default"  # the name of the cloud that the server began with
-MAX_CLOUDS = 4096
 MAX_SIMILAR = 500  # names that are compared with an unknown one: each takes 20 µs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -13,9 +13,10 @@ from omisim.base.foreign import parse_target
 from omisim.base.frozen import frozen
 from omisim.server.http_error import HttpError
 
-__all__ = ["Limits", "RequestBuffer"]
+__all__ = ["MAX_CLOUDS", "MIB", "Limits", "RequestBuffer"]
 
 MIB = 2**20
+MAX_CLOUDS = 4096
 MAX_CHUNK_LINE = 256  # bytes of the line with the size of a chunk
 MAX_OVERHEAD = MIB  # bytes of all such lines of a request: a body in chunks of one byte is rejected early
 END = b"\r\n\r\n"
@@ -50,7 +51,7 @@ class Limits:
     send_seconds: float = 10
     connections: int = 512
     memory: int = 256 * MIB
-    clouds: int = 4096
+    clouds: int = MAX_CLOUDS
 
 
 def _check_target(line: bytes) -> None:
