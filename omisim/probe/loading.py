@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from dataclasses import fields as dataclass_fields
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,9 +13,15 @@ from omisim.base.suggest import suggest
 from omisim.probe.cells import expand_cells
 from omisim.probe.experiments import Call, Experiment, Outcome, Parameters
 from omisim.probe.fcu import is_unrecorded
+from omisim.probe.judge import DEFAULTS
+
+__all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "load_stories", "read_call", "read_story"]
 
 DOORS = ("", "fcu", "oos")
-__all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "load_stories", "read_call", "read_story"]
+# key of a call → the type of its value in TOML
+_TYPES = {name: list if isinstance(value, tuple) else type(value) for name, value in vars(Call()).items()}
+_KEYS = {"rule", *_TYPES} - {"rules"}
+_NOUNS = {str: "a text", dict: "a table", list: "a list", bool: "true or false", int: "a number"}
 
 
 @dataclass(frozen=True)
@@ -88,35 +93,44 @@ def read_story(name: str, row: Mapping[str, Any], source: str) -> Experiment:
     )
 
 
-def _read_step(step: Mapping[str, Any], where: str) -> Iterator[Call]:
+def _read_step(step: Any, where: str) -> Iterator[Call]:
     """Yield the call of a step, or the calls for which `cells` stands."""
-    if "cells" in step:
-        yield from expand_cells(step["cells"], **{name: value for name, value in step.items() if name != "cells"})
+    if isinstance(step, dict) and "cells" in step:
+        try:
+            yield from expand_cells(step["cells"], **{name: value for name, value in step.items() if name != "cells"})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{where}: cells must name a kind, a state of it, and no other key: {error}") from None
     else:
         yield read_call(step, where)
 
 
-def read_call(row: Mapping[str, Any], where: str) -> Call:
-    """Return the call of a TOML table. Raises ValueError for an unknown key."""
-    if unknown := next((name for name in row if name not in _FIELDS), None):
-        raise ValueError(f"{where}: a call has no key {unknown!r}{suggest(unknown, _FIELDS)}")
+def read_call(row: Any, where: str) -> Call:
+    """Return the call of a TOML table. Raises ValueError for an unknown key and for a value of another type."""
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: a call must be a table, not {row!r}")
+    if unknown := next((name for name in row if name not in _KEYS), None):
+        raise ValueError(f"{where}: a call has no key {unknown!r}{suggest(unknown, _KEYS)}")
     fields = dict(row)
-    rules = fields.pop("rule", ())
-    fields["rules"] = (rules,) if isinstance(rules, str) else tuple(rules)
-    fields |= {name: tuple(fields[name]) for name in ("lacks", "needs", "room") if name in fields}
+    rules = fields.pop("rule", [])
+    fields["rules"] = [rules] if isinstance(rules, str) else rules
+    for name, value in fields.items():
+        if type(value) is not _TYPES[name]:
+            raise ValueError(f"{where}: {name} must be {_NOUNS[_TYPES[name]]}, not {value!r}")
     try:
-        fields["outcomes"] = tuple(Outcome(**one) for one in fields.get("outcomes", ()))
-        call = Call(**fields)
+        fields["outcomes"] = [Outcome(**one) for one in fields.get("outcomes", [])]
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from None
+    arguments: dict[str, Any] = {name: tuple(fields[name]) if _TYPES[name] is list else fields[name] for name in fields}
+    call = Call(**arguments)
+    if not (call.do or call.wait):
+        raise ValueError(f"{where}: a call must have do, wait or cells")
+    if call.switch and call.switch not in DEFAULTS:
+        raise ValueError(f"{where}: unknown switch {call.switch!r}{suggest(call.switch, DEFAULTS)}")
     if call.door not in DOORS:
         raise ValueError(f"{where}: door must be 'fcu', 'oos' or absent, not {call.door!r}")
     if call.door == "fcu" and is_unrecorded(call.do):
         raise ValueError(f"{where}: {call.do} of FCU could not be cleaned up; create it by the OUTSCALE API")
     return call
-
-
-_FIELDS = {"rule", *(one.name for one in dataclass_fields(Call))} - {"rules"}
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -111,15 +111,24 @@ class Runner:
         self._prepare(call)
         answer, saved = self._make(call, {**self._names, **names})
         for row_id in saved.values():
-            waited, pause = 0.0, 0.01
-            while waited < self.limits.wait and is_brief(row_id, self._read_state(call.by, row_id)):
-                self.sleep(pause)
-                waited, pause = waited + pause, min(pause * 2, self.limits.pause)
+            for _ in self._poll():
+                if not is_brief(row_id, self._read_state(call.by, row_id)[0]):
+                    break
         return answer, saved
 
-    def _read_state(self, by: str, row_id: str) -> str:
-        row, _ = read_resource(self._send, by, row_id)
-        return "" if row is None else str(row.get("State", ""))
+    def _poll(self) -> Iterator[None]:
+        """Yield before each of the reads that wait for a state, with growing pauses between them."""
+        waited, pause = 0.0, 0.01
+        yield
+        while waited < self.limits.wait:
+            self.sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, self.limits.pause)
+            yield
+
+    def _read_state(self, by: str, row_id: str) -> tuple[str, Answer]:
+        """Return the state of a resource, "" if there is none, and the answer to the read."""
+        row, answer = read_resource(self._send, by, row_id)
+        return "" if row is None else str(row.get("State", "")), answer
 
     def clean(self) -> dict[str, str]:
         """Delete everything that the run has created; return what remains, with the reason."""
@@ -161,8 +170,7 @@ class Runner:
 
     def _has_ended(self, call: Call, names: Mapping[str, str]) -> bool:
         """Whether a resource has left the transient state for which a call is meant."""
-        row, _ = read_resource(self._send, call.by, fill(call.of, names))
-        return row is None or row.get("State") != call.state
+        return self._read_state(call.by, fill(call.of, names))[0] != call.state
 
     def _make(self, call: Call, names: Mapping[str, str]) -> tuple[Answer, dict[str, str]]:
         """Make a call, or wait for a state; return the answer, and the saved names."""
@@ -199,17 +207,13 @@ class Runner:
 
     def _wait(self, call: Call, row_id: str) -> Answer:
         """Read a resource until it has the state of a call, fails, or takes too long; return the last read."""
-        waited, pause = 0.0, 0.01
-        while True:
-            row, answer = read_resource(self._send, call.by, row_id)
-            state = "" if row is None else str(row.get("State", ""))
-            ended = state in ("error", "failed", "terminated") or waited >= self.limits.wait
-            expected = call.state.split("|")
-            if state in expected or ended or (is_brief(row_id, expected[0]) and not is_brief(row_id, state)):
-                return answer
-            self.sleep(pause)
-            waited += pause
-            pause = min(pause * 2, self.limits.pause)
+        expected = call.state.split("|")
+        for _ in self._poll():
+            state, answer = self._read_state(call.by, row_id)
+            is_over = is_brief(row_id, expected[0]) and not is_brief(row_id, state)
+            if is_over or state in (*expected, "error", "failed", "terminated"):
+                break
+        return answer
 
     def _check_bound(self, call: Call) -> None:
         if call.requested and self.ledger.created + call.requested > self.limits.resources:
@@ -219,11 +223,14 @@ class Runner:
         """Create the names of the world that a call uses. Raises CannotTell if one cannot be created."""
         for recipe, calls in list_needed(call.uses).items():
             self._build(recipe, calls)
-        if call.by not in self.callers:
-            raise CannotTell(f"needs {OPTIONAL[call.by]}")
+        self._check_caller(call)
         for name in call.uses:
             if name in OPTIONAL and name not in self._names:
                 raise CannotTell(f"needs {OPTIONAL[name]}")
+
+    def _check_caller(self, call: Call) -> None:
+        if call.by not in self.callers:
+            raise CannotTell(f"needs {OPTIONAL.get(call.by, f'the account {call.by}')}")
 
     def _build(self, recipe: str, calls: Recipe) -> None:
         """Create the resources of a recipe unless they exist. Raises CannotTell if that fails, now or before."""
@@ -242,8 +249,7 @@ class Runner:
             raise
 
     def _build_step(self, recipe: str, call: Call) -> None:
-        if call.by not in self.callers:
-            raise CannotTell(f"needs {OPTIONAL[call.by]}")
+        self._check_caller(call)
         answer, names = self._make(call, self._names)
         known = self._names | names
         finding = judge(recipe, _with_state(call, known), answer, known, {})

@@ -128,6 +128,12 @@ class TestRuns:
             ("x = 1", "mine.toml must consist of tables, one for each experiment"),
             ('["a"]\ncalls = [{ do = "ReadVms", giv = {} }]', "a call has no key 'giv'; did you mean give?"),
             ('["a"]\ncalls = [{ door = "fcu", do = "RunInstances" }]', "RunInstances of FCU could not be cleaned up"),
+            ('["a"]\ncalls = [1]', "a: a call must be a table, not 1"),
+            ('["a"]\ncalls = [{ rule = "x" }]', "a: a call must have do, wait or cells"),
+            ('["a"]\ncalls = [{ do = "ReadVms", give = 3 }]', "a: give must be a table, not 3"),
+            ('["a"]\ncalls = [{ do = "ReadVms", repeat = true }]', "a: repeat must be a number, not True"),
+            ('["a"]\ncalls = [{ do = "ReadVms", switch = "auto_boot" }]', "a: unknown switch 'auto_boot'"),
+            ('["a"]\ncalls = [{ cells = "vm", state = "runing" }]', "a: cells must name a kind, a state of it"),
         ],
     )
     def test_refuse_a_wrong_file_of_experiments(self, run: Run, url: str, text: str, problem: str) -> None:
@@ -135,6 +141,12 @@ class TestRuns:
         Path("mine.toml").write_text(text)
         status, out, err = run(url, "--experiments", "mine.toml")
         assert (status, out, err.count("\n"), problem in err) == (2, "", 1, True)
+
+    def test_cannot_tell_what_an_unknown_account_sees(self, run: Run, url: str) -> None:
+        """A call by an account that the run does not have decides nothing, and the others go on."""
+        Path("mine.toml").write_text('["mine"]\ncalls = [{ do = "ReadVms", by = "dave", rule = "MINE-1" }]\n')
+        status, out, _ = run(url, "--experiments", "mine.toml")
+        assert (status, " ".join(out.split())) == (0, "MINE-1 could not tell needs the account dave")
 
     def test_create_at_most_what_they_may(self, run: Run, url: str) -> None:
         """Beyond the bound, experiments could not tell."""
