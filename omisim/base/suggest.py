@@ -36,7 +36,7 @@ def describe_unknown(noun: str, name: object, known_names: Iterable[str]) -> str
 
 def check_known(parameter: str, name: str, known_names: Collection[str]) -> None:
     """Raise ValueError, which lists the known names, if the value of a parameter is not one of them."""
-    if name not in known_names:
+    if name not in list(known_names):  # a wrong value may not be hashable
         raise ValueError(
             f"{parameter} must be one of {', '.join(known_names)}, not {name!r}{suggest(name, known_names)}"
         )

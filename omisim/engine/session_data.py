@@ -16,7 +16,7 @@ from omisim.engine.scheduler import Failure
 from omisim.engine.session import Session
 from omisim.model.dump_form import InvalidData, deserialize
 from omisim.spec.errors import ERRORS
-from omisim.state.dump import check_object, reading
+from omisim.state.dump import check_object, read_value, reading
 
 __all__ = ["describe_session", "describe_session_text", "read_session"]
 
@@ -53,10 +53,8 @@ def read_session(data: Any) -> tuple[Session, list[Failure]]:
     try:
         check_object(data, "requests faults added_faults failures lockouts", path=".session")
         session = Session()
-        with reading(".session.requests"):
-            session.requests = deserialize(int, data["requests"])
-        with reading(".session.added_faults"):
-            added: int = deserialize(int, data["added_faults"])
+        session.requests = read_value(int, data, "requests", ".session")
+        added: int = read_value(int, data, "added_faults", ".session")
         with reading(".session.faults"):
             session.faults.load([_read_fault(number, values) for number, values in enumerate(data["faults"])], added)
         with reading(".session.failures"):

@@ -138,7 +138,7 @@ class InvalidData(ValueError):
 
 def deserialize(cls: Any, value: Any) -> Any:
     """Return the instance of `cls` that `serialize` returned as `value`. Raises InvalidData for other data."""
-    return None if value is None else make_decoder(cls)(value)
+    return make_decoder(cls)(value)
 
 
 @cache

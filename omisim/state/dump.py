@@ -31,6 +31,7 @@ __all__ = [
     "describe_clock",
     "describe_settings",
     "from_dict",
+    "read_value",
     "reading",
     "to_dict",
 ]
@@ -216,8 +217,8 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
     _read_numbers(values, "durations", float, settings.durations)
     _read_numbers(values, "capacity", int, settings.capacity)
     _read_numbers(values, "licences", bool, settings.licences)
-    settings.unknown_images = _read(bool, values, "unknown_images", ".settings")
-    history: int = _read(int, values, "history", ".settings")
+    settings.unknown_images = read_value(bool, values, "unknown_images", ".settings")
+    history: int = read_value(int, values, "history", ".settings")
     if history < 1:
         raise InvalidData(f"must be a positive int, not {history}", ".settings.history")
     return settings, history
@@ -227,7 +228,7 @@ def _read_numbers(values: Mapping[str, Any], name: str, kind: Any, target: Mutab
     """Read the mapping of a setting into its place."""
     for key, value in _check_mapping(values.get(name, {}), f".settings.{name}").items():
         with reading(f".settings.{name}.{key}"):
-            target[key] = deserialize(kind, _check_given(value))
+            target[key] = deserialize(kind, value)
 
 
 def _check_mapping(value: Any, path: str) -> Mapping[str, Any]:
@@ -236,33 +237,30 @@ def _check_mapping(value: Any, path: str) -> Mapping[str, Any]:
     return value
 
 
-def _read(cls: Any, values: Mapping[str, Any], name: str, path: str) -> Any:
+def read_value(cls: Any, values: Mapping[str, Any], name: str, path: str) -> Any:
+    """Return the value of a key of the object at a path, decoded as an instance of `cls`. Raises InvalidData."""
     with reading(f"{path}.{name}"):
-        return deserialize(cls, _check_given(values[name]))
-
-
-def _check_given(value: Any) -> Any:
-    if value is None:
-        raise InvalidData("must not be null")
-    return value
+        return deserialize(cls, values[name])
 
 
 def _read_clock(values: Any) -> Clock:
     check_object(values, "kind now", "offset", ".clock")
-    now = _read(dt.datetime, values, "now", ".clock")
+    now = read_value(dt.datetime, values, "now", ".clock")
     if values["kind"] == "manual":
-        return ManualClock(now)
+        with reading(".clock.now"):
+            return ManualClock(now)
     if values["kind"] != "system":
         raise InvalidData(f"must be 'manual' or 'system', not {shorten(values['kind'])}", ".clock.kind")
     with reading(".clock.offset"):
-        offset = dt.timedelta(seconds=deserialize(float, values.get("offset", 0)))
-    return SystemClock(offset, now)
+        clock = SystemClock(dt.timedelta(seconds=deserialize(float, values.get("offset", 0))), now)
+        clock.now()
+    return clock
 
 
 def _fill_state(state: State, data: Mapping[str, Any]) -> None:
     check_object(data["rows"], "", " ".join(ROWS), ".rows")
     rows = {kind: _read_rows(kind, saved) for kind, saved in data["rows"].items()}
-    trimmed: int = _read(int, data, "trimmed", "")
+    trimmed: int = read_value(int, data, "trimmed", "")
     if not 0 <= trimmed <= MAX_NUMBER:
         raise InvalidData(f"must be a number from 0 to {MAX_NUMBER}, not {trimmed}", ".trimmed")
     if not isinstance(data["journal"], list):

@@ -211,7 +211,7 @@ def _check_switch(name: str, value: Value) -> None:
         if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     elif name in load_rules() or any(rule.id == name for rule in list_cell_rules()):
-        if value not in ERRORS:
+        if not isinstance(value, str) or value not in ERRORS:
             suggestion = suggest(value, ERRORS) or "; see omisim.errors.ERRORS"
             raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggestion}")
     else:

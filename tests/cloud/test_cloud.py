@@ -28,6 +28,7 @@ class TestCloudConstructor:
             ({"switches": {"snapshot_cutt": 1}}, "snapshot_cut"),
             ({"switches": {"snapshot_cut": "never"}}, "'request', 'completion'"),
             ({"switches": {"OMI-022": "no-such-name"}}, "must be the name of an API error"),
+            ({"switches": {"OMI-022": ["x"]}}, r"must be the name of an API error, not \['x'\]"),
             ({"switches": {"OMI-022": "x"}}, "must be the name of an API error, not 'x'; see omisim.errors.ERRORS"),
             ({"switches": {"OMI-22": "already-exist"}}, "unknown switch 'OMI-22'; did you mean OMI-022?"),
         ],
@@ -118,6 +119,7 @@ class TestCloudMethods:
             (lambda cloud: cloud.adopt(None), "image_id must be ami- and 8 hex digits, not None"),
             (lambda cloud: cloud.images.official(None), "family must match an official OMI in eu-west-2 ("),
             (lambda cloud: cloud.images.official("debian", "mars"), "region must be one of eu-west-2, "),
+            (lambda cloud: cloud.account("bob", region=["mars"]), "region must be one of eu-west-2, "),
             (lambda cloud: cloud.images.all("mars"), "region must be one of eu-west-2, "),
             (lambda _: Cloud.from_scenario(None), "must be the path of a TOML file or"),  # type: ignore[arg-type]  # the mistake
             (lambda cloud: cloud.faults.add("CreateVms", error="x"), "must be the name of an API error, not 'x'"),

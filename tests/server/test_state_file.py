@@ -398,6 +398,9 @@ def damage(dump: dict[str, Any], path: str, value: Any) -> str:
     return json.dumps(dump)
 
 
+SESSION = {"requests": 0, "faults": [], "added_faults": 0, "failures": [], "lockouts": {}}
+
+
 class TestDamage:
     @pytest.mark.parametrize(
         ("path", "value", "reason"),
@@ -417,7 +420,13 @@ class TestDamage:
             ("rows/volume/VOLUME/1/volume_id", "vol-12345678", "rows.volume.VOLUME: must be a creation number and"),
             ("journal", [], None),
             ("journal", [[1, 2]], "journal[0]: "),
-            ("trimmed", None, "trimmed: must not be null"),
+            ("clock/now", None, "clock.now: must be str, not None"),
+            ("clock/offset", 1e12, "clock.offset: "),
+            ("clock", {"kind": "manual", "now": "9500-01-01T00:00:00+00:00"}, "clock.now: start must be before"),
+            ("trimmed", None, "trimmed: must be int, not None"),
+            ("session", SESSION | {"requests": None}, "session.requests: must be int, not None"),
+            ("session", SESSION | {"failures": [None]}, "session.failures: must be dict, not None"),
+            ("session", SESSION | {"lockouts": {"1": [None, None]}}, "session.lockouts: must be int, not None"),
             ("trimmed", 10**30, "trimmed: must be a number from 0 to"),
             ("rows/volume/VOLUME/0", 10**30, "rows.volume.VOLUME: must be a creation number"),
             ("rows/volume/VOLUME/1/account_id", "1", "rows.volume.VOLUME.account_id: there is no account '1'"),
