@@ -18,7 +18,7 @@ from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.tools.look import add_source, add_views
 from omisim.tools.model_commands import add_model_commands
-from omisim.tools.output import TIMINGS, add_command, report_error
+from omisim.tools.output import TIMINGS, CommandParser, add_command, report_error
 from omisim.tools.probe.options import add_options
 from omisim.tools.server_commands import add_server_commands
 
@@ -61,9 +61,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def parsers() -> Mapping[str, argparse.ArgumentParser]:
+def parsers() -> Mapping[str, CommandParser]:
     """Return the parser of `omisim`, and the parser of each command, by name."""
-    parser = argparse.ArgumentParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
+    parser = CommandParser(prog="omisim", description="A simulator of OUTSCALE machine images (OMIs).")
     parser.add_argument("--version", action="version", version=f"omisim {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     _add_demo(commands)
@@ -96,6 +96,8 @@ def _add_demo(commands: Any) -> None:
     demo.add_argument("--json", action="store_true", help="print the transcript and the lineage as JSON")
     demo.add_argument("--step", action="store_true", help="wait for Enter before each step")
     demo.add_argument("--svg", metavar="FILE", help="write a picture of an excerpt, the one that README shows")
+    demo.refuse_useless("--json", "--step", why="beside --svg", when=lambda options: options.svg)
+    demo.refuse_useless("--step", why="beside --json", when=lambda options: options.json)
 
 
 def _add_tour(commands: Any) -> None:
@@ -112,6 +114,11 @@ def _add_tour(commands: Any) -> None:
         help="judge the goal, of a script or of a cloud",
     )
     add_source(tour)
+    sources = ("--scenario", "--state", "--url", "--token", "--cloud")
+    tour.refuse_useless(*sources, why="without --check", when=lambda options: options.check is None)
+    tour.refuse_useless(*sources, why="beside a SCRIPT", when=lambda options: options.check)
+    tour.refuse_useless("--list", "--yes", why="beside --check", when=lambda options: options.check is not None)
+    tour.refuse_useless("--lesson", "--yes", why="beside --list", when=lambda options: options.list)
 
 
 def _tour(options: argparse.Namespace) -> int:
@@ -148,6 +155,10 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--workers", type=int, metavar="N", help="processes (default 1)")
     check.add_argument("--dask", metavar="ADDRESS", help="share the work among a cluster: tcp://scheduler:8786")
     check.add_argument("--json", action="store_true", help="print JSON")
+    why = "beside --scenario, which has its own accounts"
+    check.refuse_useless("--accounts", "--regions", why=why, when=lambda options: options.scenario)
+    why = "beside --dask, whose cluster has its own workers"
+    check.refuse_useless("--workers", why=why, when=lambda options: options.dask is not None)
 
 
 def _check(options: argparse.Namespace) -> int:

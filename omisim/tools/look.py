@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from omisim.tools.output import add_command, report_error
+from omisim.tools.output import CommandParser, add_command, report_error
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
@@ -36,19 +36,22 @@ def add_views(commands: Any) -> None:
     who_can.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> CommandParser:
     parser = add_command(commands, name, text, lambda options: _report(name, run, options))
     add_source(parser)
     return parser
 
 
-def add_source(parser: argparse.ArgumentParser) -> None:
+def add_source(parser: CommandParser) -> None:
     """Add the options that choose a cloud for `open_cloud`."""
     sources = parser.add_mutually_exclusive_group()
     sources.add_argument("--scenario", metavar="NAME|FILE", help="a new cloud, set up by a scenario")
     sources.add_argument("--state", metavar="FILE", help="the file of `omisim serve --state`, or a JSON dump")
     sources.add_argument("--url", default=os.environ.get("OMISIM_URL"), help="a running server (default OMISIM_URL)")
     add_cloud_options(parser)
+    of_server = ("--token", "--cloud")
+    parser.refuse_useless(*of_server, why="beside --scenario", when=lambda options: options.scenario)
+    parser.refuse_useless(*of_server, why="beside --state", when=lambda options: options.state)
 
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:

@@ -48,6 +48,7 @@ def add_model_commands(commands: Any) -> None:
         "--format", choices=("text", "mermaid", "svg"), default="text", help="default text; svg needs a KIND"
     )
     lifecycle.add_argument("--json", action="store_true", help="print JSON")
+    lifecycle.refuse_useless("--format", why="beside --json", when=lambda options: options.json)
     images = add_command(commands, "images", "list the official OMIs of a new cloud", _images)
     images.add_argument("--region", default=DEFAULT_REGION, help=f"default {DEFAULT_REGION}")
     images.add_argument("--json", action="store_true", help="print JSON in the format of the API")

@@ -7,17 +7,45 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["TIMINGS", "add_command", "report_error"]
+__all__ = ["TIMINGS", "CommandParser", "add_command", "report_error"]
 
 TIMINGS = ("eager", "clock", "manual", "reads")
 
 
-def add_command(
-    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]
-) -> argparse.ArgumentParser:
+class CommandParser(argparse.ArgumentParser):
+    """The parser of a command. It knows the options that other options leave without effect."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        """Take the arguments of an ArgumentParser."""
+        super().__init__(*arguments, **settings)
+        self._useless: list[tuple[tuple[str, ...], str, Callable[[argparse.Namespace], object]]] = []
+
+    def refuse_useless(self, *names: str, why: str, when: Callable[[argparse.Namespace], object]) -> None:
+        """Refuse options where `when` is true of the command line, because they would be ignored.
+
+        `why` names the other option: "beside --list" or "without --explore".
+        """
+        self._useless.append((names, why, when))
+
+    def find_useless(self, options: argparse.Namespace) -> str:
+        """Return why an option of the command line would be ignored, or "". A default is not refused."""
+        for names, why, when in self._useless:
+            for name in names if when(options) else ():
+                attribute = name.removeprefix("--").replace("-", "_")
+                if getattr(options, attribute) != self.get_default(attribute):
+                    return f"{name} has no effect {why}"
+        return ""
+
+
+def add_command(commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> CommandParser:
     """Add the parser of a command, with a text for the list of commands and for the help of the command itself."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    parser.set_defaults(run=run)
+    parser: CommandParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+
+    def run_if_useful(options: argparse.Namespace) -> int:
+        useless = parser.find_useless(options)
+        return report_error(name, useless, 2) if useless else run(options)
+
+    parser.set_defaults(run=run_if_useful)
     return parser
 
 

@@ -45,6 +45,7 @@ def add_server_commands(commands: Any) -> None:
         metavar="NAME=NUMBER",
         help="what a client may use (docs: Limits); repeatable",
     )
+    serve.refuse_useless("--tls", why="beside --tls-cert", when=lambda options: options.tls_cert)
     env = add_command(commands, "env", "print the `export` lines for clients of a running server", _env)
     env.add_argument("account", metavar="ACCOUNT", nargs="?", default="alice", help="its name (default alice)")
     _add_server_options(env)

@@ -195,11 +195,6 @@ class TestExploring:
         """A number below one is invalid."""
         assert run(url, "--explore", "0") == (2, "", "omisim probe: --explore must be at least 1, not 0\n")
 
-    def test_is_refused_with_a_report(self, run: Run, url: str) -> None:
-        """It has none: with --json, its output would be no JSON document."""
-        text = "omisim probe: --explore prints an experiment: leave out --json, --html, --report and --calibrate\n"
-        assert run(url, "--explore", "1", "--json") == (2, "", text)
-
     def test_is_stopped_after_a_history_and_leaves_nothing(self, run: Run, url: str, cloud: Cloud) -> None:
         """Ctrl-C lets the clean-up of the history in progress end, on both sides."""
         alice = cloud.account("alice")

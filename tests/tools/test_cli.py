@@ -219,6 +219,51 @@ class TestMistypedArguments:
         assert suggestion in capsys.readouterr().err
 
 
+class TestOptionsWithoutEffect:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("check --dask tcp://127.0.0.1:1 --workers 2", "--workers has no effect beside --dask, whose cluster"),
+            ("check --scenario shared-image --regions 1", "--regions has no effect beside --scenario, which"),
+            ("demo --json --step", "--step has no effect beside --json"),
+            ("demo --svg demo.svg --json", "--json has no effect beside --svg"),
+            ("lifecycle vm --json --format mermaid", "--format has no effect beside --json"),
+            ("lineage golden --scenario shared-image --cloud a", "--cloud has no effect beside --scenario"),
+            ("timeline --state cloud.db --token a", "--token has no effect beside --state"),
+            ("who-can golden --scenario shared-image --token a", "--token has no effect beside --scenario"),
+            ("probe http://127.0.0.1:1 --explore 1 --json", "--json has no effect beside --explore, which"),
+            ("probe http://127.0.0.1:1 --explore 1 --rule OMI-022", "--rule has no effect beside --explore, which"),
+            ("probe --list --cheap", "--cheap has no effect beside --list"),
+            ("probe --dry --seed 7", "--seed has no effect without --explore"),
+            ("serve --tls --tls-cert a --tls-key b", "--tls has no effect beside --tls-cert"),
+            ("tour --lesson 1 --state x.json", "--state has no effect without --check"),
+            ("tour --lesson 1 --check x.py --url http://127.0.0.1:1", "--url has no effect beside a SCRIPT"),
+            ("tour --check --scenario shared-image --list", "--list has no effect beside --check"),
+            ("tour --list --lesson 2", "--lesson has no effect beside --list"),
+        ],
+    )
+    def test_are_refused(self, capsys: pytest.CaptureFixture[str], arguments: str, message: str) -> None:
+        """An option that another one leaves without effect is refused in one line, instead of ignored."""
+        command, *options = arguments.split()
+        assert main([command, *options]) == 2
+        output, error = capsys.readouterr()
+        assert (output, error.startswith(f"omisim {command}: {message}"), error.count("\n")) == ("", True, 1)
+
+    def test_may_have_defaults_in_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A variable of a server that is in use does not keep a command from reading a scenario."""
+        for name in ("OMISIM_URL", "OMISIM_TOKEN", "OMISIM_CLOUD"):
+            monkeypatch.setenv(name, "x")
+        assert main(["lineage", "golden", "--scenario", "shared-image"]) == 0
+
+    def test_of_the_tour_may_have_defaults_in_the_environment(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The tour starts where OMISIM_URL is set, which it uses with --check only."""
+        monkeypatch.setenv("OMISIM_URL", "http://127.0.0.1:1")
+        assert main(["tour", "--list"]) == 0
+        assert capsys.readouterr().out
+
+
 class TestLifecycleCommand:
     def test_prints_the_table_of_every_kind(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`lifecycle` prints each kind, its transitions and which action is refused with which code."""

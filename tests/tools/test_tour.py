@@ -276,11 +276,6 @@ class TestCheck:
         [
             (["--check"], "choose a cloud with --scenario NAME, --state FILE or --url URL"),
             (["--check", "x.py"], "--check SCRIPT needs --lesson N"),
-            (
-                ["--lesson", "1", "--check", "x.py", "--url", "http://127.0.0.1:1"],
-                "that --check judges without a SCRIPT",
-            ),
-            (["--lesson", "1", "--state", "x.json"], "that --check judges without a SCRIPT"),
             (["--lesson", "2", "--check", "missing.py"], "missing.py"),
             (["--lesson", "11"], "lesson must be a number from 1 to 10, not 11"),
         ],

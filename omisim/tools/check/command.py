@@ -25,8 +25,6 @@ def run(options: argparse.Namespace) -> int:
 
     Raises ValueError for invalid bounds, scenarios and statements.
     """
-    if options.dask is not None and options.workers is not None:
-        raise ValueError("--workers has no effect on --dask, whose cluster has its own workers")
     bounds = _choose_bounds(options)
     workers = 1 if options.workers is None else options.workers
     began = perf_counter()
@@ -44,8 +42,6 @@ def run(options: argparse.Namespace) -> int:
 def _choose_bounds(options: argparse.Namespace) -> Bounds:
     given = {"accounts": options.accounts, "regions": options.regions}
     sizes = {name: number for name, number in given.items() if number is not None}
-    if options.scenario and sizes:
-        raise ValueError(f"--{next(iter(sizes))} has no effect on --scenario, which has its own accounts")
     return Bounds(**sizes, images=options.images).validate()
 
 

@@ -95,8 +95,6 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
 def _explore(options: argparse.Namespace, limits: Limits) -> int:
     if options.explore < 1:
         raise ValueError(f"--explore must be at least 1, not {options.explore}")
-    if options.json or options.html or options.report or options.calibrate:
-        raise ValueError("--explore prints an experiment: leave out --json, --html, --report and --calibrate")
     _ask_before(options, limits.resources)
     with ExitStack() as stack:
         endpoint = _connect(options, stack)["alice"].api

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+from omisim.tools.output import CommandParser
 
 __all__ = ["add_options"]
 
 
-def add_options(probe: argparse.ArgumentParser) -> None:
+def add_options(probe: CommandParser) -> None:
     """Add the options of the command."""
     probe.add_argument(
         "endpoint", metavar="ENDPOINT", nargs="?", help="the base URL of the API, with or without /api/v1"
@@ -41,3 +41,15 @@ def add_options(probe: argparse.ArgumentParser) -> None:
     probe.add_argument("--wait", type=float, default=300, metavar="SECONDS", help="for one state (default 300)")
     probe.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for one answer (default 60)")
     probe.add_argument("--yes", action="store_true", help="create resources without asking")
+    _refuse_useless_options(probe)
+
+
+def _refuse_useless_options(probe: CommandParser) -> None:
+    """Refuse what is ignored. Options of a run may stay on the command line beside --list and --dry."""
+    probe.refuse_useless("--cheap", "--dry", "--explore", why="beside --list", when=lambda options: options.list)
+    selection = ("--rule", "--kind", "--evidence", "--cheap", "--experiments", "--dry", "--switches", "--bucket")
+    outputs = ("--json", "--html", "--report", "--calibrate")
+    others = ("--second-profile", "--third-profile", "--fcu", "--oos")
+    exploring = "beside --explore, which runs histories of calls of its own and prints an experiment"
+    probe.refuse_useless(*selection, *outputs, *others, why=exploring, when=lambda options: options.explore is not None)
+    probe.refuse_useless("--seed", why="without --explore", when=lambda options: options.explore is None)

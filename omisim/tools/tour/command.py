@@ -30,8 +30,6 @@ and have it judged: omisim tour --lesson {number} --check --url URL --token TOKE
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, and return its exit status."""
-    if options.check != "" and (options.scenario or options.state or options.url):
-        raise ValueError("--scenario, --state and --url choose the cloud that --check judges without a SCRIPT")
     console = Console(highlight=False, width=get_width(), soft_wrap=False)
     tour = Tour(console, Progress(os.environ, Path.home()), pause=_choose_pause(options))
     if options.restart:

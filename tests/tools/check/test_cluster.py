@@ -53,7 +53,7 @@ class TestCluster:
             (["--dask", "nonsense://x"], "no scheduler of dask answers at 'nonsense://x'"),
             (["--dask", "nonsense"], "no scheduler of dask answers at 'nonsense': missing port number"),
             (["--dask", ""], "no scheduler of dask answers at ''"),
-            (["--dask", "tcp://127.0.0.1:1", "--workers", "2"], "--workers has no effect on --dask"),
+            (["--dask", "tcp://127.0.0.1:1", "--workers", "2"], "--workers has no effect beside --dask"),
         ],
     )
     def test_that_does_not_answer_is_one_line(

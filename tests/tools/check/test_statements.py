@@ -98,7 +98,7 @@ class TestStatements:
         [
             (["--scenario", "shared-imag"], "unknown scenario 'shared-imag'; did you mean shared-image?"),
             (["--scenario", "/nowhere.toml"], "/nowhere.toml: No such file or directory"),
-            (["--scenario", "shared-image", "--accounts", "2"], "--accounts has no effect on --scenario"),
+            (["--scenario", "shared-image", "--accounts", "2"], "--accounts has no effect beside --scenario"),
         ],
     )
     def test_of_wrong_scenarios_are_refused(
