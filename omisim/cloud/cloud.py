@@ -35,7 +35,7 @@ from omisim.engine.unserved import check_answer
 from omisim.model import Image
 from omisim.model.serialize import format_date
 from omisim.spec.catalog import CATALOGS, QuotaName
-from omisim.state.initial_state import initial_state
+from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
 from omisim.state.settings import TIMINGS, Auth, Durations, OwnAnswer, Settings, Timing, Unserved
@@ -324,10 +324,8 @@ class Cloud:
     @property
     def accounts(self) -> tuple[str, ...]:
         """The names of the accounts in order of creation, without the platform's own accounts."""
-        platform = initial_state().rows("account")
         with self.engine.lock:
-            rows = self.engine.state.rows("account")
-            return tuple(row.name for row_id, row in rows.items() if row_id not in platform)
+            return tuple(row.name for row in iter_users(self.engine.state))
 
     def answer(self, action: str, answer: OwnAnswer) -> None:
         """Answer an action that omisim does not serve with your own answer, for example CreateLoadBalancer.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from omisim.base.clock import EPOCH
+from omisim.model import AccountRow
 from omisim.spec.catalog import load_catalog
 from omisim.state.state import State
 
-__all__ = ["initial_state"]
+__all__ = ["initial_state", "iter_users"]
 
 
 @cache
@@ -19,3 +21,9 @@ def initial_state() -> State:
         state.write(entity.kind, entity.id, entity, EPOCH, "catalogue")
     state.trim(state.position)
     return state
+
+
+def iter_users(state: State) -> Iterator[AccountRow]:
+    """Yield the accounts that users have created, oldest first: all but those of the platform."""
+    platform = initial_state().rows("account")
+    return (row for row_id, row in state.rows("account").items() if row_id not in platform)

@@ -9,7 +9,7 @@ from omisim.base.suggest import describe_unknown
 from omisim.cloud.cloud import Cloud
 from omisim.engine.marks import Mark
 from omisim.model import AccountRow, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
-from omisim.state.initial_state import initial_state
+from omisim.state.initial_state import iter_users
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
 __all__ = ["ENDING", "describe", "get_state", "iter_remnants", "iter_rows"]
@@ -27,15 +27,9 @@ def iter_remnants(cloud: Cloud, account: str | None, since: Mark | None) -> Iter
 
 def iter_accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
     """Yield the accounts that tests have created, or only the one with this name."""
-    rows = [
-        row
-        for row in cloud.engine.state.rows("account").values()
-        if initial_state().get("account", row.account_id) is None
-    ]
-    names = [row.name for row in rows]
-    if name is not None and name not in names:
-        raise ValueError(describe_unknown("account", name, names))
-    return (row for row in rows if name in (None, row.name))
+    if name is not None and name not in cloud.accounts:
+        raise ValueError(describe_unknown("account", name, cloud.accounts))
+    return (row for row in iter_users(cloud.engine.state) if name in (None, row.name))
 
 
 def iter_rows(cloud: Cloud, kind: str, account: str | None, since: Mark | None) -> Iterator[Any]:

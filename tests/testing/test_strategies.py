@@ -57,6 +57,13 @@ class TestRequests:
             settings=settings(max_examples=2000, database=None),
         )
 
+    def test_name_resources_of_an_account_whose_name_is_an_address(self) -> None:
+        """An account with an @ in its name is one of the user's: only the platform's own accounts own nothing here."""
+        cloud = Cloud()
+        account = cloud.account("ops@example.org")
+        volume_id = account.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        find(requests("DeleteVolume", cloud, account), partial(_names, volume_id), settings=MANY)
+
     def test_name_own_foreign_and_unknown_ids(self) -> None:
         """Ids of the caller, of other accounts, and of nothing at all are drawn."""
         cloud, alice = world()

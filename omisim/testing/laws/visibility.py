@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import is_
 from typing import Any
 
@@ -15,11 +14,10 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.model.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
-from omisim.spec.catalog import load_catalog
-from omisim.state.initial_state import initial_state
+from omisim.state.initial_state import initial_state, iter_users
 from omisim.testing.laws.table import law, on_cloud
 
-__all__ = ["granted", "may_see", "read", "users"]
+__all__ = ["granted", "may_see", "read"]
 
 SHARED = (Image, Snapshot)
 MAX_IDS = 4  # ids listed in a finding
@@ -44,17 +42,6 @@ def _may_see(account_id: str, region: str, row: Any, owner: AccountRow) -> bool:
     return shared.global_permission or account_id in shared.account_ids
 
 
-@cache
-def _list_platform_accounts() -> frozenset[str]:
-    return frozenset(row.account_id for row in load_catalog().entities() if isinstance(row, AccountRow))
-
-
-def users(engine: Engine) -> Iterator[AccountRow]:
-    """Yield the accounts that tests have created, without those of the platform."""
-    platform = _list_platform_accounts()
-    return (row for row_id, row in engine.state.rows("account").items() if row_id not in platform)
-
-
 def read(engine: Engine, account: AccountRow, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Run a read action for an account without a log entry and without applying due transitions."""
     return _answer(engine, account, Request(action, parameters, PYTHON))
@@ -76,7 +63,7 @@ def _make_read(action: str, filters: Any, ids: str, row_id: str) -> Request:
 def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any) -> str | None:
     owner: AccountRow = engine.state.get("account", row.account_id)
     request = _make_read(action, filters_class, f"{row.key}s", row.id)
-    for account in users(engine):
+    for account in iter_users(engine.state):
         seen = _answer(engine, account, request)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
@@ -117,7 +104,7 @@ def who_can_matches_permissions(engine: Engine, image: Image) -> str | None:
     """`cloud.who_can` lists exactly the accounts that may read an OMI."""
     owner: AccountRow = engine.state.get("account", image.account_id)
     allowed = who_can(engine, image.image_id)
-    for account in users(engine):
+    for account in iter_users(engine.state):
         if (account.name in allowed) != may_see(account, image, owner):
             return f"who_can lists for {image.image_id} of {owner.name}: {', '.join(allowed) or 'no account'}"
     return None
@@ -136,7 +123,7 @@ def unfiltered_reads_are_complete_and_ordered(cloud: Cloud) -> str | None:
         # if the rows of the catalogue are as they were, they also come first
         is_unchanged = len(rows) >= len(catalogue) and all(map(is_, catalogue.values(), rows.values()))
         new_rows = list(rows.values())[len(catalogue) :] if is_unchanged else list(rows.values())
-        for account in users(cloud.engine):
+        for account in iter_users(cloud.engine.state):
             public = _list_catalogue_ids(kind, account.region, account.account_id) if is_unchanged else ()
             expected = [*public, *(row.id for row in new_rows if may_see(account, row, owners[row.account_id]))]
             seen = [row.id for row in _answer(cloud.engine, account, request)]

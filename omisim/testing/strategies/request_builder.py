@@ -16,6 +16,7 @@ from omisim.model.ids import PREFIXES
 from omisim.model.serialize import api_name
 from omisim.spec.lifecycle import LIFECYCLES, get_phase
 from omisim.state.buckets import Place
+from omisim.state.initial_state import iter_users
 from omisim.state.storage_signatures import presign
 from omisim.testing.laws.visibility import granted
 from omisim.testing.strategies.allowed import DATES, INVALID, PARAMETER_SETS, SELDOM, UNFITTING, VALID
@@ -202,13 +203,8 @@ class RequestBuilder:
 
     def list_rows(self, kind: str) -> list[Any]:
         """Return the rows of a kind that belong to accounts of tests, oldest first."""
-        users = self.users
-        return [row for row in list_rows(self.cloud, kind) if row.account_id in users]
-
-    @property
-    def users(self) -> set[str]:
-        """The ids of the accounts that tests have created."""
-        return {row.account_id for row in self.cloud.engine.state.rows("account").values() if "@" not in row.name}
+        owners = {row.account_id for row in iter_users(self.cloud.engine.state)}
+        return [row for row in list_rows(self.cloud, kind) if row.account_id in owners]
 
     def draw_image(self) -> str:
         """Draw the id of an OMI; for a launch or a copy also of an official one."""
@@ -221,14 +217,11 @@ class RequestBuilder:
         """Draw an account id, possibly of no account; for a removal, one that has the permission."""
         if self.is_removal and isinstance(self.last_row, Image | Snapshot) and granted(self.last_row).account_ids:
             return str(self.choose(granted(self.last_row).account_ids))
-        same_region = [row.account_id for row in self.list_other_accounts() if row.region == self.caller.region]
-        other_region = [row.account_id for row in self.list_other_accounts() if row.region != self.caller.region]
+        accounts = sorted(iter_users(self.cloud.engine.state), key=lambda row: row.account_id)
+        others = [row for row in accounts if row.account_id != self.caller.account_id]
+        same_region = [row.account_id for row in others if row.region == self.caller.region]
+        other_region = [row.account_id for row in others if row.region != self.caller.region]
         return str(self.choose((*same_region, *same_region, *other_region, self.caller.account_id, "000000000000")))
-
-    def list_other_accounts(self) -> list[Any]:
-        """Return the accounts of tests except the caller."""
-        rows = (self.cloud.engine.state.get("account", row_id) for row_id in sorted(self.users))
-        return [row for row in rows if row.account_id != self.caller.account_id]
 
     def draw_taggable(self) -> str:
         """Draw the id of a resource with tags."""
@@ -267,12 +260,11 @@ class RequestBuilder:
 
     def draw_filter(self, action: str, field: Field) -> Any:
         """Draw the value of a filter: one that rows of the read have, or one that matches no row."""
-        filter_names = [
-            value for value in (*self._list_values(action, field.name), *VALID.get(field.name[:-1], ())) if value != ""
-        ]
         if field.type is str:
-            filter_names.append("none of them")
-        value = self.choose(filter_names) if filter_names and field.type is str else self.draw_plain(field.type)
+            known = (*self._list_values(action, field.name), *VALID.get(field.name[:-1], ()))
+            value = self.choose([*filter(None, known), "none of them"])
+        else:
+            value = self.draw_plain(field.type)
         return [value] if field.many else value
 
     def _list_values(self, action: str, name: str) -> list[str]:
