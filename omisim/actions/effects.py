@@ -30,9 +30,10 @@ from omisim.model import (
     VolumeLink,
     VolumeUpdateTask,
 )
+from omisim.state.state import State
 from omisim.state.transaction import Effects, Transaction
 
-__all__ = ["EFFECTS"]
+__all__ = ["EFFECTS", "find_waiting_images"]
 
 NOT_BOOTED = "Client.NotStartedAtCreation"  # invented: only the length of the real text is known (FLD-013)
 
@@ -44,7 +45,7 @@ def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> No
         content = tx.state.get("content", snapshot.volume_id)
         if content != tx.state.get("content", snapshot.snapshot_id) and tx.state.get("volume", snapshot.volume_id):
             tx.write("content", snapshot.snapshot_id, content)
-    for image in _find_waiting_images(tx, snapshot):
+    for image in find_waiting_images(tx.state, snapshot.snapshot_id):
         snapshots = (tx.state.get("snapshot", snapshot_id) for snapshot_id in image.snapshot_ids)
         if all(row.state is SnapshotState.COMPLETED for row in snapshots):
             tx.move(image, "finish")
@@ -53,13 +54,14 @@ def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> No
 def _fail_snapshot(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
     """Fail the OMIs that wait for a failed snapshot, with its reason (ST-OMI-6)."""
     reason = comment or f"The snapshot {snapshot.snapshot_id} failed."
-    for image in _find_waiting_images(tx, snapshot):
+    for image in find_waiting_images(tx.state, snapshot.snapshot_id):
         state_comment = StateComment(state_code="snapshot-error", state_message=reason)
         tx.move(image, "fail", state_comment=state_comment)
 
 
-def _find_waiting_images(tx: Transaction, snapshot: Snapshot) -> list[Image]:
-    images = tx.state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot.snapshot_id)
+def find_waiting_images(state: State, snapshot_id: str) -> list[Image]:
+    """Return the pending OMIs that a snapshot is part of."""
+    images = state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot_id)
     return [image for image in images if image.state is ImageState.PENDING]
 
 

@@ -12,7 +12,7 @@ from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
 from omisim.base.foreign import parse_count, parse_url
-from omisim.formats.disk_image import GIB, BadImage, decode, to_bytes
+from omisim.formats.disk_image import GIB, BadImage, decode, to_gib
 from omisim.formats.manifest import Manifest, ManifestDisk, parse_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Snapshot, SnapshotState
 from omisim.spec.errors import ApiError
@@ -126,7 +126,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
 
 def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
     """Import the snapshot of one device of an OMI. An unusable file fails the snapshot, and so the OMI (IMP-006)."""
-    size = to_bytes(disk.size)
+    size = to_gib(disk.size)
     snapshot = _add_imported_snapshot(
         call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id
     )
@@ -165,7 +165,7 @@ def _add_imported_snapshot(
     return add_snapshot(
         call, description, client_token, image_id, None if content == Content() else content,
         *find_source(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE,
-        volume_size=to_bytes(size),
+        volume_size=to_gib(size),
     )  # fmt: skip
 
 

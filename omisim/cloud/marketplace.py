@@ -27,7 +27,7 @@ from omisim.model import (
     Snapshot,
     SnapshotState,
 )
-from omisim.spec.catalog import MARKETPLACE, load_catalog
+from omisim.spec.catalog import MARKETPLACE, load_catalog, make_platform_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,7 +227,7 @@ def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
 
 
 def _copy_image(tx: Transaction, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:
-    owner: AccountRow = tx.state.find_by("account", "name", f"{MARKETPLACE.lower()}@{region}")[0]
+    owner: AccountRow = tx.state.find_by("account", "name", make_platform_name(MARKETPLACE, region))[0]
     name = f"{row.seller}-{row.product_code}-v{number}"
     image_id = tx.new_id("image")
     image = replace(

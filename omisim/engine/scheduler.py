@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from omisim.actions.effects import find_waiting_images
 from omisim.base.clock import Clock
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import suggest
@@ -158,14 +159,10 @@ class Scheduler:
         state = self._state.get(due.kind, due.id).state
         if "fail" not in LIFECYCLES[due.kind].moves[state]:
             return None
-        images = self._find_waiting_images(due.id) if due.kind == "snapshot" else []
+        images = find_waiting_images(self._state, due.id) if due.kind == "snapshot" else []
         targets = [(due.kind, due.id), *(("image", image.image_id) for image in images)]
         hits = (f for f in self.failures if any(f.kind == kind and f.id in (None, row_id) for kind, row_id in targets))
         return next(hits, None)
-
-    def _find_waiting_images(self, snapshot_id: str) -> list[Image]:
-        images = self._state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot_id)
-        return [image for image in images if image.state is ImageState.PENDING]
 
     @contextmanager
     def suspend_failures(self) -> Iterator[None]:
@@ -223,8 +220,7 @@ class Scheduler:
         raise ValueError(f"cannot fail {row_id!r}: {self._describe(row_id)}; can fail: {', '.join(can_fail)}")
 
     def _find_unfinished_snapshots(self, image: Image) -> list[str]:
-        ids = [mapping.bsu.snapshot_id or "" for mapping in image.block_device_mappings if mapping.bsu]
-        return [i for i in ids if i and self._state.get("snapshot", i).state is not SnapshotState.COMPLETED]
+        return [i for i in image.snapshot_ids if self._state.get("snapshot", i).state is not SnapshotState.COMPLETED]
 
     def _find_due(self, row_id: str) -> Due | None:
         rows = (self._state.get("due", f"{kind}:{row_id}") for kind in LIFECYCLES)

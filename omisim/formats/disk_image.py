@@ -22,7 +22,7 @@ from typing import NamedTuple
 from omisim.base.foreign import parse_json
 from omisim.model import Content
 
-__all__ = ["FORMATS", "GIB", "BadImage", "decode", "encode", "to_bytes"]
+__all__ = ["FORMATS", "GIB", "BadImage", "decode", "encode", "to_gib"]
 
 FORMATS = ("qcow2", "raw")
 GIB = 2**30
@@ -45,7 +45,7 @@ class BadImage(ValueError):
     """The reason why a disk image cannot be imported."""
 
 
-def to_bytes(size: int) -> int:
+def to_gib(size: int) -> int:
     """Convert a size in bytes to GiB, rounded up (MAN-013, SNP-010)."""
     return -(-size // GIB)
 

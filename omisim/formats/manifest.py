@@ -10,6 +10,7 @@ from typing import Any
 from omisim.base.foreign import parse_json, parse_url
 from omisim.base.frozen import frozen
 from omisim.base.subset import shorten
+from omisim.formats.disk_image import GIB, to_gib
 from omisim.spec import limits
 from omisim.spec.rules import refuse
 
@@ -17,7 +18,6 @@ __all__ = ["Manifest", "ManifestDisk", "parse_manifest", "write_manifest"]
 
 VERSION = 1
 ARCHITECTURES = ("i386", "x86_64")
-GIB = 2**30
 _PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/sda2
 
 
@@ -153,7 +153,7 @@ def _list_iops_conditions(disk: ManifestDisk) -> list[tuple[bool, str]]:
     """Return the conditions of a disk's IOPS, each with what to say if it is not met."""
     if disk.volume_type != "io1":
         return [(disk.iops is None, f"Iops is allowed for io1 only, not {disk.iops!r}")]
-    size, iops = -(-disk.size // GIB), disk.iops or 0
+    size, iops = to_gib(disk.size), disk.iops or 0
     least, most = limits.MIN_IOPS, min(limits.MAX_IOPS, limits.IOPS_PER_GIB * size)
     smallest = limits.MIN_IO1_SIZE
     return [

@@ -31,7 +31,10 @@ from omisim.model import (
 )
 from omisim.model.ids import derive_hex, make_account_id, make_id
 
-__all__ = ["CATALOGS", "LINUX", "MARKETPLACE", "OUTSCALE", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog"]
+__all__ = [
+    "CATALOGS", "LINUX", "MARKETPLACE", "OUTSCALE", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog",
+    "make_platform_name",
+]  # fmt: skip
 
 CATALOGS = ("default",)
 SEED = "catalogue"
@@ -144,8 +147,13 @@ def _make_vm_type(name: str, row: list[Any]) -> VmType:
     )
 
 
+def make_platform_name(alias: str, region: str) -> str:
+    """Return the name of the platform's account with this alias in a Region."""
+    return f"{alias.lower()}@{region}"
+
+
 def _make_platform_account(alias: str, region: str) -> AccountRow:
-    name = f"{alias.lower()}@{region}"
+    name = make_platform_name(alias, region)
     number = make_account_id(SEED, name)
     return AccountRow(
         account_id=number,

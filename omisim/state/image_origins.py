@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from omisim.base.frozen import replace
 from omisim.model import AccountRow, Image
-from omisim.spec.catalog import MARKETPLACE, OUTSCALE
+from omisim.spec.catalog import MARKETPLACE, OUTSCALE, make_platform_name
 from omisim.state.state import State
 
 __all__ = ["add_origin", "explain_origin", "find_origin"]
@@ -22,9 +22,10 @@ def find_origin(state: State, image: Image, account_id: str | None = None) -> tu
     "imported" if it was created from a manifest, else "own".
     """
     owner: AccountRow = state.get("account", image.account_id)
-    if owner.alias == OUTSCALE and owner.name == f"{OUTSCALE.lower()}@{owner.region}":
+    is_platform = owner.alias is not None and owner.name == make_platform_name(owner.alias, owner.region)
+    if is_platform and owner.alias == OUTSCALE:
         return "official", "OUTSCALE"
-    if owner.alias == MARKETPLACE and owner.name == f"{MARKETPLACE.lower()}@{owner.region}":
+    if is_platform and owner.alias == MARKETPLACE:
         return "Marketplace", f"vendor {image.image_name.partition('-pty-')[0]}"
     support = f"account {image.account_id}"
     if account_id not in (None, image.account_id):

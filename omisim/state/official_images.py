@@ -12,7 +12,7 @@ from omisim.base.frozen import replace
 from omisim.base.suggest import check_known, suggest
 from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
 from omisim.model.ids import Id
-from omisim.spec.catalog import OUTSCALE, load_catalog
+from omisim.spec.catalog import OUTSCALE, load_catalog, make_platform_name
 from omisim.state.image_names import find_images
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -28,7 +28,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 def list_official_images(state: State, region: str) -> list[Image]:
     """Return the official OMIs of a Region in creation order. Raises ValueError for an unknown Region."""
     check_known("region", region, load_catalog().regions)
-    owners = state.find_by("account", "name", f"{OUTSCALE.lower()}@{region}")
+    owners = state.find_by("account", "name", make_platform_name(OUTSCALE, region))
     return list(state.find_narrowest("image", [[("account_id", owner.account_id) for owner in owners]]))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from omisim.model import ENTITIES, ClientToken, Content, Due, Origin
+from omisim.model.serialize import format_date
 from omisim.state.due_table import DueTable
 from omisim.state.table import Lookup, Table
 
@@ -51,8 +52,7 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         """Format the change as one line: time, resource, old and new state, cause."""
-        at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return f"{at} {self.kind} {self.id} {self.describe()} ({self.cause})"
+        return f"{format_date(self.at)} {self.kind} {self.id} {self.describe()} ({self.cause})"
 
     def describe(self) -> str:
         """Return what happened to the resource: its old and new state."""

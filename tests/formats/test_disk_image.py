@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omisim.formats import disk_image
-from omisim.formats.disk_image import GIB, HEADER, QCOW2, BadImage, decode, encode, to_bytes
+from omisim.formats.disk_image import GIB, HEADER, QCOW2, BadImage, decode, encode, to_gib
 from omisim.model import Content
 
 CONTENT = Content(3, (("/etc/motd", "hello"),))
@@ -53,7 +53,7 @@ def test_disk_image_of_a_large_disk_is_small() -> None:
 @pytest.mark.parametrize(("size", "expected"), [(1, 1), (GIB, 1), (GIB + 1, 2), (10 * GIB, 10)])
 def test_disk_image_sizes_are_rounded_up_to_gib(size: int, expected: int) -> None:
     """A number of bytes is rounded up to whole GiB. [MAN-013]"""
-    assert to_bytes(size) == expected
+    assert to_gib(size) == expected
 
 
 @given(st.binary(max_size=300))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, fields
 from functools import cache, lru_cache, partial
 from itertools import islice, repeat
@@ -67,22 +67,9 @@ def _has_pattern(value: object) -> bool:
 
 def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: int | None = None) -> tuple[E, ...]:
     """Return the entities that match every given filter, in their order: all, or the first `limit`."""
-    if filters is None or limit is not None:
-        return tuple(islice(entities if filters is None else _iter_matching(entities, filters), limit))
-    tests = filters.tests
-    matching_entities = []
-    for entity in entities:
-        for test in tests:
-            if not test(entity):
-                break
-        else:
-            matching_entities.append(entity)
-    return tuple(matching_entities)
-
-
-def _iter_matching(entities: Iterable[E], filters: Filters[E]) -> Iterator[E]:
-    tests = filters.tests
-    return (entity for entity in entities if all(test(entity) for test in tests))
+    for test in filters.tests if filters is not None else ():
+        entities = filter(test, entities)
+    return tuple(islice(entities, limit))
 
 
 @cache
