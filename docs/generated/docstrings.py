@@ -10,20 +10,21 @@ from generated.model import every_rule
 __all__ = ["to_rest"]
 
 ARGUMENTS = "Args:"
-_RULE = re.compile(r"\b(?:ST-)?[A-Z]{2,4}-\d{1,3}\b")
+_CODE_OR_RULE = re.compile(r"`[^`]*`|\b(?:ST-)?[A-Z]{2,4}-\d{1,3}\b")
 _ITEM = re.compile(r"    (?P<stars>\*{0,2})(?P<name>\w+): (?P<text>.*)")
 
 
 def to_rest(lines: Sequence[str]) -> list[str]:
-    """Return a docstring in which sections are lists, indented blocks after a blank line are code, and rule ids links.
+    """Return a docstring as reStructuredText.
 
-    A section is a line that ends with a colon, and indented lines `name: text` under it. "Args:" becomes a field list.
+    Sections become lists, indented blocks after a blank line code, and rule ids outside backticks links. A section is a
+    line that ends with a colon, and indented lines `name: text` under it. "Args:" becomes a field list.
     """
     return [line for line in _convert(lines) if line != ARGUMENTS]
 
 
 def _link(text: str) -> str:
-    return _RULE.sub(lambda match: _reference(match[0]) if match[0] in every_rule() else match[0], text)
+    return _CODE_OR_RULE.sub(lambda match: _reference(match[0]) if match[0] in every_rule() else match[0], text)
 
 
 def _reference(rule_id: str) -> str:

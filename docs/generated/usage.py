@@ -11,8 +11,9 @@ from typing import Any
 from unittest.mock import patch
 
 from generated.markdown import code, escape, heading, table
-from omisim import Cloud, model, plugin
+from omisim import model, plugin
 from omisim.model import filters
+from omisim.pytest_plugin.marker_options import KNOWN
 from omisim.tools.cli import parsers
 from omisim.tools.scenario import list_shipped
 
@@ -41,7 +42,8 @@ def _command(name: str, help_text: str) -> str:
 def fixtures() -> str:
     """Return the table of the fixtures."""
     tree = ast.parse(inspect.getsource(plugin))
-    rows = [_fixture(node) for node in tree.body if isinstance(node, ast.FunctionDef) and _fixture_scope(node)]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    rows = [_fixture(node) for node in functions if _fixture_scope(node)]
     return table(["Fixture", "Scope", "Value"], rows)
 
 
@@ -90,10 +92,10 @@ def pytest_options() -> str:
 def pytest_arguments() -> str:
     """Return the table of the marker's arguments and the ini options."""
     ini = _declared().ini
-    names = dict.fromkeys([*inspect.signature(Cloud).parameters, *(name.removeprefix("omisim_") for name in ini)])
+    names = dict.fromkeys([*KNOWN, *(name.removeprefix("omisim_") for name in ini)])
     rows = []
     for name in names:
-        marker = "" if name == "guard" else code(name)
+        marker = code(name) if name in KNOWN else ""
         option = code(f"omisim_{name}") if f"omisim_{name}" in ini else ""
         says = ini.get(f"omisim_{name}")
         rows.append([marker, option, escape(says) if says else "see {py:class}`omisim.Cloud`"])

@@ -35,10 +35,17 @@ _new = tuple.__new__  # a third faster than calling the class, and each write ma
 
 
 class Change(NamedTuple):
-    """One write: the row before and after (None if it does not exist), the time and the cause.
+    """One write of a row.
 
-    `cause` is "<Action>#<number of the committed call>", or one of due, complete, fail, fault, read, write,
-    account.
+    Attributes:
+        seq: the position of the change in the history of the cloud.
+        at: the cloud's time.
+        kind: the kind of the row, for example "volume".
+        id: the id of the row.
+        before: the row before the write; None if it did not exist.
+        after: the row after the write; None if it does not exist any more.
+        cause: "<Action>#<number of the committed call>", or one of due, complete, fail, fault, read, write, account.
+        order: the creation number of the row, if the change creates or removes it.
     """
 
     seq: int
@@ -48,7 +55,7 @@ class Change(NamedTuple):
     before: Any
     after: Any
     cause: str
-    order: int = 0  # the row's creation number, if the change creates or removes it
+    order: int = 0
 
     def __str__(self) -> str:
         """Format the change as one line: time, resource, old and new state, cause."""

@@ -96,7 +96,7 @@ class CloudMachine(Beginning):
         actions: the actions to call, any that omisim serves; by default those of CORE. A rule that a subclass defines
             is kept, even if it has the name of another action.
         starts_with: the resources that each account begins with, for example `{"image": 3}`: at most so many, usually
-            as many; or the name of a scenario. By default some of everything.
+            as many; or the name of a scenario. By default some volumes, snapshots, VMs and OMIs.
         timings: the timings of the cloud; each history draws one.
         switches: the switches of the cloud.
         platform: whether the platform does more than serve calls and let time pass; False leaves out faults, failures

@@ -9,6 +9,7 @@ from generated.model import every_rule
 from support.pages import ROOT, list_anchors, read_page
 
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.pytest_plugin.marker_options import KNOWN
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import SWITCHES
@@ -61,6 +62,13 @@ class TestGeneratedPages:
         ):
             assert part in entry
 
+    def test_list_the_fixtures_and_arguments_that_users_write(self) -> None:
+        """The page of the plugin leaves out private fixtures, and names as arguments only those of the marker."""
+        rows = read_page(REFERENCE / "pytest.md").splitlines()
+        assert [row for row in rows if row.startswith("| [`_")] == []
+        arguments = [row.split("|")[1].strip(" `") for row in rows if "`omisim_" in row and row.startswith("| ")]
+        assert [name for name in arguments if name and name not in KNOWN] == []
+
     def test_refuse_an_unknown_name(self) -> None:
         """A mistyped comment fails the build."""
         with pytest.raises(KeyError, match="rulez"):
@@ -74,4 +82,5 @@ class TestDocstrings:
         arguments = [":param name: Of the thing,", "    in full.", r":param \*\*more: Anything."]
         assert to_rest(docstring) == ["Do it.", "", "", *arguments]
         assert to_rest(["Named once (OMI-022)."]) == ["Named once (:ref:`OMI-022 <omi-022>`)."]
+        assert to_rest(['Write `{"OMI-022": "no-op"}`.']) == ['Write `{"OMI-022": "no-op"}`.']
         assert to_rest(["Do it:", "", "    code()", "", "End."]) == ["Do it:", "", "::", "", "    code()", "", "End."]
