@@ -14,7 +14,7 @@ from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
 from omisim.spec.lifecycle import get_cell_rule
 from omisim.state.state import State
-from omisim.testing.remnants import describe, get_name, get_state, iter_remnants
+from omisim.testing.remnants import ENDING, describe, get_name, get_state, iter_remnants
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
 __all__ = ["ID", "STALL", "Inventory", "Item", "compare", "find_extras", "find_lost", "normalize", "take_inventory"]
@@ -102,7 +102,7 @@ def take_inventory(cloud: Cloud, before: State) -> Inventory:
     deleted = {
         old.id: Item(_make_label(cloud, old), f"{NOUNS[old.kind]} {old.id}", {})
         for old in _iter_removed(after, before)
-        if old.id not in alive and get_state(old) not in (None, "terminated", "deleting", "shutting-down")
+        if old.id not in alive and get_state(old) not in ENDING
     }
     return Inventory(created, changed, deleted)
 

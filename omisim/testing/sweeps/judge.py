@@ -18,7 +18,7 @@ __all__ = ["Holds", "check_holds", "judge"]
 Holds = Callable[[Cloud], object]
 
 
-def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int | None) -> tuple[Outcome, tuple[str, ...]]:
+def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int) -> tuple[Outcome, tuple[str, ...]]:
     """Return the outcome of a run that met a deviation at a call, and what went wrong, one line each.
 
     `holds` replaces the default conditions: the laws hold, nothing is left beyond what the clean run leaves, and a run
@@ -29,7 +29,7 @@ def judge(run: Run, clean: Run, cloud: Cloud, holds: Holds | None, call: int | N
     text = [failure.text] if failure else []
     if failure and failure.kind == "endless":
         return "never ended", tuple(text)
-    allowed = list_finished(clean, call or 0) if failure else clean.inventory.created
+    allowed = list_finished(clean, call) if failure else clean.inventory.created
     leftovers = [] if holds else [f"left behind: {item}" for item in find_extras(run.inventory, allowed)]
     wrong = list(check_holds(cloud, holds) if holds else _find_mistakes(run, clean, cloud))
     if leftovers:

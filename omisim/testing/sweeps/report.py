@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import Any, Final, Literal, get_args
 
 from omisim.base.frozen import frozen
@@ -51,6 +50,11 @@ class World:
     def is_finding(self) -> bool:
         """Whether the code coped badly. A world with another behaviour switch is an open question instead."""
         return self.outcome not in _HARMLESS and self.switch is None
+
+    @property
+    def is_open_question(self) -> bool:
+        """Whether the code fails only because a behaviour switch is decided otherwise."""
+        return self.outcome != "survived" and self.switch is not None
 
     @property
     def switch(self) -> str | None:
@@ -114,7 +118,7 @@ class SweepReport:
     calls: int
     worlds: Sequence[World] = ()
     left_out: int = 0
-    unstable: Sequence[str] = field(default=())
+    unstable: Sequence[str] = ()
 
     @property
     def findings(self) -> list[World]:
@@ -124,12 +128,12 @@ class SweepReport:
     @property
     def open_questions(self) -> list[World]:
         """The worlds in which the code fails only because a behaviour switch is decided otherwise."""
-        return [world for world in self.worlds if world.switch and world.outcome != "survived"]
+        return [world for world in self.worlds if world.is_open_question]
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
         """The number of worlds by outcome, open questions left out."""
-        counts = Counter(world.outcome for world in self.worlds if world not in self.open_questions)
+        counts = Counter(world.outcome for world in self.worlds if not world.is_open_question)
         return {outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]}
 
     def __str__(self) -> str:

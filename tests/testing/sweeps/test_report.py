@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
+from support.growth import measure
 from support.sweeping import LOST, create_volume, setup
 
 from omisim import Cloud
 from omisim.testing import sweep
-from omisim.testing.sweeps import KINDS, OUTCOMES
+from omisim.testing.sweeps import KINDS, OUTCOMES, Deviation, SweepReport, World
 
 
 class TestReport:
@@ -39,6 +41,12 @@ class TestReport:
     def test_says_why_nothing_was_tried(self, code: Callable[[Cloud], None], reason: str) -> None:
         """A sweep without a run is not taken for a success."""
         assert str(sweep(setup, code, kinds=["cut"])).endswith(f" 0 runs\n  none: {reason}")
+
+    def test_of_many_worlds_takes_as_long_per_world(self) -> None:
+        """The text looks at each world once, and not at all others for each."""
+        world = World((Deviation("lost", 1, "lost", "cloud.faults.add('ReadVms', drop=True)"),), "survived")
+        costs = [measure(partial(str, SweepReport(1, worlds))) for worlds in ([world] * 10, [world] * 1000)]
+        assert costs[1] < 200 * costs[0]
 
     def test_names_are_complete(self) -> None:
         """Every kind and outcome of the documentation exists."""
