@@ -43,7 +43,7 @@ def add_server_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=NUMBER",
-        help="what a client may use (docs: Limits); repeatable",
+        help="a limit on clients, for example body=1048576; repeatable",
     )
     serve.refuse_useless("--tls", why="beside --tls-cert", when=lambda options: options.tls_cert)
     env = add_command(commands, "env", "print the `export` lines for clients of a running server", _env)
