@@ -11,6 +11,8 @@ from typing import Any
 
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
+from omisim.engine.checkpoint import Checkpoint
+from omisim.engine.engine import Engine
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import list_cell_rules
 from omisim.spec.rules import load_rules
@@ -55,13 +57,17 @@ class Statements:
             raise Happened(refusal.rule, f"{refusal.rule} refuses a call: {refusal}")
 
     def _evaluate(self, text: str, code: CodeType) -> bool:
-        state = self._cloud.engine.state
-        position = state.position
+        """Return whether an expression is true. The calls that it makes leave no trace, not even in the call log."""
+        engine = self._cloud.engine
+        before, checkpoint = _observe(engine), Checkpoint(engine, 0)
         try:
             value = bool(eval(code, self._variables))  # noqa: S307 - the user's own expression
+            changed = _observe(engine) != before
         except (Exception, SystemExit) as error:
             raise StatementError(f"--never {text!r} raises {type(error).__name__}: {error}") from error
-        if state.position != position:
+        finally:
+            checkpoint.revert(engine)
+        if changed:
             raise StatementError(f"--never {text!r} changes the cloud; it must only read it, for example with `can`")
         return value
 
@@ -91,6 +97,12 @@ class Statements:
         known = [each for each in self._variables if not each.startswith("__")]
         listed = ", ".join(known[:MAX_NAMES]) + (", …" if len(known) > MAX_NAMES else "")
         return StatementError(f"--never {text!r}: unknown name {name!r}{suggest(name, known)}; known: {listed}")
+
+
+def _observe(engine: Engine) -> tuple[object, ...]:
+    """Return what an expression must not change: the state, the time, the settings and the faults."""
+    failures, faults = list(engine.scheduler.failures), engine.session.faults.save()
+    return id(engine.state), engine.state.position, engine.clock.now(), engine.settings.copy(), failures, faults
 
 
 def describe_truth(statement: str) -> str:

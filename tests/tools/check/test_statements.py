@@ -59,6 +59,10 @@ class TestStatements:
         result = check(SMALL, 3, never=["vm/StartVms/running"])
         assert list_called_methods(result) == ["create_vms", "complete", "start_vms"]
 
+    def test_leave_no_trace_in_the_call_log(self) -> None:
+        """A statement sees the calls of the history, and its own, but none of an earlier evaluation."""
+        assert check(SMALL, 1, never=["[alice.read_vms(), len(cloud.calls('ReadVms'))][1] > 1"]).violation is None
+
     def test_have_the_same_answer_with_two_workers(self) -> None:
         """The history does not depend on how the work is shared."""
         question: Any = {"scenario": "shared-image", "never": ["len(bob.read_volumes()) == 1"]}
@@ -81,6 +85,12 @@ class TestStatements:
             ("exit()", "raises SystemExit"),
             ("len(bob.read_vms()) and 1 / 0", "raises ZeroDivisionError: division by zero (after bob.create_vms("),
             ("alice.create_volume(subregion_name='eu-west-2a', size=1)", "changes the cloud; it must only read it"),
+            ("cloud.advance(1)", "changes the cloud; it must only read it"),
+            ("cloud.reset()", "changes the cloud; it must only read it"),
+            ("cloud.allow_unknown_images()", "changes the cloud; it must only read it"),
+            ("cloud.durations.update({'vm.pending': 1})", "changes the cloud; it must only read it"),
+            ("cloud.fail_next('snapshot')", "changes the cloud; it must only read it"),
+            ("cloud.faults.add('ReadVms')", "changes the cloud; it must only read it"),
         ],
     )
     def test_that_are_wrong_are_refused_in_one_line(
