@@ -97,9 +97,27 @@ class TestObjects:
         assert [part["Size"] for part in answer_parts] == [5 * 2**20, 1]
         assert oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"][0]["UploadId"] == upload
         assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-        oos.complete_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
+        answer = oos.complete_multipart_upload(
+            Bucket=BUCKET, Key="big", UploadId=upload, MultipartUpload={"Parts": parts}
+        )
+        assert answer["Location"] == f"https://oos.{REGION}.outscale.com/{BUCKET}/big"
         assert body_of(oos, "big") == b"a" * 5 * 2**20 + b"b"
         assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
+
+    def test_have_no_version(self, oos: Any) -> None:
+        """No answer names a version, which rclone would ask for: buckets have no versioning. [OOS-007]"""
+        upload = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
+        part = oos.upload_part(Bucket=BUCKET, Key="big", UploadId=upload, PartNumber=1, Body=b"a")
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        for answer in (
+            oos.complete_multipart_upload(Bucket=BUCKET, Key="big", UploadId=upload, MultipartUpload=parts),
+            oos.put_object(Bucket=BUCKET, Key="small", Body=b"a"),
+            oos.copy_object(Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/small"),
+            oos.get_object(Bucket=BUCKET, Key="big"),
+            oos.head_object(Bucket=BUCKET, Key="big"),
+            oos.delete_object(Bucket=BUCKET, Key="big"),
+        ):
+            assert "VersionId" not in answer
 
     def test_cost_nothing_for_other_uploads(self, oos: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A request handles the upload that it names, however many have begun; a list handles all. [OOS-007]"""

@@ -262,6 +262,11 @@ class TestActionNames:
         """404 means that the action does not exist. [REQ-002]"""
         assert error(cloud, sign_request(alice, "/api/v1/CreateEverything")) == (404, "12000", "REQ-002")
 
+    @pytest.mark.parametrize("path", ["/", "/api/v1", "/api/v1/"])
+    def test_that_are_missing_are_refused_with_the_path(self, cloud: Cloud, alice: Account, path: str) -> None:
+        """A path without an action, such as that of a call to ICU, is named in the refusal. [REQ-002]"""
+        assert ask(cloud, sign_request(alice, path))[1]["Errors"][0]["Details"].startswith(f"{path} is not an action")
+
     def test_that_are_not_served_are_refused_as_such(self, cloud: Cloud, alice: Account) -> None:
         """An official action that omisim does not serve is refused as not served. [REQ-002]"""
         request = sign_request(alice, "/api/v1/CreateLoadBalancer")

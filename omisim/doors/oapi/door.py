@@ -33,7 +33,7 @@ __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 OAPI = Dialect(spell=api_name)
 CACHED_REQUESTS = 256
 _PATH = re.compile(
-    r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]*)/*"
+    r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]+)/*"
 )
 _OPTIONS_HEADERS = {"Access-Control-Allow-Methods": "GET, OPTIONS, POST", "Access-Control-Max-Age": "86400"}
 _JSON_TYPES = frozenset({"application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"})

@@ -27,7 +27,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
-from omisim.state.buckets import Place, StorageError, check_key, is_allowed, parse_location
+from omisim.state.buckets import Place, StorageError, check_key, is_allowed, make_object_url, parse_location
 from omisim.state.journal_store import StoreError
 from omisim.state.state import State
 from omisim.state.storage_signatures import ALGORITHM, authenticate, refuse_key
@@ -36,6 +36,7 @@ from omisim.state.transaction import Transaction
 __all__ = ["handle"]
 
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
+_LOCATION = re.compile(rb"<Location>.*?</Location>")
 _NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # in UTF-8
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
 _NUMBERS = ("max_keys", "max_parts", "part_number", "part_number_marker")
@@ -190,6 +191,9 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     headers.pop("expect", None)
     body = b"" if task.operation.name == "CreateBucket" else request.body  # the host names the Region
     response = bridge.send(request.method, url, headers, body)
+    if task.operation.name == "CompleteMultipartUpload":
+        location = f"<Location>{escape(make_object_url(place))}</Location>".encode()
+        response.body = _LOCATION.sub(lambda _: location, response.body)
     if parameters.get(limit, asked) != asked:  # a page that the service cuts still names the limit of the request
         element = api_name(STORAGE_PARAMETERS[limit])
         cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], asked))
