@@ -59,7 +59,8 @@ class Timeline(tuple[Change, ...]):  # noqa: SLOT001 - a tuple cannot have slots
                 continue
             cause = callers.explain(change)
             if change.cause == "due" and previous is not None:
-                cause = f"by itself, {(change.at - previous.at).total_seconds():g} s later"
+                seconds = round((change.at - previous.at).total_seconds(), 3)
+                cause = f"by itself, {seconds:.13g} s later"
             yield f"{format_date(change.at)}  {change.kind} {change.id}  {_describe(change)}  ({cause})"
 
 

@@ -115,6 +115,15 @@ class TestTimeline:
         assert f"volume {volume.volume_id} created, creating (CreateVolume#1)" in lines[0]
         assert lines[-1].endswith(f"volume {volume.volume_id} gone (due)")
 
+    @pytest.mark.parametrize(("seconds", "shown"), [(0.00005, "0"), (0.25, "0.25"), (1_234_567, "1234567")])
+    def test_shows_times_to_the_millisecond(self, seconds: float, shown: str) -> None:
+        """The time between two changes is a decimal number without an exponent."""
+        cloud = Cloud(timing="clock")
+        cloud.durations["volume.creating"] = seconds
+        volume = cloud.account("alice").create_volume(subregion_name=SUBREGION, size=1)
+        cloud.settle()
+        assert str(cloud.timeline(volume.volume_id)).endswith(f"(by itself, {shown} s later)")
+
 
 class TestDiff:
     def test_of_a_fork_is_empty(self, cloud: Cloud, golden: Image) -> None:
