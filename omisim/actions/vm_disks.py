@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from omisim.actions.devices import VM_DEVICE, check_pair, check_size, merge_disks
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
-from omisim.base.frozen import frozen
+from omisim.base.frozen import frozen, replace
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
 from omisim.model.serialize import snake_name
 from omisim.spec.limits import ROOT

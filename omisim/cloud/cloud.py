@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
 from omisim.base.clock import Clock, ManualClock, check_clock
+from omisim.base.frozen import replace
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
 from omisim.base.suggest import check_known, describe_unknown

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from textwrap import wrap
 from typing import Any
 
-from omisim.base.frozen import frozen
+from omisim.base.frozen import frozen, replace
 from omisim.base.graph import Edge, Graph, Node
 from omisim.cloud.deletion import Deletion
 from omisim.model.dump_form import serialize

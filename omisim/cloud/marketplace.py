@@ -8,26 +8,23 @@ apply to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from omisim.base.frozen import frozen
+from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import check_known
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
-    BlockDeviceMappingImage,
     Image,
     ImageState,
     MarketplaceProduct,
     Origin,
     PermissionsOnResource,
     ProductVersion,
-    Snapshot,
-    SnapshotState,
 )
 from omisim.spec.catalog import MARKETPLACE, load_catalog, make_platform_name
+from omisim.state.official_images import copy_disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -235,7 +232,8 @@ def _copy_image(tx: Transaction, row: MarketplaceProduct, number: int, region: s
         account_alias=owner.alias,
         account_id=owner.account_id,
         block_device_mappings=tuple(
-            _copy_mapping(tx, owner, mapping, image_id) for mapping in source.block_device_mappings
+            copy_disk(tx, mapping, image_id, owner, tx.at, f"{mapping.device_name} of {image_id}", "copied from")
+            for mapping in source.block_device_mappings
         ),
         creation_date=tx.at,
         file_location=f"{owner.alias}/{name}",
@@ -246,30 +244,6 @@ def _copy_image(tx: Transaction, row: MarketplaceProduct, number: int, region: s
         tags=(),
     )
     tx.add(image)
-    tx.write("origin", image_id, Origin("image", owner.account_id, name, (("published from", source.image_id),)))
+    parents = (("published from", source.image_id),)
+    tx.write("origin", image_id, Origin("image", owner.account_id, name, parents, image.product_codes))
     return image_id
-
-
-def _copy_mapping(
-    tx: Transaction, owner: AccountRow, mapping: BlockDeviceMappingImage, image_id: str
-) -> BlockDeviceMappingImage:
-    if mapping.bsu is None or mapping.bsu.snapshot_id is None:
-        return mapping
-    source: Snapshot = tx.state.get("snapshot", mapping.bsu.snapshot_id)
-    snapshot = Snapshot(
-        account_alias=owner.alias,
-        account_id=owner.account_id,
-        creation_date=tx.at,
-        description=f"{mapping.device_name} of {image_id}",
-        progress=100,
-        snapshot_id=tx.new_id("snapshot"),
-        state=SnapshotState.COMPLETED,
-        volume_size=source.volume_size,
-    )
-    tx.add(snapshot)
-    content = tx.state.get("content", source.snapshot_id)
-    if content is not None:
-        tx.write("content", snapshot.snapshot_id, content)
-    parents = (("part of", image_id), ("copied from", source.snapshot_id))
-    tx.write("origin", snapshot.snapshot_id, Origin("snapshot", owner.account_id, "", parents))
-    return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from omisim.base.frozen import replace
 from omisim.cloud.lineage import Lineage, join_tree
 from omisim.model import ENTITIES, AccountRow, Content, Image, Origin
 from omisim.state.lineage import KINDS, get_product_codes

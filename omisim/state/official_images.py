@@ -10,14 +10,24 @@ from typing import Any
 
 from omisim.base.frozen import replace
 from omisim.base.suggest import check_known, suggest
-from omisim.model import AccountRow, BlockDeviceMappingImage, Image, Origin, PermissionsOnResource, Snapshot
+from omisim.model import (
+    AccountRow,
+    BlockDeviceMappingImage,
+    Image,
+    Origin,
+    PermissionsOnResource,
+    Snapshot,
+    SnapshotState,
+)
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog, make_platform_name
 from omisim.state.image_names import find_images
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["adopt", "find_newest_official", "find_unknown_images", "list_official_images", "renew", "retire"]
+__all__ = [
+    "adopt", "copy_disk", "find_newest_official", "find_unknown_images", "list_official_images", "renew", "retire",
+]  # fmt: skip
 
 _IMAGE = Id("image")
 SHORT = dt.timedelta(milliseconds=1)
@@ -84,7 +94,10 @@ def renew(tx: Transaction, family: str, region: str, *, retired: bool) -> Image:
     name = _make_newer_name(tx.state, old, created)
     owner: AccountRow = tx.state.get("account", old.account_id)
     image_id = tx.new_id("image")
-    mappings = tuple(_renew_mapping(tx, mapping, image_id, name, created) for mapping in old.block_device_mappings)
+    mappings = tuple(
+        copy_disk(tx, mapping, image_id, owner, created, f"{name} {mapping.device_name}", "renewal of")
+        for mapping in old.block_device_mappings
+    )
     image = tx.add(
         replace(
             old,
@@ -110,27 +123,39 @@ def _make_newer_name(state: State, old: Image, created: dt.datetime) -> str:
     return next(name for name in names if not find_images(state, old.account_id, name))
 
 
-def _renew_mapping(
-    tx: Transaction, mapping: BlockDeviceMappingImage, image_id: str, name: str, created: dt.datetime
+def copy_disk(
+    tx: Transaction,
+    mapping: BlockDeviceMappingImage,
+    image_id: str,
+    owner: AccountRow,
+    created: dt.datetime,
+    description: str,
+    relation: str,
 ) -> BlockDeviceMappingImage:
-    """Return a mapping to a new snapshot with the content of the earlier one."""
+    """Return a disk of a new OMI of the platform: a new snapshot with the content of another OMI's.
+
+    `relation` is that of the new snapshot to the other one. A disk without a snapshot is returned unchanged.
+    """
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping
-    old: Snapshot = tx.state.get("snapshot", mapping.bsu.snapshot_id)
+    source: Snapshot = tx.state.get("snapshot", mapping.bsu.snapshot_id)
     snapshot = tx.add(
-        replace(
-            old,
+        Snapshot(
+            account_alias=owner.alias,
+            account_id=owner.account_id,
             creation_date=created,
-            description=f"{name} {mapping.device_name}",
+            description=description,
+            progress=100,
             snapshot_id=tx.new_id("snapshot"),
+            state=SnapshotState.COMPLETED,
+            volume_size=source.volume_size,
         )
     )
-    content = tx.state.get("content", old.snapshot_id)
+    content = tx.state.get("content", source.snapshot_id)
     if content is not None:
         tx.write("content", snapshot.snapshot_id, content)
-    parents = (("part of", image_id), ("renewal of", old.snapshot_id))
-    origin = Origin("snapshot", old.account_id, "", parents)
-    tx.write("origin", snapshot.snapshot_id, origin)
+    parents = (("part of", image_id), (relation, source.snapshot_id))
+    tx.write("origin", snapshot.snapshot_id, Origin("snapshot", owner.account_id, "", parents))
     return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
 
 
