@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from io import BytesIO
 from textwrap import dedent
 from typing import Any
 
@@ -194,6 +195,16 @@ class TestAnswers:
             assert not answer.cookies
         looks = {(r.status_code, r.reason, r.encoding, r.url, r.raw.version, len(r.history)) for r in answers}
         assert looks == {(200, "OK", "utf-8", url, 11, 0)}
+
+    @pytest.mark.parametrize("make_body", [bytes, bytearray, memoryview, BytesIO])
+    def test_of_requests_do_not_depend_on_the_type_of_the_body(
+        self, cloud: Cloud, alice: Account, make_body: Callable[[bytes], Any]
+    ) -> None:
+        """A body may be of any type that requests sends over a network."""
+        with cloud.intercept():
+            url = f"{endpoint('api', alice.region)}/api/v1/ReadRegions"
+            answer = requests.post(url, data=make_body(b"{}"), timeout=5)
+        assert answer.status_code == 200
 
     def test_of_requests_come_from_a_tool_that_has_replaced_its_adapter(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch

@@ -187,9 +187,7 @@ def send_to_cloud(
 ) -> http.HttpResponse:
     """Return a service's response to a request. The names in `headers` are lower case."""
     path, _, query = target.partition("?")
-    headers = headers or {
-        "host": host
-    }  # urllib3 adds it below the interception; only a call from Python has no headers
+    headers = headers or {"host": host}  # urllib3 adds it below the interception
     request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
     return door.handle(service, request, dt.datetime.now(dt.UTC))
 
@@ -206,4 +204,4 @@ def _bytes(body: Any) -> bytes:
         return body.encode()
     if hasattr(body, "read"):
         return _bytes(body.read())
-    return bytes(body) if isinstance(body, bytes | bytearray) else b"".join(_bytes(part) for part in body)
+    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join(map(_bytes, body))

@@ -24,9 +24,7 @@ class Context:
     account_id: str | None
     region: str
     at: dt.datetime
-    ec2_parameters: dict[str, Any] = field(
-        default_factory=dict
-    )  # the parameters that the row reads, by their EC2 names
+    ec2_parameters: dict[str, Any] = field(default_factory=dict)  # those that the row reads, by their EC2 names
     dry_run: bool = False
     before: Any = None
     result: Any = None
