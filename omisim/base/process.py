@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from _thread import RLock
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["ForkedCloud", "watch_forks"]
+__all__ = ["ForkedCloud", "hold_at_fork", "watch_forks"]
 
 
 class ForkedCloud(RuntimeError):
@@ -38,10 +39,16 @@ def watch_forks(copied: Copied) -> None:
     _WATCHING.add(copied)
 
 
+def hold_at_fork(lock: RLock) -> None:
+    """Let each fork of this process wait for a lock, so that no other thread is within it: in the child, it is free."""
+    if hasattr(os, "register_at_fork"):  # Windows has no fork
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
 def _note_fork() -> None:
     for copied in list(_WATCHING):
         copied.after_fork()
 
 
-if hasattr(os, "register_at_fork"):  # Windows has no fork
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)

@@ -22,6 +22,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.utils import parse_timestamp
 
 from omisim.base.hosts import endpoint
+from omisim.base.process import hold_at_fork
 from omisim.clients.intercept.signing import sign_at
 from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
@@ -39,8 +40,7 @@ __all__ = ["make_client", "read_timestamp"]
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)  # in answers
 _UTC = parse_timestamp("1970-01-01T00:00:00.000Z").tzinfo  # of the class that botocore uses
 _LOCK = RLock()
-if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+hold_at_fork(_LOCK)
 # service of OUTSCALE → boto3's name of its protocol, and its configuration
 _CONFIGS: Mapping[str, tuple[str, Config]] = {
     "fcu": ("ec2", Config()),

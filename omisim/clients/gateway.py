@@ -7,13 +7,13 @@ does the same for Gateways that other code creates.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.hosts import endpoint
+from omisim.base.process import hold_at_fork
 from omisim.clients.replaced_values import isolated_environ, replaced_attribute
 from omisim.clients.sdk_description import kept_description
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["make_gateway", "speed_up_gateways"]
 
 _LOCK = RLock()
-if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+hold_at_fork(_LOCK)
 _real_acquire: Callable[..., Any] | None = None
 
 

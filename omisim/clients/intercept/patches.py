@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable
 from threading import RLock
 from typing import Any
 
+from omisim.base.process import hold_at_fork
 from omisim.clients.import_finder import ImportFinder
 
 __all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patches", "wrap_attributes"]
@@ -31,8 +31,7 @@ _PATCHES = {
 }
 _Function = Callable[..., Any]
 LOCK = RLock()  # of the patches, and of the contexts for which they apply
-if hasattr(os, "register_at_fork"):  # a fork waits until no other thread is within the lock
-    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
+hold_at_fork(LOCK)
 _applied: dict[str, Callable[[], None]] = {}  # the patched modules, and the functions that remove the patches
 _is_applied = False
 _loaded: dict[str, Callable[[], Callable[[], None]]] = {}  # the functions that patch modules
