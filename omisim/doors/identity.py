@@ -14,10 +14,12 @@ from functools import partial
 from urllib.parse import unquote
 
 from omisim.actions.framework.registry import ACTIONS
+from omisim.base.hosts import DEFAULT_REGION
 from omisim.doors.http import HttpRequest
 from omisim.doors.signature import Signature, check_date, parse_signature, verify_signature
 from omisim.engine.engine import Engine
 from omisim.model import AccessKey, AccountRow
+from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
@@ -45,20 +47,22 @@ def identify_caller(
     region: str | None,
     host_time: dt.datetime,
     parse: Parse = parse_signature,
-) -> tuple[str | None, str | None]:
+) -> tuple[str | None, str]:
     """Return the account id of a request's caller and its Region, or refuse the request.
 
-    `region` is the Region that the request names, or None. `parse` returns the signature of the request. An action that
-    is open to everybody is never refused here and counts no failed attempt: without valid credentials, its account id
-    is None.
+    `region` is the Region that the request names, or None; an unknown one is refused (REG-007). `parse` returns the
+    signature of the request. Without valid credentials, an action that is open to everybody is not refused and counts
+    no failed attempt: the account id is None.
     """
+    if region is not None and region not in load_catalog().regions:
+        raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
     registered = ACTIONS.get(action)
     if registered is None or not registered.open:
         return _authenticate(engine, request, action, region, host_time, parse)
     try:
         return _authenticate(engine, request, action, region, host_time, parse, count_failures=False)
     except ApiError:
-        return None, region
+        return None, region or DEFAULT_REGION
 
 
 def _authenticate(

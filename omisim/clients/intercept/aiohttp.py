@@ -11,14 +11,13 @@ from http import HTTPStatus
 from http.client import parse_headers
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import TCPConnector
 
 from omisim.clients.intercept.patches import wrap_attributes
-from omisim.clients.intercept.stack import NotServed, answer_request, find_service, may_leave
+from omisim.clients.intercept.stack import NotServed, answer_request, find_service, may_leave, remove_origin
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
 
@@ -76,8 +75,7 @@ class _CloudTransport(asyncio.Transport):
     def _answer(self, line: str, headers: dict[str, str], body: bytes) -> None:
         method, target, _ = line.split(" ")
         if not target.startswith("/"):  # a request without TLS through a proxy
-            parts = urlsplit(target)
-            target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+            target = remove_origin(target)
         self._protocol.force_close()  # the pool must not keep this connection for another context
         try:
             answer = answer_request(method, self._host, self._host, target, headers, body)

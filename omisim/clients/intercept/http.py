@@ -18,7 +18,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from omisim.clients.intercept.patches import wrap_attributes
-from omisim.clients.intercept.stack import answer_request, is_kept_in_process
+from omisim.clients.intercept.stack import answer_request, is_kept_in_process, remove_origin
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
 
@@ -72,8 +72,7 @@ def _answer(
         netloc = host if pool.port in STANDARD_PORTS else f"{host}:{pool.port}"
     else:  # a request without TLS through a proxy
         parts = urlsplit(url)
-        host, netloc = parts.hostname or pool.host, parts.netloc or pool.host
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        host, netloc, target = parts.hostname or pool.host, parts.netloc or pool.host, remove_origin(url)
     return answer_host(method, host, netloc, target, headers, body)
 
 

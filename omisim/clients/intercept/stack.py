@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from os import getpid
 from threading import current_thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from omisim.base.hosts import endpoint, is_aws_host, parse_host
 from omisim.base.process import ForkedCloud
@@ -23,7 +24,7 @@ from omisim.doors.front import SERVICES, FrontDoor
 
 __all__ = [
     "STACK", "Layer", "NotServed", "answer_request", "find_service", "is_kept_in_process", "may_leave",
-    "normalize_headers", "refuse_lookup", "send_to_cloud",
+    "normalize_headers", "refuse_lookup", "remove_origin", "send_to_cloud",
 ]  # fmt: skip
 
 AWS = "AWS"  # the service of a host of AWS
@@ -180,6 +181,12 @@ def is_kept_in_process(host: str) -> bool:
 def _parse_service(host: str) -> str | None:
     parsed = parse_host(host)
     return parsed.service if parsed else AWS if is_aws_host(host) else None
+
+
+def remove_origin(url: str) -> str:
+    """Return the path and the query of an absolute URL, by which a client without TLS addresses a proxy."""
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
 def send_to_cloud(

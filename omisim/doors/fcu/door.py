@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 
 from omisim.base.foreign import encode_text
-from omisim.base.hosts import DEFAULT_REGION, parse_host
+from omisim.base.hosts import parse_host
 from omisim.doors.fcu.actions import FcuAction, find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
@@ -24,7 +24,6 @@ from omisim.doors.signature import Signature, parse_query_signature, parse_signa
 from omisim.engine.calls import MakeCall, note_refused, refuse_unsaved, run_request
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Killed, raise_failure
-from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 from omisim.state.journal_store import StoreError
@@ -83,14 +82,12 @@ class FcuDoor:
         self, request: HttpRequest, query: Query, host_time: dt.datetime
     ) -> tuple[str | None, str, FcuAction]:
         """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
-        region = _find_region(request.host, request.path)
-        if region is not None and region not in load_catalog().regions:
-            raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
+        named_region = _find_region(request.host, request.path)
         row = load_rows().get(query.action)
         name = row.calls if row is not None and row.open else ""
         parse = partial(_parse_signature, query)
-        account_id, region = identify_caller(self.engine, request, name, region, host_time, parse)
-        return account_id, region or DEFAULT_REGION, find_action(query.action)
+        account_id, region = identify_caller(self.engine, request, name, named_region, host_time, parse)
+        return account_id, region, find_action(query.action)
 
     def _refuse(self, error: ApiError) -> HttpResponse:
         code = find_code(error)

@@ -14,7 +14,7 @@ from typing import Any
 
 from omisim.actions.framework.request import Dialect, Request
 from omisim.base.foreign import make_json_decoder, parse_json
-from omisim.base.hosts import DEFAULT_REGION, parse_host
+from omisim.base.hosts import parse_host
 from omisim.doors import http
 from omisim.doors.http import LONGEST_KEPT, HttpResponse
 from omisim.doors.identity import identify_caller
@@ -23,7 +23,6 @@ from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_uns
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Killed, raise_failure
 from omisim.model.serialize import api_name, snake_name, to_snake_names
-from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 from omisim.state.journal_store import StoreError
@@ -75,15 +74,13 @@ class OapiDoor:
         name, region = _route(request.host, request.path)
         account_id: str | None = None
         try:
-            if region is not None and region not in load_catalog().regions:
-                raise refuse("REG-007", region=region, known=tuple(load_catalog().regions))
             account_id, region = identify_caller(engine, request, name, region, host_time)
             check_action(engine, name)
             if request.method != "POST":
                 raise refuse("REQ-002", action=f"{request.method} {request.path}", hint="")
             _check_content_type(request)
             parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
-            answer = call(parse(name, request.body), account_id, region or DEFAULT_REGION, request.headers)
+            answer = call(parse(name, request.body), account_id, region, request.headers)
         except ApiError as error:
             if not error.request_id:
                 note_refused(engine, name, account_id, error, request.headers)
