@@ -354,7 +354,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
         "its state is not looked at", allow_states("image", "CreateVms", "pending", "failed"),
     ),
     "why_not is too kind": (
-        "it finds no refusal", replace_value("omisim.engine.engine.collect_refusals", lambda *_, **__: []),
+        "it finds no refusal", replace_value("omisim.engine.calls.collect_refusals", lambda *_, **__: []),
     ),
     # --- those of peers
     "moto: a snapshot is freed while used": ("SNP-016 is not checked", skip_checks("SNP-016")),
