@@ -25,6 +25,7 @@ from omisim.spec.errors import ApiError
 
 __all__ = ["CONSOLE", "find_page", "read_cloud_name"]
 
+MAX_SAFE_INTEGER = 2**53 - 1  # of JavaScript
 _HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": PAGE_POLICY,
@@ -58,7 +59,7 @@ def _view(cloud: Cloud, _parameters: Mapping[str, Any]) -> Any:
 
 def _resource(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
     with cloud.engine.lock:
-        return describe_resource(cloud, parameters["id"])
+        return _keep_digits(describe_resource(cloud, parameters["id"]))
 
 
 def _why_not(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
@@ -70,11 +71,20 @@ def _call(cloud: Cloud, parameters: Mapping[str, Any]) -> Any:
     """Run a request. Its answer shows no secrets: a page may be seen by others than its user."""
     account = _find_account(cloud, parameters)
     try:
-        return {"answer": redact(account.call(parameters["action"], **_read(parameters)))}
+        return {"answer": _keep_digits(redact(account.call(parameters["action"], **_read(parameters))))}
     except ApiError as refusal:
         return {"refusal": describe_refusal(refusal)}
     except (Dropped, Killed) as fault:
         return {"dropped": str(fault)}
+
+
+def _keep_digits(value: Any) -> Any:
+    """Return JSON data with the integers that JavaScript would round as texts."""
+    if isinstance(value, dict):
+        return {name: _keep_digits(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_keep_digits(inner) for inner in value]
+    return str(value) if isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER else value
 
 
 def _find_account(cloud: Cloud, parameters: Mapping[str, Any]) -> Account:

@@ -78,6 +78,17 @@ class TestRequest:
         request_box.get_by_role("button", name="Send").click()
         expect(request_box.locator(".answer .refusal")).to_contain_text("CreateUnicorns")
 
+    @pytest.mark.parametrize(
+        ("action", "name", "text"),
+        [("CreateVolume", "Size", "9007199254740993"), ("CreateVms", "Placement", '{"a": 9007199254740993}')],
+    )
+    def test_refuses_integers_that_it_would_round(self, request_box: Page, action: str, name: str, text: str) -> None:
+        """JavaScript cannot send an integer above 2**53, so the box says so instead of sending another one."""
+        request_box.locator("#request-action").fill(action)
+        request_box.get_by_label("Add", exact=True).select_option(name)
+        request_box.get_by_label(name, exact=True).fill(text)
+        expect(request_box.locator(".verdict")).to_contain_text("beyond the integers that this page can send")
+
     def test_hides_secrets_in_the_answer(self, request_box: Page, alice: Account) -> None:
         """A new secret key is not shown on a page."""
         request_box.locator("#request-action").fill("CreateAccessKey")

@@ -53,6 +53,21 @@ class TestPage:
 
 
 class TestCalls:
+    def test_show_integers_beyond_those_of_javascript_as_texts(self, control: Control, cloud: Cloud) -> None:
+        """The page would round an integer above 2**53, so it gets the digits as a text."""
+        check = {"CheckInterval": 2**53 - 1, "HealthyThreshold": 2**53 + 1, "Port": -(2**53) - 1}
+        cloud.answer("CreateLoadBalancer", {"LoadBalancer": {"HealthCheck": check, "SecuredCookies": True}})
+        request = {"account": "alice", "action": "CreateLoadBalancer"}
+        answer = json.loads(ask(control, "call", request).body)["answer"]
+        assert answer["LoadBalancer"] == {
+            "HealthCheck": {
+                "CheckInterval": 9007199254740991,
+                "HealthyThreshold": "9007199254740993",
+                "Port": "-9007199254740993",
+            },
+            "SecuredCookies": True,
+        }
+
     def test_answer_refuse_or_drop(self, control: Control, cloud: Cloud) -> None:
         """The answer is the API's, a refusal is explained, and a dropped call says so."""
         request = {"account": "alice", "action": "ReadVolumes", "parameters": {}}

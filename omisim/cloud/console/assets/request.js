@@ -172,10 +172,16 @@ export class RequestBox {
 }
 
 function convert(type, text) {
-  if (type === "JSON") return JSON.parse(text);
+  if (type === "JSON") return JSON.parse(text, (_, value) => checkDigits(value, value));
   if (type === "boolean") return text === "true";
   if (type === "string") return text;
   const number = Number(text);
   if (!Number.isFinite(number)) throw new Error(`${text} is not a number`);
-  return number;
+  return checkDigits(number, text);
+}
+
+// Refuse an integer that JavaScript has rounded: the server would get another one.
+function checkDigits(value, text) {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new Error(`${text} is beyond the integers that this page can send, up to ${Number.MAX_SAFE_INTEGER}`);
+  return value;
 }
