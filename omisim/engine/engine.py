@@ -64,7 +64,7 @@ class Engine:
         self._is_copy = False
         self._depth = 0  # of nested units
         self._keeper: Keeper | None = None
-        self._begin(initial_state().fork() if state is None else state)
+        self._start_with(initial_state().fork() if state is None else state)
         watch_forks(self)
 
     def after_fork(self) -> None:
@@ -73,7 +73,7 @@ class Engine:
         self.lock = RLock()
         self._take_session(self.session)
 
-    def _begin(self, state: State) -> None:
+    def _start_with(self, state: State) -> None:
         self.state: State = state
         self._take_session(Session())
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
@@ -217,7 +217,7 @@ class Engine:
         """
         with self.atomic():
             self.settings = saved.settings.copy()
-            self._begin(saved.state.fork())
+            self._start_with(saved.state.fork())
             self._take_session(saved.session.copy())
             self.scheduler.failures = list(saved.failures)
             self.clock.restore(saved.at)
@@ -237,7 +237,7 @@ class Engine:
             self.settings.unknown_images = False
             self.settings.durations.clear()
             self.settings.capacity.clear()
-            self._begin(initial_state().fork())
+            self._start_with(initial_state().fork())
 
     def dump(self) -> dict[str, Any]:
         """Return state, settings and clock as JSON data for `Engine.load`. The session is not included."""

@@ -16,17 +16,16 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from math import isfinite
 from operator import attrgetter
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omisim.base.sharing import share
 from omisim.base.subset import shorten
 from omisim.model.base import Format
-from omisim.model.serialize import is_date
+from omisim.model.serialize import JSON_CLASSES, is_date, unwrap_optional
 
 __all__ = ["InvalidData", "deserialize", "make_decoder", "make_encoder", "serialize", "serialize_text"]
 
-_JSON = frozenset({str, int, float, bool, NoneType})
 MAX_FORMS = 64  # of the objects of one class, for which a check is remembered
 _Convert = Callable[[Any], Any]
 
@@ -45,8 +44,7 @@ def serialize(value: Any) -> Any:
 @cache
 def make_encoder(hint: Any) -> _Convert | None:
     """Return a function that encodes values of a type, which are not None; None if they are JSON data."""
-    if get_origin(hint) in (Union, UnionType):
-        return make_encoder(next(arg for arg in get_args(hint) if arg is not NoneType))
+    hint = unwrap_optional(hint)
     if get_origin(hint) is tuple:
         return _make_tuple_encoder(get_args(hint))
     if is_dataclass(hint):
@@ -147,9 +145,9 @@ def make_decoder(cls: Any, *, shared: bool = False) -> _Convert:
 
     `shared`: equal objects become one, by `share`. The parts of rows always do.
     """
-    origin = get_origin(cls)
-    if origin in (Union, UnionType):
-        read = make_decoder(next(arg for arg in get_args(cls) if arg is not NoneType), shared=shared)
+    inner, origin = unwrap_optional(cls), get_origin(cls)
+    if inner is not cls:
+        read = make_decoder(inner, shared=shared)
         return lambda value: None if value is None else read(value)
     if origin is tuple:
         return _make_tuple_decoder(get_args(cls))
@@ -255,13 +253,14 @@ def _list_json_classes(hint: Any) -> frozenset[type]:
         get_args(option)[0] if get_origin(option) is Annotated and _find_format(option) is None else option
         for option in (get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,))
     ]
-    return frozenset(options) if all(option in _JSON and option is not float for option in options) else frozenset()
+    return (
+        frozenset(options) if all(option in JSON_CLASSES and option is not float for option in options) else frozenset()
+    )
 
 
 def _make_quick_decoder(hint: Any, json_class: type) -> _Convert | None:
     """Return a decoder of a type for values that are known to be of a class; None if that makes no difference."""
-    if get_origin(hint) in (Union, UnionType):
-        return _make_quick_decoder(next(arg for arg in get_args(hint) if arg is not NoneType), json_class)
+    hint = unwrap_optional(hint)
     if json_class is not str:
         return None
     return _read_date if is_date(hint) else _Members(hint).__getitem__ if _is_enum(hint) else None

@@ -13,10 +13,9 @@ from dataclasses import MISSING, Field, fields
 from enum import StrEnum
 from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from omisim.model.serialize import api_name, format_date, is_date, to_api
+from omisim.model.serialize import api_name, format_date, is_date, to_api, unwrap_optional
 
 __all__ = ["encode_json"]
 
@@ -64,10 +63,9 @@ def _write_field(field: Field[Any], hint: Any, names: dict[str, Any]) -> tuple[s
     Adds the objects that the source refers to to `names`.
     """
     name, value = field.name, f"row.{field.name}"
-    is_optional = get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint)
-    if is_optional:
-        (hint,) = (option for option in get_args(hint) if option is not NoneType)
-    names[f"encode_{name}"] = _compile_type(hint)
+    inner = unwrap_optional(hint)
+    is_optional = inner is not hint
+    names[f"encode_{name}"] = _compile_type(inner)
     if is_optional or field.metadata.get("omit_empty"):
         present = " is not None" if is_optional else ""
         return f"{_write_key(field)!r} + encode_{name}(part) if (part := {value}){present} else ''", True

@@ -9,11 +9,14 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from keyword import iskeyword
 from types import NoneType
-from typing import Any
+from typing import Any, get_args
 
-__all__ = ["api_name", "format_date", "is_date", "snake_name", "to_api", "to_api_names", "to_snake_names"]
+__all__ = [
+    "JSON_CLASSES", "api_name", "format_date", "is_date", "snake_name", "to_api", "to_api_names", "to_snake_names",
+    "unwrap_optional",
+]  # fmt: skip
 
-_JSON = frozenset({str, int, float, bool, NoneType})
+JSON_CLASSES = frozenset({str, int, float, bool, NoneType})  # most values; an isinstance with an ABC takes longer
 _VERBATIM = "="  # marks a name that is not in the API's form
 MAX_NAME = 256  # letters of a name that is converted; the names of the API are much shorter
 
@@ -44,11 +47,13 @@ def to_snake_names(value: Any) -> Any:
     """Return a copy of a JSON value with snake_case names at every depth."""
     if isinstance(value, Mapping):
         return {
-            snake_name(key) if key.__class__ is str else key: item if item.__class__ in _JSON else to_snake_names(item)
+            snake_name(key) if key.__class__ is str else key: item
+            if item.__class__ in JSON_CLASSES
+            else to_snake_names(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [item if item.__class__ in _JSON else to_snake_names(item) for item in value]
+        return [item if item.__class__ in JSON_CLASSES else to_snake_names(item) for item in value]
     return value
 
 
@@ -60,6 +65,12 @@ def format_date(at: dt.datetime) -> str:
 def is_date(cls: Any) -> bool:
     """Whether a class is `datetime`, or freezegun's replacement of it."""
     return isinstance(cls, type) and issubclass(cls, dt.datetime)
+
+
+def unwrap_optional(hint: Any) -> Any:
+    """Return the type of the values that are not None: `str` for `str | None`, any other type unchanged."""
+    args = get_args(hint)
+    return next(arg for arg in args if arg is not NoneType) if NoneType in args else hint
 
 
 def to_api_names(value: Any) -> Any:
@@ -74,7 +85,7 @@ def to_api_names(value: Any) -> Any:
 def to_api(value: Any) -> Any:
     """Return a value as JSON data for an answer, without fields that are None, internal or declared as omitted."""
     cls = value.__class__
-    if cls in _JSON:
+    if cls in JSON_CLASSES:
         return value
     if cls is tuple:
         return [to_api(item) for item in value]
@@ -86,7 +97,7 @@ def to_api(value: Any) -> Any:
     for field, name, omits_empty in _list_wire_fields(cls):
         item = getattr(value, field)
         if item is not None and (item or not omits_empty):
-            wire[name] = item if item.__class__ in _JSON else to_api(item)
+            wire[name] = item if item.__class__ in JSON_CLASSES else to_api(item)
     return wire
 
 

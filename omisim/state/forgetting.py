@@ -43,13 +43,11 @@ def forget_ended(state: State, position: int) -> None:
 def _list_named(changes: Iterable[Change]) -> Iterator[str]:
     """Yield the ids of the resources that changes name, and of the parents in origins."""
     for change in changes:
-        if change.kind in KINDS:
+        if change.kind in (*KINDS, "origin"):
             yield change.id
-        elif change.kind == "origin":
-            yield change.id
-            for origin in (change.before, change.after):
-                if origin is not None:
-                    yield from (parent for _, parent in origin.parents)
+        for row in (change.before, change.after):
+            if isinstance(row, Origin):
+                yield from (parent for _, parent in row.parents)
 
 
 def _exists(state: State, row_id: str) -> bool:

@@ -104,10 +104,11 @@ class Transaction:
         if to.state is None:
             moved = entity
             self.write(kind, entity.id, None)
+            self._cancel(entity)
         else:
             moved = replace(entity, state=type(state)(to.state), **fields)
             self.write(kind, entity.id, moved)
-        self._schedule(moved if to.state else None, None, kind, entity.id)
+            self._schedule(moved)
         effect = self._effects.after.get((kind, to.state))
         if effect:
             effect(self, moved, comment)
@@ -125,15 +126,17 @@ class Transaction:
         due = Due(entity.kind, entity.id, event, at, timer, self.state.position, reads)
         self.write("due", f"{entity.kind}:{entity.id}", due)
 
-    def _schedule(self, entity: Entity | None, then: str | None, kind: str = "", row_id: str = "") -> None:
-        """Schedule the event that leaves an entity's new state, or cancel the due one (`entity` None: it is gone)."""
-        if entity is not None:
-            kind, row_id = entity.kind, entity.id
-            state = entity.state  # type: ignore[attr-defined]
-            event = then or LIFECYCLES[kind].get_automatic_event(state)
-            if event is not None:
-                self.schedule(entity, event, self.settings.durations.seconds_for(entity, state, event))
-                return
-        key = f"{kind}:{row_id}"
+    def _schedule(self, entity: Entity, then: str | None = None) -> None:
+        """Schedule the event that leaves an entity's new state: `then`, or the state's own one, if it has one."""
+        state = entity.state  # type: ignore[attr-defined]
+        event = then or LIFECYCLES[entity.kind].get_automatic_event(state)
+        if event is None:
+            self._cancel(entity)
+        else:
+            self.schedule(entity, event, self.settings.durations.seconds_for(entity, state, event))
+
+    def _cancel(self, entity: Entity) -> None:
+        """Cancel the due transition of an entity, if it has one."""
+        key = f"{entity.kind}:{entity.id}"
         if self.state.get("due", key) is not None:
             self.write("due", key, None)

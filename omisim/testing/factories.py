@@ -16,14 +16,13 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from omisim.base.clock import EPOCH
 from omisim.base.hosts import DEFAULT_REGION, endpoint
 from omisim.base.suggest import suggest
 from omisim.model import Entity, Image, ImageExportTask, Keypair, Snapshot, SnapshotExportTask, Vm, Volume, ids
-from omisim.model.serialize import to_api
+from omisim.model.serialize import to_api, unwrap_optional
 
 __all__ = ["image", "image_export_task", "keypair", "snapshot", "snapshot_export_task", "vm", "volume", "wire"]
 
@@ -204,9 +203,8 @@ def _build(cls: type[T], values: Mapping[str, Any], path: str) -> T:
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
     """Convert a value to the type of a field. Raises ValueError."""
-    origin = get_origin(kind)
-    if origin in (Union, UnionType):
-        inner = next(arg for arg in get_args(kind) if arg is not NoneType)
+    inner, origin = unwrap_optional(kind), get_origin(kind)
+    if inner is not kind:
         return None if value is None else _convert(inner, value, path)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_convert(get_args(kind)[0], item, f"{path}[{number}]") for number, item in enumerate(value))

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.frozen import frozen
+from omisim.model.serialize import JSON_CLASSES
 
 if TYPE_CHECKING:
     from omisim.actions.framework.registry import Action
@@ -51,13 +52,10 @@ class Request:
         self.decoded: Mapping[Any, Any] = {}  # the disk images that this call imports, decoded ahead (imports.Decoded)
 
 
-_PLAIN = frozenset({bool, float, int, str, type(None)})  # most values; an isinstance with an ABC takes longer
-
-
 def copy_containers(value: Any) -> Any:
     """Return a copy of a value with new lists and mappings at any depth. The call log keeps such copies."""
     cls = value.__class__
-    if cls in _PLAIN:
+    if cls in JSON_CLASSES:
         return value
     if cls is list:
         return [copy_containers(item) for item in value]
