@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final
 
 from hypothesis.stateful import RULE_MARKER
 
-from omisim.actions.framework.registry import ACTIONS
-from omisim.model.serialize import api_name
 from omisim.testing.history import History
-from omisim.testing.strategies.request_builder import list_rows
+from omisim.testing.strategies.request_builder import READ_KINDS, list_rows
 from omisim.testing.vocabulary import NOUNS
 
 __all__ = ["EmptyAccountWarning", "EmptyAccounts", "count_rules"]
 
 MIN_RUNS: Final = 10  # fewer runs of a rule say little
 MOSTLY: Final = 0.9  # the share of runs from which a rule was hardly tested
-# the action that reads a kind → the kind
-READS: Final[Mapping[str, str]] = {
-    f"Read{api_name(kind)}s": kind for kind in NOUNS if f"Read{api_name(kind)}s" in ACTIONS
-} | {"ReadImageExportTasks": "image_export", "ReadSnapshotExportTasks": "snapshot_export"}
 
 
 class EmptyAccountWarning(UserWarning):
@@ -50,14 +44,14 @@ class EmptyAccounts:
         """Run a rule and count it."""
         if self.has_failed:  # from here on Hypothesis repeats histories to shrink the failure
             return function()
-        owned = {(row.account_id, kind) for kind in READS.values() for row in list_rows(machine.cloud, kind)}
+        owned = {(row.account_id, kind) for kind in READ_KINDS.values() for row in list_rows(machine.cloud, kind)}
         session = machine.cloud.engine.session
         start = session.call_position
         result = function()
         new = session.call_position - start
-        calls = [call for call in (session.calls[-new:] if new > 0 else ()) if call.action in READS]
+        calls = [call for call in (session.calls[-new:] if new > 0 else ()) if call.action in READ_KINDS]
         ids = {row.name: row.account_id for row in machine.cloud.engine.state.rows("account").values()}
-        reads = {(ids.get(call.account), READS[call.action]) for call in calls}
+        reads = {(ids.get(call.account), READ_KINDS[call.action]) for call in calls}
         count = self._counts.setdefault(name, _Count())
         count.runs += 1
         if reads and not reads & owned:

@@ -21,8 +21,9 @@ from omisim.state.storage_signatures import presign
 from omisim.testing.laws.visibility import granted
 from omisim.testing.strategies.allowed import DATES, INVALID, PARAMETER_SETS, SELDOM, UNFITTING, VALID
 from omisim.testing.strategies.networks import ACCEPTED, COMPLETIONS, LINKS, VALUES, Location, get_location, is_near
+from omisim.testing.vocabulary import NOUNS
 
-__all__ = ["ALL_IDS", "LAUNCHES", "RECENT_IDS", "VALID_IDS", "Draw", "RequestBuilder", "list_rows"]
+__all__ = ["ALL_IDS", "LAUNCHES", "READ_KINDS", "RECENT_IDS", "VALID_IDS", "Draw", "RequestBuilder", "list_rows"]
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Value = Callable[["RequestBuilder"], Any]
@@ -283,16 +284,13 @@ def _fit_iops(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+# the action that reads a kind → the kind
 READ_KINDS: Mapping[str, str] = {
+    **{read: kind for kind in NOUNS if (read := f"Read{api_name(kind)}s") in ACTIONS},
     "ReadImageExportTasks": "image_export",
-    "ReadImages": "image",
-    "ReadKeypairs": "keypair",
     "ReadSnapshotExportTasks": "snapshot_export",
-    "ReadSnapshots": "snapshot",
-    "ReadVms": "vm",
     "ReadVmsState": "vm",
     "ReadVolumeUpdateTasks": "volume_update",
-    "ReadVolumes": "volume",
 }
 SPECIAL: Mapping[str, Value] = {
     **VALUES,
