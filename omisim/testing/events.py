@@ -127,7 +127,8 @@ class Events(History):
     def _switch_to(self, text: str, cloud: Cloud, end: str = "") -> None:
         self._record(text, end)
         self.cloud: Cloud = cloud
-        self._marks, self._recorded_calls = [], 0
+        self._marks = []
+        self._mark_recorded()
 
     def _assert_equal(self, other: Cloud) -> None:
         assert self.cloud == other, (

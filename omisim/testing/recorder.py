@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -45,8 +46,8 @@ class Recorder:
         text = maker if scenario else f"Cloud({', '.join(arguments)})"
         self._steps: list[ScriptCall | ScriptLine] = [ScriptLine(f"cloud = {text}")]
         self._forked: list[tuple[int, Cloud, dict[str, Any]]] = []  # step, cloud that was forked there, and its dump
-        self._recorded_calls = 0  # position in the call log up to which the steps cover it
         self.cloud: Cloud = Cloud.from_scenario(scenario, **settings) if scenario else Cloud(**settings)
+        self._mark_recorded()
         for name, region in accounts.items():
             limits = dict((quotas or {}).get(name) or {})
             quotas_argument = f", quotas={limits!r}" if limits else ""
@@ -83,7 +84,7 @@ class Recorder:
             self._steps[-1] = ScriptCall(name, action, parameters, str(refusal).partition(": ")[0], number)
             answer = None
         finally:
-            self._recorded_calls = self.cloud.engine.session.call_position
+            self._mark_recorded()
         return answer
 
     def do(self, text: str, operation: Callable[[], Any]) -> Any:
@@ -97,7 +98,7 @@ class Recorder:
         try:
             result = operation()
         finally:
-            self._recorded_calls = self.cloud.engine.session.call_position  # the text covers the calls of the operation
+            self._mark_recorded()  # the text covers the calls of the operation
         laws.check(self.cloud, since=mark)
         return result
 
@@ -111,12 +112,26 @@ class Recorder:
         return "\n".join(line for step in self._steps for line in step.render_lines(last=False))
 
     def _record_calls(self) -> None:
-        """Record the calls that rules of a subclass have made directly, through any door."""
+        """Record the calls that rules of a subclass have made directly, through any door, and the waits between."""
         new = self.cloud.engine.session.call_position - self._recorded_calls
         for record in self.cloud.engine.session.calls[-new:] if new else ():
-            error = str(record.error).partition(": ")[0] if record.error else ""
+            self._record_wait(record.at)
+            self._recorded_time = record.at + dt.timedelta(microseconds=record.took)
+            error = str(record.error).partition(": ")[0] if record.error else "Dropped" if record.dropped else ""
             self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._count_ids()))
+        self._record_wait(self.cloud.engine.clock.now())
+        self._mark_recorded()
+
+    def _record_wait(self, until: dt.datetime) -> None:
+        """Record that the clock has moved, apart from the millisecond by which a call moves it."""
+        seconds = round((until - self._recorded_time).total_seconds(), 2)
+        if seconds > 0:
+            self._steps.append(ScriptLine(f"cloud.advance({seconds:g})", id_count=self._count_ids()))
+
+    def _mark_recorded(self) -> None:
+        """Note that the steps cover the call log and the clock so far."""
         self._recorded_calls = self.cloud.engine.session.call_position
+        self._recorded_time = self.cloud.engine.clock.now()
 
     def _record(self, text: str, end: str = "", account: str = "") -> None:
         """Record an operation as a line of Python, and a line to run at the end of the script."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -242,6 +243,59 @@ class TestFailingRun:
         assert "ReadVms" not in text
         with pytest.raises(ApiError, match="VOL-020"):
             exec(text, {})
+
+    def test_prints_the_waits_between_the_calls_of_the_code_under_test(self) -> None:
+        """The script moves the clock as the code under test has: without it, other calls would be refused."""
+
+        class Mine(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            actions = frozenset({"CreateVolume"})
+            timings = ("clock",)
+
+            @invariant()
+            def mine(self) -> None:
+                alice = self.account("alice")
+                with self.cloud.sleeping():
+                    snapshot = alice.create_snapshot(volume_id=self._create_volume())
+                    time.sleep(1800)
+                    alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
+                    time.sleep(60)
+                raise LookupError
+
+            def _create_volume(self) -> str:
+                volume = self.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+                time.sleep(2.5)
+                time.sleep(2.5)
+                return volume.volume_id
+
+        with pytest.raises(LookupError) as failure:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(failure.value)
+        assert [line for line in text.splitlines() if "advance" in line] == [
+            "cloud.advance(5)",
+            "cloud.advance(1800)",
+            "cloud.advance(60)",
+        ]
+        exec(text, {})
+
+    def test_prints_a_lost_answer_as_a_call_that_may_fail(self) -> None:
+        """A call whose answer a fault has dropped does not end the script."""
+
+        class Mine(CloudMachine):
+            actions = frozenset({"CreateVolume"})
+
+            @invariant()
+            def mine(self) -> None:
+                self.do("cloud.faults.add('ReadVms', drop=True)", lambda: self.cloud.faults.add("ReadVms", drop=True))
+                with suppress(ConnectionError):
+                    self.account("alice").read_vms()
+                raise LookupError
+
+        with pytest.raises(LookupError) as failure:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(failure.value)
+        assert "with suppress(ApiError, Dropped):  # Dropped\n    cloud.account('alice').call('ReadVms')" in text
+        exec(text, {})
 
     def test_prints_that_the_calls_alone_do_not_fail(self) -> None:
         """A failure that only the user's own code finds is not in the script, which says so, and runs."""
