@@ -65,16 +65,22 @@ def _check_new_account(name: str, region: str, alias: str | None, quotas: Mappin
             raise ValueError(f"quota {quota} must be an int of at least 0, not {limit!r}")
 
 
-def replace_access_key(tx: Transaction, account: Account, access_key: str, secret_key: str) -> None:
-    """Replace the access key that an account signs with. Raises ValueError for a key of another account."""
+def replace_access_key(tx: Transaction, account: Account, access_key: str, secret_key: str) -> AccessKey:
+    """Replace the access key that an account signs with, and return the new one.
+
+    A key that the account has already gets the secret. Raises ValueError for a key of another account.
+    """
     existing: AccessKey | None = tx.state.get("access_key", access_key)
     if existing is not None and existing.account_id != account.account_id:
         raise ValueError(f"the access key {access_key} belongs to another account")
-    if existing is not None:
-        return
     first: AccessKey | None = tx.state.get("access_key", account.access_key)
     owner, at = account.account_id, tx.at
-    key = first or AccessKey(access_key_id="", account_id=owner, creation_date=at, last_modification_date=at)
-    tx.add(replace(key, access_key_id=access_key, secret_key=secret_key))
-    if first is not None:  # every key may have been deleted
+    new = AccessKey(access_key_id="", account_id=owner, creation_date=at, last_modification_date=at)
+    key = replace(existing or first or new, access_key_id=access_key, secret_key=secret_key)
+    if existing is None:
+        tx.add(key)
+    else:
+        tx.put(key)
+    if first is not None and first.access_key_id != access_key:  # every key may have been deleted
         tx.move(first, "delete")
+    return key

@@ -163,10 +163,10 @@ class Cloud:
         belongs to another account.
         """
         with self.engine.transaction("account") as tx:
-            find_account(tx.state, name)
-            replace_access_key(tx, self.account(name), access_key, secret_key)
-            del self._accounts[name]
-            return self.account(name)
+            row = find_account(tx.state, name)
+            account = Account(self, row, replace_access_key(tx, self.account(name), access_key, secret_key))
+        self._accounts[name] = account
+        return account
 
     # --- the platform's OMIs
 

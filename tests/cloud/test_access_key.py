@@ -32,6 +32,24 @@ class TestSettingAnAccessKey:
         assert cloud.set_access_key("alice", KEY, SECRET).access_key == first.access_key
         assert len(first.read_access_keys()) == 1
 
+    def test_is_used_whatever_other_keys_the_account_has(self, cloud: Cloud, alice: Account) -> None:
+        """The account that is returned signs with the given key, also beside one that CreateAccessKey made."""
+        other = alice.create_access_key()
+        account = cloud.set_access_key("alice", KEY, SECRET)
+        assert (account.access_key, account.secret_key) == (KEY, SECRET)
+        assert {key.access_key_id for key in account.read_access_keys()} == {KEY, other.access_key_id}
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_that_the_account_has_already_gets_the_secret(
+        self, cloud: Cloud, alice: Account, *, is_first: bool
+    ) -> None:
+        """The given secret replaces that of an existing key, which is then the one that the account signs with."""
+        key = alice.access_key if is_first else alice.create_access_key().access_key_id
+        account = cloud.set_access_key("alice", key, SECRET)
+        assert (account.access_key, account.secret_key) == (key, SECRET)
+        assert account.gateway().ReadVms()["Vms"] == []
+        assert [each.access_key_id for each in account.read_access_keys()] == [key]
+
     def test_of_another_account_is_refused(self, cloud: Cloud, alice: Account, bob: Account) -> None:
         """Two accounts share no key, and nothing changes."""
         before = cloud.fork()
