@@ -13,7 +13,6 @@ import re
 import secrets
 from collections.abc import Collection
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 
 from omisim.base.hosts import DOMAIN
 from omisim.doors.http import HttpRequest
@@ -92,11 +91,9 @@ class Access:
 
     @staticmethod
     def _read_cookie(request: HttpRequest) -> str:
-        try:
-            cookie = SimpleCookie(request.headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return ""
-        return cookie.value if cookie is not None else ""
+        """Return the value of the server's cookie, or "". SimpleCookie would read none beside a malformed one."""
+        pairs = (text.strip().partition("=") for text in request.headers.get("cookie", "").split(";"))
+        return next((value for name, _, value in pairs if name == COOKIE), "")
 
     def open_session(self, request: HttpRequest) -> str:
         """Return the Set-Cookie header of a new session for a page of this server. Raises HttpError without Origin."""

@@ -144,6 +144,12 @@ class TestSession:
         name = "settle" if method == "POST" else "calls"
         assert ask(control, name, method, cookie=cookie.partition(";")[0], **headers).status == status
 
+    @pytest.mark.parametrize("foreign", ['a={"b":1}', "a b=1", "a", ";", "a=1"])
+    def test_counts_beside_any_cookie_of_another_server(self, control: Control, cookie: str, foreign: str) -> None:
+        """A browser sends the cookies of all servers on this machine together, whatever their ports and forms."""
+        cookies = f"{foreign}; {cookie.partition(';')[0]}; {foreign}"
+        assert ask(control, "calls", cookie=cookies, sec_fetch_site="same-origin").status == 200
+
     def test_begins_with_the_token_and_ends(self, control: Control, cookie: str) -> None:
         """Only a page gets a cookie, only for the token; DELETE ends the session."""
         given = {"cookie": cookie.partition(";")[0], "origin": f"http://{OWN}"}
