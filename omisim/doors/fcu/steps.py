@@ -14,9 +14,9 @@ from omisim.model import Image
 from omisim.model.ids import Id
 from omisim.spec.catalog import LINUX
 from omisim.spec.rules import refuse
-from omisim.state.buckets import Place
+from omisim.state.buckets import Place, make_object_url
 from omisim.state.lineage import get_product_codes
-from omisim.state.storage_signatures import presign
+from omisim.state.storage_signatures import find_active_key, presign
 
 __all__ = ["BEFORE", "PREPARE"]
 
@@ -98,9 +98,11 @@ def _prepare_registration(context: Context, tree: Tree) -> Tree:
 def _presign(context: Context, path: str) -> str:
     """Return a URL with which the caller can read the object at a path, which begins with the bucket."""
     bucket, _, name = path.partition("/")
-    keys = context.engine.state.find_by("access_key", "account_id", context.account_id)
-    key = next(key for key in keys if key.state == "ACTIVE")
-    return presign(Place(context.region, bucket, name), key, context.at)
+    place, state = Place(context.region, bucket, name), context.engine.state
+    for key in state.find_by("access_key", "account_id", context.account_id):
+        if find_active_key(state, key.access_key_id, context.region, context.at) is not None:
+            return presign(place, key, context.at)
+    return make_object_url(place)  # of a caller without a valid key, whom nothing but auth="off" lets in
 
 
 def _prepare_product_types(context: Context, tree: Tree) -> Tree:
