@@ -92,3 +92,28 @@ class TestCurl:
             body, _, code = answer.stdout.rpartition("\n")
             assert code == status
             assert ("Images" in json.loads(body)) == (status == "200")
+
+    @pytest.mark.parametrize(
+        ("provider", "url", "answer"),
+        [
+            ("osc", "http://api.eu-west-2.outscale.com/api/v1/ReadNets", '"Nets":[]'),
+            ("aws:amz:eu-west-2:ec2", "http://fcu.eu-west-2.outscale.com/?Action=DescribeVpcs", "<vpcSet/>"),
+            ("aws:amz:eu-west-2:s3", "http://oos.eu-west-2.outscale.com/", "ListAllMyBucketsResult"),
+        ],
+    )
+    def test_reaches_a_service_by_its_host_name(
+        self, cloud: Cloud, alice: Account, provider: str, url: str, answer: str
+    ) -> None:
+        """A server is an HTTP proxy for the host names of its services: an endpoint needs no path. [REQ-015]"""
+        with cloud.serve() as server:
+            run = subprocess.run(
+                [
+                    *(str(CURL), "-sS", "--noproxy", "", "--proxy", server.url, "--aws-sigv4", provider),
+                    *("--user", f"{alice.access_key}:{alice.secret_key}"),
+                    *(url, *(("-X", "POST") if provider == "osc" else ())),
+                ],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        assert answer in run.stdout

@@ -7,11 +7,14 @@ find in their folder.
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 import yaml
@@ -148,6 +151,22 @@ def test_commands_print_what_the_page_shows(
     main(shlex.split(command)[2:])
     output = re.sub(r"(?m)^  Proof: .*\n", "", capsys.readouterr().out)  # only a checkout has the tests that are proofs
     assert ends_with(output, shown), output
+
+
+@pytest.mark.skipif(which("curl") is None, reason="curl is not installed")
+def test_commands_of_the_control_plane_print_what_the_page_shows() -> None:
+    """The curl commands of the control plane work one after the other, as a reader pastes them into a shell."""
+    blocks = [block.text for block in list_blocks("console") if "$CONTROL" in block.text]
+    lines = "".join(blocks).splitlines()
+    script = "\necho\n".join(line.removeprefix("$ ") for line in lines if line.startswith("$ "))
+    with Cloud().serve() as server:
+        server.cloud.account("alice").read_vms()
+        variables = {"OMISIM_URL": server.url, "OMISIM_TOKEN": server.token}
+        run = subprocess.run(
+            ["bash", "-e"], input=script, env=os.environ | variables, capture_output=True, text=True, check=False
+        )
+    shown = [line for line in lines if not line.startswith("$ ")]
+    assert ends_with(re.sub(r"\n+", "\n", run.stdout) + "\n", shown), run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("block", list_blocks(*SHELL), ids=str)

@@ -18,7 +18,8 @@ __all__ = ["find_problem", "iter_commands"]
 
 # Programs that are not part of omisim: their arguments are not checked.
 OTHERS = frozenset(
-    {".", "aws", "cat", "cd", "curl", "echo", "eval", "export", "git", "kill", "osc-cli", "packer", "sed", "terraform"}
+    {".", "aws", "cat", "cd", "curl", "echo", "eval", "export", "git", "kill", "osc-cli", "packer", "restic"}
+    | {"sed", "terraform"}
 )
 _SEPARATOR = re.compile(r"\s*(?:&&|\|\||[|;&])\s*")
 _PROGRAM = re.compile(r"(?:\S*/)?(?:omisim|pip|pytest|python[\d.]*|\.ci/run) ")
