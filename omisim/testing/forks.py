@@ -1,13 +1,15 @@
 """`fork_each_example`: tests with `@given` that use the fixtures of the pytest plugin.
 
-from hypothesis import given
-from omisim.testing.forks import fork_each_example
-from omisim.testing.strategies import image_names
+    from hypothesis import given
+    from omisim.testing.forks import fork_each_example
+    from omisim.testing.strategies import image_names
 
-@given(name=image_names())
-@fork_each_example
-def test_any_name(omi_account, name):
-my_code.publish(omi_account.gateway(), name)
+    @given(name=image_names())
+    @fork_each_example
+    def test_any_name(omi_account, name):
+        my_code.publish(omi_account.gateway(), name)
+
+A failing example lists the calls in its fork.
 """
 
 from __future__ import annotations

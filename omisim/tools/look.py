@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from omisim.tools.output import CommandParser, add_command, report_error
+from omisim.tools.output import CommandParser, add_command, get_width, report_error
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["add_cloud_options", "add_source", "add_views", "get_width", "open_cloud"]
+__all__ = ["add_cloud_options", "add_source", "add_views", "open_cloud"]
 
 
 def add_views(commands: Any) -> None:
@@ -118,11 +117,6 @@ def _who_can(options: argparse.Namespace) -> int:
         cells = {name: {right: asdict(cell) for right, cell in row.items()} for name, row in access.cells.items()}
         return _print(json.dumps(cells, indent=2))
     return _print(access.text(get_width()))
-
-
-def get_width() -> int:
-    """Return the columns of the terminal; COLUMNS overrides them."""
-    return shutil.get_terminal_size((100, 24)).columns
 
 
 def _print(text: str) -> int:

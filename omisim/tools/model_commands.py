@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, families
-from omisim.tools.output import add_command, report_error
+from omisim.tools.output import add_command, get_width, report_error
 
 if TYPE_CHECKING:
     from omisim.spec.lifecycle import Lifecycle
@@ -110,7 +109,7 @@ def _explain(options: argparse.Namespace) -> int:
         print(explain.to_json(explanations, proofs))
         return 0
     for explanation in explanations:
-        print(explanation.format(shutil.get_terminal_size((100, 24)).columns))
+        print(explanation.format(get_width()))
         for test in proofs.get(explanation.title, ()):
             print(f"  Proof: {test}")
     return 0
@@ -138,10 +137,10 @@ def _lifecycle(options: argparse.Namespace) -> int:
         return 0
     if options.format == "svg" and kind is None:
         return report_error("lifecycle", f"--format svg draws one KIND: {', '.join(LIFECYCLES)}")
-    width = shutil.get_terminal_size((100, 24)).columns
-    text: Callable[[Lifecycle], str] = lambda lifecycle: render_text(lifecycle, width)  # noqa: E731
-    draw = {"text": text, "mermaid": render_mermaid, "svg": render_svg}[options.format]
-    print("\n\n".join(draw(LIFECYCLES[each]) for each in kinds))
+    draws: Mapping[str, Callable[[Lifecycle], str]] = {
+        "text": lambda lifecycle: render_text(lifecycle, get_width()), "mermaid": render_mermaid, "svg": render_svg,
+    }  # fmt: skip
+    print("\n\n".join(draws[options.format](LIFECYCLES[each]) for each in kinds))
     return 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["TIMINGS", "CommandParser", "add_command", "report_error"]
+__all__ = ["TIMINGS", "CommandParser", "add_command", "get_width", "report_error"]
 
 TIMINGS = ("eager", "clock", "manual", "reads")
 
@@ -47,6 +48,11 @@ def add_command(commands: Any, name: str, text: str, run: Callable[[argparse.Nam
 
     parser.set_defaults(run=run_if_useful)
     return parser
+
+
+def get_width() -> int:
+    """Return the columns of the terminal; COLUMNS overrides them."""
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def report_error(command: str, error: object, status: int = 1) -> int:

@@ -74,14 +74,13 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
     if options.record:
         _check_record(Path(options.record), options.state)
     choose_seed(options)
-    add_accounts = partial(_add_accounts, options.account)
     if options.state:
+        add_accounts = partial(_add_accounts, options.account)
         cloud = stack.enter_context(open_state_file(options.state, partial(create_cloud, options), add_accounts))
         fresh = cloud.fork().fork  # a reset returns to the start of the server, which the file does not have any more
     else:
-        cloud = create_cloud(options)
-        add_accounts(cloud)
         fresh = partial(_start_again, options)
+        cloud = fresh()
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else options.tls
     log = sys.stderr if options.log == "-" else open_for_append(stack, options.log)
     record = open_for_append(stack, options.record)

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.syntax import Syntax
 
-from omisim.tools.look import get_width, open_cloud
+from omisim.tools.look import open_cloud
+from omisim.tools.output import get_width
 from omisim.tools.tour.course import Lesson, Played, lesson, lessons
 from omisim.tools.tour.practice import run_script
 from omisim.tools.tour.progress import Progress
