@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,9 +250,7 @@ def _describe_difference(left: dict[str, Any], before: dict[str, Any], after: di
     return f"not as before ({', '.join(parts[0])}), nor as after ({', '.join(parts[1])})"
 
 
-def iter_lines(injection: Injection, step: int, start: int = 1) -> Iterable[tuple[int, BaseException]]:
-    """Yield every step-th line with an error to raise there, an interruption or another."""
-    kinds: Iterator[type[BaseException]] = iter(())
+def iter_lines(injection: Injection, step: int, start: int = 1) -> Iterator[tuple[int, BaseException]]:
+    """Yield every step-th line with an error to raise there: an interruption at odd ones, another at even ones."""
     for number in range(start, injection.lines + 1, step):
-        kinds = iter((KeyboardInterrupt, RuntimeError)) if number % 2 else iter((RuntimeError, KeyboardInterrupt))
-        yield number, next(kinds)("injected")
+        yield number, KeyboardInterrupt("injected") if number % 2 else RuntimeError("injected")

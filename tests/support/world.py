@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from support.probing import REGIONS
+
 from omisim import ApiError, Cloud
 from omisim.probe.connection import Answer
 from omisim.probe.experiments import Parameters, fill
@@ -20,7 +22,7 @@ class World:
 
     def __init__(self) -> None:
         self.cloud = Cloud()
-        accounts = {name: self.cloud.account(name, region=region) for name, region in _REGIONS.items()}
+        accounts = {name: self.cloud.account(name, region=region) for name, region in REGIONS.items()}
         given = {name: account.account_id for name, account in accounts.items()}
         given |= {"prefix": "", "region": "eu-west-2", "other_region": "us-east-2"}
         given |= {"subregion_a": "eu-west-2a", "subregion_b": "eu-west-2b", "bucket": "exports"}
@@ -42,9 +44,6 @@ class World:
         """Return parameters with the names in braces replaced."""
         values: Parameters = fill(parameters, self.ids)
         return values
-
-
-_REGIONS = {"alice": "eu-west-2", "bob": "eu-west-2", "carol": "us-east-2"}
 
 
 @cache

@@ -33,23 +33,20 @@ def main(reports: list[str]) -> int:
                 return run.returncode
         files = json.loads(report.read_text())["files"]
     core = {
-        name: missing_lines
-        for name, missing_lines in files.items()
+        name: file
+        for name, file in files.items()
         if name.removeprefix("omisim/").startswith(CORE) and not name.removeprefix("omisim/").startswith(EDGES)
     }
-    missing = {
-        name: missing_lines["missing_lines"] for name, missing_lines in core.items() if missing_lines["missing_lines"]
-    }
+    missing = {name: file["missing_lines"] for name, file in core.items() if file["missing_lines"]}
     for name, lines in missing.items():
         print(f"{name}: never run: {', '.join(map(str, lines))}")
-    taken, all_ = (
-        sum(missing_lines["summary"][of] for missing_lines in core.values())
-        for of in ("covered_branches", "num_branches")
+    taken, branches, statements = (
+        sum(file["summary"][figure] for file in core.values())
+        for figure in ("covered_branches", "num_branches", "num_statements")
     )
-    lines = sum(missing_lines["summary"]["num_statements"] for missing_lines in core.values())
-    missing_count = sum(map(len, missing.values()))
-    print(f"core: {1 - missing_count / lines:.2%} of {lines} lines, {taken / all_:.2%} of {all_} branches")
-    return int(bool(missing) or taken / all_ < BRANCHES)
+    ran, share = 1 - sum(map(len, missing.values())) / statements, taken / branches
+    print(f"core: {ran:.2%} of {statements} lines, {share:.2%} of {branches} branches")
+    return int(bool(missing) or share < BRANCHES)
 
 
 if __name__ == "__main__":

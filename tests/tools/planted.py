@@ -454,11 +454,11 @@ def hunt_and_describe(name: str, number: int) -> tuple[int, str | None]:
 
 def row(name: str, runs: Sequence[tuple[int, str | None]]) -> str:
     """Return the row of the table that the hunts of a bug make."""
-    laws_said = sorted({step_text for _, step_text in runs if step_text is not None})
-    steps = median(steps if step_text else MOST for steps, step_text in runs)
+    laws = [law for _, law in runs if law is not None]
+    steps = median(steps if law else MOST for steps, law in runs)
     step_text = f"{steps:,.0f}" if steps < MOST else f"over {MOST:,}"
-    times = sum(step_text is not None for _, step_text in runs)
-    return f"| {name} | {PLANTED[name][0]} | {step_text} | {times} of {len(SEEDS)} | {', '.join(laws_said)} |\n"
+    found = f"{len(laws)} of {len(SEEDS)}"
+    return f"| {name} | {PLANTED[name][0]} | {step_text} | {found} | {', '.join(sorted(set(laws)))} |\n"
 
 
 def table() -> str:

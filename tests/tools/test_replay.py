@@ -256,7 +256,7 @@ class TestReplayCommand:
         assert (report["divergences"][0]["line"], report["severity"]) == (1, "answer")
         assert report["summary"] == [{"action": "DeleteVms", "rule": "VM-041", "count": 1}]
 
-    def test_reads_bodies_that_are_text(self, tmp_path: Path) -> None:
+    def test_reads_bodies_that_are_text(self) -> None:
         """A recorder may write the bodies as they were sent; their ids are followed too."""
         volume = {"VolumeId": "vol-11111111"}
         given, answer = {"SubregionName": "eu-west-2a", "Size": 1}, {"Volume": volume}

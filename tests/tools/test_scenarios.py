@@ -188,9 +188,7 @@ class TestScenarioSteps:
             + '[[steps]]\ndo = "CreateImage"\nas = "golden"\nVmId = "{builder}"\nImageName = "golden"\n'
             '[[steps]]\ndo = "marketplace.publish"\nas = "product"\nseller = "{seller}"\nimage_id = "{golden}"\n'
             '[[steps]]\ndo = "marketplace.subscribe"\nproduct = "{product}"\nbuyer = "{buyer}"\n'
-            '[[steps]]\ndo = "CreateVms"\nas = "bought"\nby = "buyer"\nImageId = "ami-00000000"\n'.replace(
-                '"ami-00000000"', '"{official/ubuntu}"'
-            )
+            '[[steps]]\ndo = "CreateVms"\nas = "bought"\nby = "buyer"\nImageId = "{official/ubuntu}"\n'
         )
         cloud = Cloud.from_scenario(place)
         product = cloud.named("product")

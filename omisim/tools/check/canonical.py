@@ -33,19 +33,11 @@ Colours = list[int]  # of each node
 Edges = list[list[tuple[int, int]]]  # for each node: the hashes of the positions, and the nodes at the other ends
 
 # fields that do not affect behaviour: values drawn from a counter, values derived from a name, and content
-_IGNORED_FIELDS = frozenset(
-    {"body", "checksum", "etag", "file_location", "image_name", "launch_group_ids", "launch_number", "metadata"}
-    | {
-        "object_id",
-        "private_dns_name",
-        "private_ip",
-        "public_dns_name",
-        "public_ip",
-        "reservation_id",
-        "security_groups",
-        "stops",
-    }
-)
+_IGNORED_FIELDS = frozenset({
+    "body", "checksum", "etag", "file_location", "image_name", "launch_group_ids", "launch_number", "metadata",
+    "object_id", "private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups",
+    "stops",
+})  # fmt: skip
 _DELETED, _CATALOGUE = 1, 2  # the colours of ids whose rows are not nodes
 _INDIVIDUALIZED = 1  # hashed into the colour of a node that is distinguished from others of its colour
 _REVERSED = 0x5DEECE66D5DEECE  # XORed into the hash of an edge, as seen from its other end

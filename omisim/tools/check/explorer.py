@@ -85,9 +85,8 @@ class Explorer:
             visit.violation = Violation(path_tried, str(event), event.statement)
         except Exception as error:  # noqa: BLE001 - a broken law, or any error of a defect
             visit.violation = Violation(path_tried, _describe_error(error))
-        self._cloud.engine.session.trim_calls(
-            self._cloud.engine.session.call_position
-        )  # otherwise the marks would keep the recorded calls to the end
+        session = self._cloud.engine.session
+        session.trim_calls(session.call_position)  # otherwise the marks would keep the recorded calls to the end
         return visit
 
     def forget_states(self) -> None:
