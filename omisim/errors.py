@@ -1,4 +1,4 @@
-"""Public path of errors: those of the API, as a table and an exception, and that of an endless polling loop."""
+"""The errors of the API, as a table and an exception, and the error of an endless polling loop."""
 
 from __future__ import annotations
 

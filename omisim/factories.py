@@ -1,4 +1,4 @@
-"""Public path of the factories: entities, and the JSON the API answers for them, without a cloud."""
+"""Make valid entities, and the API's JSON for them, without a cloud."""
 
 from __future__ import annotations
 

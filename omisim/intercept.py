@@ -1,4 +1,4 @@
-"""Public path of in-process interception."""
+"""The exception of interception in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public path of recordings: exchanges with the API, one JSON object a line."""
+"""Read and write recordings: exchanges with the API, one JSON object a line."""
 
 from __future__ import annotations
 

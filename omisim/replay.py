@@ -1,4 +1,4 @@
-"""Public path of replaying a recording on a fresh cloud."""
+"""Replay a recording on a new cloud, and compare the answers."""
 
 from __future__ import annotations
 

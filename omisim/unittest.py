@@ -1,4 +1,4 @@
-"""Public path of the support for unittest: `CloudTestCase`, `CloudMixin` and the decorator `with_cloud`."""
+"""Clouds for unittest: `CloudTestCase`, `CloudMixin` and the decorator `with_cloud`."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ DEFAULT_REGIONS = ("cloudgouv-eu-west-1",)
 
 @frozen()
 class Product:
-    """A snapshot of a product. Methods that take a Product look up its current state, so an old value is valid.
+    """A product at one moment. Methods that take a Product look up its current state, so an old value is valid.
 
     `product_code` is the code that each copy carries, `offer` a key of `OFFERS`, `version` the number of the newest
     version. `images` maps each Region to the id of its newest distributed copy; it is empty once the product is
