@@ -250,39 +250,47 @@ def crash(state: Path, kills: int, seed: int, report: Any = print) -> tuple[int,
             assert _send(line, "PUT", f"/oos/{REGION}/bucket{number}", b"", _make_key(number))[0] == 200
     problems: list[str] = []
     clock = ""
-    for kill in range(kills):
-        stop = Event()
-        threads = [Thread(target=c.work, args=(server, stop, draw.randrange(10**9))) for c in clients]
-        threads.append(Thread(target=operator.work, args=(server, stop)))
-        for thread in threads:
-            thread.start()
-        goal = _count_answers(clients, operator) + draw.randrange(1, 150)
-        while _count_answers(clients, operator) < goal and any(thread.is_alive() for thread in threads):
-            stop.wait(draw.uniform(0.0001, 0.003))
-        server.kill()
-        stop.set()
-        for thread in threads:
-            thread.join()
+    for kill in range(1, kills + 1):
+        _load_until_killed(server, clients, operator, draw)
         server = Server(state, *words)
         dump, faults = server.control("GET", "dump"), server.control("GET", "faults")
         found = [problem for c, account_id in zip(clients, ids, strict=True) for problem in c.compare(dump, account_id)]
-        found += operator.compare(dump, faults)
+        found += [*operator.compare(dump, faults), *_find_stuck_volumes(dump["rows"])]
         if dump["clock"]["now"] < clock:
             found.append(f"the clock ran backwards from {clock} to {dump['clock']['now']}")
         clock = dump["clock"]["now"]
-        waiting = {key.partition(":")[2] for key in dump["rows"].get("due", {})}
-        rows = dump["rows"].get("volume", {})
-        found += [
-            f"{i} stays creating" for i, (_, row) in rows.items() if row["state"] == "creating" and i not in waiting
-        ]
-        problems += [f"kill {kill + 1}: {problem}" for problem in found]
+        problems += [f"kill {kill}: {problem}" for problem in found]
         if found:
             report(*found, sep="\n")
-    ids_given = [request_id for client in clients for request_id in client.requests]
-    if len(ids_given) != len(set(ids_given)):
+    given_ids = [request_id for client in clients for request_id in client.requests]
+    if len(given_ids) != len(set(given_ids)):
         problems.append("request ids were given twice")
     server.kill()
     return _count_answers(clients, operator), problems
+
+
+def _load_until_killed(server: Server, clients: list[Client], operator: Operator, draw: Random) -> None:
+    """Let clients and operator work at once, and kill the server after a random number of answers."""
+    stop = Event()
+    threads = [Thread(target=c.work, args=(server, stop, draw.randrange(10**9))) for c in clients]
+    threads.append(Thread(target=operator.work, args=(server, stop)))
+    for thread in threads:
+        thread.start()
+    goal = _count_answers(clients, operator) + draw.randrange(1, 150)
+    while _count_answers(clients, operator) < goal and any(thread.is_alive() for thread in threads):
+        stop.wait(draw.uniform(0.0001, 0.003))
+    server.kill()
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def _find_stuck_volumes(rows: dict[str, Any]) -> Iterator[str]:
+    """Yield the volumes that are being created, and that no due transition completes."""
+    waiting = {key.partition(":")[2] for key in rows.get("due", {})}
+    for row_id, (_, row) in rows.get("volume", {}).items():
+        if row["state"] == "creating" and row_id not in waiting:
+            yield f"{row_id} stays creating"
 
 
 def _count_answers(clients: list[Client], operator: Operator) -> int:

@@ -27,36 +27,11 @@ def find_official_image(alice: Actor) -> dict[str, Any]:
 
 def bake(story: Story, alice: Actor, official: dict[str, Any]) -> dict[str, Any]:
     """Create the VM, write to its two volumes, and create the OMI."""
-    cloud = story.cloud
-    alice.call(
-        "CreateKeypair",
-        "the answer shows the private key, for the only time",
-        lambda answer: f"{answer['Keypair']['KeypairType']} {answer['Keypair']['KeypairFingerprint']}",
-        KeypairName="builder",
-    )
-    vm = alice.call(
-        "CreateVms",
-        "a VM from the OMI; the answer names its volumes, and it then boots",
-        lambda answer: f"{answer['Vms'][0]['VmId']} {answer['Vms'][0]['State']}",
-        ImageId=official["ImageId"],
-        VmType="tinav5.c2r4p2",
-        KeypairName="builder",
-    )["Vms"][0]
-    alice.poll("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
+    vm = _launch_builder(alice, official)
+    data = _add_data_volume(alice, vm)
     root = vm["BlockDeviceMappings"][0]["Bsu"]["VolumeId"]
-    data = alice.call(
-        "CreateVolume",
-        "a second, empty volume",
-        lambda answer: f"{answer['Volume']['VolumeId']} {answer['Volume']['State']}",
-        SubregionName=vm["Placement"]["SubregionName"],
-        Size=20,
-        VolumeType="gp2",
-    )["Volume"]["VolumeId"]
-    alice.poll("ReadVolumes", "Volumes", "available", VolumeIds=[data])
-    link = {"VmId": vm["VmId"], "VolumeId": data, "DeviceName": "/dev/sdb"}
-    alice.call("LinkVolume", "the volume is now in-use, and its link attaching", **link)
     for volume_id, (path, text) in ((root, MOTD), (data, DATA)):
-        cloud.write(volume_id, path, text)
+        story.cloud.write(volume_id, path, text)
         story.add_observation(
             "alice", f"writes {path} on {volume_id}", "as the guest system would; omisim models the files on a disk"
         )
@@ -75,6 +50,42 @@ def bake(story: Story, alice: Actor, official: dict[str, Any]) -> dict[str, Any]
             "alice", f"sees {mapping['DeviceName']} {bsu['SnapshotId']} {bsu['VolumeSize']} GiB", means
         )
     return golden
+
+
+def _launch_builder(alice: Actor, official: dict[str, Any]) -> dict[str, Any]:
+    """Create a keypair and a VM from the official OMI, and wait until it runs. Returns the VM."""
+    alice.call(
+        "CreateKeypair",
+        "the answer shows the private key, for the only time",
+        lambda answer: f"{answer['Keypair']['KeypairType']} {answer['Keypair']['KeypairFingerprint']}",
+        KeypairName="builder",
+    )
+    vm: dict[str, Any] = alice.call(
+        "CreateVms",
+        "a VM from the OMI; the answer names its volumes, and it then boots",
+        lambda answer: f"{answer['Vms'][0]['VmId']} {answer['Vms'][0]['State']}",
+        ImageId=official["ImageId"],
+        VmType="tinav5.c2r4p2",
+        KeypairName="builder",
+    )["Vms"][0]
+    alice.poll("ReadVms", "Vms", "running", VmIds=[vm["VmId"]])
+    return vm
+
+
+def _add_data_volume(alice: Actor, vm: dict[str, Any]) -> str:
+    """Create a second volume, and link it to the VM. Returns its id."""
+    volume_id: str = alice.call(
+        "CreateVolume",
+        "a second, empty volume",
+        lambda answer: f"{answer['Volume']['VolumeId']} {answer['Volume']['State']}",
+        SubregionName=vm["Placement"]["SubregionName"],
+        Size=20,
+        VolumeType="gp2",
+    )["Volume"]["VolumeId"]
+    alice.poll("ReadVolumes", "Volumes", "available", VolumeIds=[volume_id])
+    link = {"VmId": vm["VmId"], "VolumeId": volume_id, "DeviceName": "/dev/sdb"}
+    alice.call("LinkVolume", "the volume is now in-use, and its link attaching", **link)
+    return volume_id
 
 
 def _count_images(answer: dict[str, Any]) -> str:
