@@ -12,6 +12,7 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from support.planted_bugs import PLANTED
 from tools import planted
 
 from omisim import ApiError, Cloud
@@ -212,8 +213,8 @@ class TestFailingRun:
         path.write_text(text)
         whole = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
         assert (whole.returncode, whole.stderr) == (0, "")
-        plant = f"import sys, pytest; sys.path.insert(0, {str(TESTS)!r}); from tools import planted\n"
-        plant += f"planted.PLANTED[{name!r}][1](pytest.MonkeyPatch()); exec(open({str(path)!r}).read())"
+        plant = f"import sys, pytest; sys.path.insert(0, {str(TESTS)!r}); from support.planted_bugs import PLANTED\n"
+        plant += f"PLANTED[{name!r}][1](pytest.MonkeyPatch()); exec(open({str(path)!r}).read())"
         bad = subprocess.run([sys.executable, "-c", plant], capture_output=True, text=True, check=False)
         assert bad.returncode == 1
         assert f"breaks the law {failure.law} ({failure.rule})" in bad.stderr
@@ -323,8 +324,8 @@ class TestFailingRun:
 
     def test_has_at_least_25_planted_bugs_to_find(self) -> None:
         """There are at least 25 planted bugs, those of moto and ricochet among them."""
-        assert len(planted.PLANTED) >= 25
-        assert {name.partition(":")[0] for name in planted.PLANTED if ":" in name} >= {"moto", "ricochet"}
+        assert len(PLANTED) >= 25
+        assert {name.partition(":")[0] for name in PLANTED if ":" in name} >= {"moto", "ricochet"}
 
 
 class TestScript:

@@ -18,8 +18,9 @@ from typing import cast
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from support.planted_bugs import PLANTED
 from support.probing import serve_probed
-from tools.planted import EVIDENCE, PLANTED
+from tools.planted import EVIDENCE
 
 from omisim import Cloud, Switches
 from omisim.probe.experiments import Experiment

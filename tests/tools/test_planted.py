@@ -1,12 +1,12 @@
-"""The planted bugs of `planted.py`."""
+"""The planted bugs, which `planted.py` hunts."""
 
 from __future__ import annotations
 
 import pytest
-from tools import planted
+from support.planted_bugs import PLANTED
 
 
-@pytest.mark.parametrize("name", planted.PLANTED)
+@pytest.mark.parametrize("name", PLANTED)
 def test_bug_can_be_planted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each planted bug patches something that exists; `python tests/tools/planted.py` hunts all of them."""
-    planted.PLANTED[name][1](monkeypatch)
+    PLANTED[name][1](monkeypatch)
