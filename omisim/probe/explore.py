@@ -107,7 +107,7 @@ def _compare(expected: Answer, measured: Answer) -> Iterator[str]:
     if expected.code != measured.code:
         yield f"omisim answers {expected}, the endpoint {measured}"
         return
-    for name in expected.body.keys() | measured.body.keys():
+    for name in {**expected.body, **measured.body}:
         here, there = expected.body.get(name), measured.body.get(name)
         if isinstance(here, list) and isinstance(there, list) and len(here) != len(there):
             yield f"{name} has {len(here)} items in omisim, {len(there)} at the endpoint"

@@ -202,6 +202,14 @@ class TestOrder:
         with pytest.raises(AssertionError, match=f"^{golden.image_id} was deleted before {snapshot_id}, not after it$"):
             checks.deleted_in_order(cloud, snapshot_id, golden.image_id)
 
+    def test_of_deletions_leaves_out_the_end_of_a_link(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
+        """A volume that was unlinked was not deleted."""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        alice.link_volume(volume_id=volume_id, vm_id=vm.vm_id, device_name="/dev/sdb")
+        alice.unlink_volume(volume_id=volume_id)
+        with pytest.raises(AssertionError, match=f"^{volume_id} was not deleted$"):
+            checks.deleted_in_order(cloud, volume_id)
+
     def test_of_calls_is_checked_among_successful_calls(self, cloud: Cloud, golden: Image) -> None:
         """Other calls in between do not matter; a missing call is named with the calls that were made instead."""
         cloud.account("alice").read_vms()

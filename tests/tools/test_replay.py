@@ -361,6 +361,16 @@ class TestValues:
             "1 CreateVolume: Volume.Size: 2 was recorded, here it is 1"
         ]
 
+    def test_are_reported_in_the_order_of_the_recording(self, cloud: Cloud, alice: Account) -> None:
+        """The divergences of one answer have the same order in each run."""
+        calls = [(alice, "CreateVolume", {"Size": 1, "SubregionName": "eu-west-2a"})]
+        line = json.loads(record_calls(cloud, calls)[0])
+        volume = line["res"]["body"]["Volume"]
+        changed = [name for name in volume if name in ("Iops", "Size", "State", "SubregionName", "VolumeType")]
+        volume |= {name: type(volume[name])() for name in changed}
+        divergences = format_divergences(play(line, values=True, seed=7))
+        assert [text.partition("Volume.")[2].partition(":")[0] for text in divergences] == changed
+
     @pytest.mark.parametrize("place", RECORDINGS, ids=lambda place: place.stem)
     def test_of_each_kept_recording_do_not_differ(self, place: Path) -> None:
         """The values of our own recordings are still those of the day when they were made."""
@@ -394,6 +404,16 @@ class TestRedactions:
         err = capsys.readouterr().err
         assert f"{fill}: unused value: redacted-2\n" in err
         assert "redacted-1\n" not in err
+
+    def test_are_refused_values_that_json_does_not_have(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A date is a value of TOML, and cannot be sent."""
+        recording, fill = tmp_path / "calls.jsonl", tmp_path / "fill.toml"
+        recording.write_text(json.dumps(make_exchange("DeleteNet", {"NetId": "redacted-1"}, {})))
+        fill.write_text("redacted-1 = 2026-01-01\n")
+        assert main(["replay", str(recording), "--fill", str(fill)]) == 2
+        assert f"{fill}: redacted-1 must be a value of JSON" in capsys.readouterr().err
 
 
 class TestFolding:

@@ -43,8 +43,9 @@ _OWN_FIELDS = (
 def compare_values(then: Any, now: Any, path: str = "") -> Iterator[str]:
     """Yield a line for each value that differs, apart from ids, dates, addresses, redactions and secrets."""
     if isinstance(then, dict) and isinstance(now, dict):
-        for name in then.keys() & now.keys() - {*_OWN_FIELDS}:
-            yield from compare_values(then[name], now[name], f"{path}.{name}".lstrip("."))
+        for name in filter(now.__contains__, then):
+            if name not in _OWN_FIELDS:
+                yield from compare_values(then[name], now[name], f"{path}.{name}".lstrip("."))
     elif isinstance(then, list) and isinstance(now, list):
         pairs = zip(then, now, strict=True) if len(then) == len(now) else ()  # another length is a divergence by itself
         for number, (one, other) in enumerate(pairs):

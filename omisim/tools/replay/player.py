@@ -181,7 +181,7 @@ class _Replayer:
     def _map_ids(self, then: Any, now: Any, path: str, *, fits: bool) -> Iterator[str]:
         """Map recorded ids to this cloud's; yield a line per mismatch. `fits`: the places correspond."""
         if isinstance(then, dict) and isinstance(now, dict):
-            for name in then.keys() & now.keys():
+            for name in filter(now.__contains__, then):
                 yield from self._map_ids(then[name], now[name], f"{path}.{name}".lstrip("."), fits=fits)
         elif isinstance(then, list) and isinstance(now, list):
             if len(then) != len(now):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -104,5 +105,14 @@ def _parse_acceptance(row: Any) -> Acceptance:
 
 
 def fillings(text: str) -> Mapping[str, Any]:
-    """Parse values for redactions: TOML with one `redaction = value` per line. Raises ValueError for invalid TOML."""
-    return parse_toml(text)
+    """Parse values for redactions: TOML with one `redaction = value` per line.
+
+    Raises ValueError for invalid TOML, and for a value that JSON does not have, such as a date.
+    """
+    values = parse_toml(text)
+    for name, value in values.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise ValueError(f"{name} must be a value of JSON, for example a text, not {value!r}") from None
+    return values
