@@ -8,16 +8,43 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from omisim.actions.framework.call import Call
-from omisim.actions.framework.registry import Action
-from omisim.actions.nics import check_one_change, update_nic
+from omisim.actions.framework.call import Call, as_parsed_list
+from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.actions.nics import check_one_change, create_nic_with_addresses, read_count, update_nic
 from omisim.actions.tags import delete_all_tags
 from omisim.actions.tags import delete_tags as delete_named_tags
 from omisim.base.frozen import replace
-from omisim.model import LinkNicToUpdate, MayBeEmpty, Net, Nic, NicId, OrDict, ResourceTag, SecurityGroupId, TextOrEmpty
+from omisim.model import (
+    LinkNicToUpdate,
+    MayBeEmpty,
+    Net,
+    Nic,
+    NicId,
+    OrDict,
+    PrivateIpLight,
+    ResourceTag,
+    SecurityGroupId,
+    SubnetId,
+    TextOrEmpty,
+)
 from omisim.spec.rules import refuse
 
-__all__ = ["FCU_ONLY"]
+__all__ = ["FCU_ONLY", "is_fcu_only"]
+
+
+def create_nic(
+    call: Call,
+    *,
+    description: TextOrEmpty | None = None,
+    private_ips: Sequence[OrDict[PrivateIpLight]] | None = None,
+    secondary_private_ip_count: int | None = None,
+    security_group_ids: Sequence[SecurityGroupId] | None = None,
+    subnet_id: SubnetId,
+) -> Nic:
+    """Create a NIC in a Subnet, with a number of secondary addresses to choose (FCU-061)."""
+    ips = as_parsed_list(private_ips)
+    more = read_count(call, ips, secondary_private_ip_count)
+    return create_nic_with_addresses(call, subnet_id, ips, more, security_group_ids, description)
 
 
 def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]] | None = None) -> None:
@@ -65,8 +92,17 @@ def _make_action(name: str, function: Callable[..., Any], combinations: Callable
 FCU_ONLY: Mapping[str, Action] = {
     action.name: action
     for action in (
+        _make_action("CreateNic", create_nic),
         _make_action("DeleteTags", delete_tags),
         _make_action("ModifyNetworkInterfaceAttribute", modify_network_interface_attribute, check_one_change),
         _make_action("ModifyVpcAttribute", modify_vpc_attribute),
     )
 }
+
+
+def is_fcu_only(action: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether OAPI has no such action, or not with these arguments."""
+    if action not in FCU_ONLY or action not in ACTIONS:
+        return action in FCU_ONLY
+    shape = ACTIONS[action].shape
+    return not arguments.keys() <= shape.all_fields.keys() or any(f.name not in arguments for f in shape.required)

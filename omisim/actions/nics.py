@@ -32,7 +32,16 @@ from omisim.model.filters import FiltersNic
 from omisim.model.filters.dicts import FiltersNicDict
 from omisim.spec.rules import refuse
 
-__all__ = ["add_nic", "check_unlinked", "choose_addresses", "make_nic_address"]
+__all__ = [
+    "add_nic", "check_unlinked", "choose_addresses", "create_nic_with_addresses", "make_nic_address", "read_count",
+]  # fmt: skip
+
+
+def read_count(call: Call, private_ips: Sequence[object], count: int | None) -> int:
+    """Return the number of addresses to choose besides a primary one. Refuses one beside more addresses, and 0."""
+    call.check(len(private_ips) <= 1 or not count, "NIC-030")
+    call.check(count is None or count > 0, "NIC-031", secondary_private_ip_count=count)
+    return count or 0
 
 
 def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[PrivateIpLight], more: int = 0) -> list[str]:
@@ -105,9 +114,21 @@ def create_nic(
     subnet_id: SubnetId,
 ) -> Nic:
     """Create a NIC in a Subnet. Returns it in the state available."""
+    return create_nic_with_addresses(call, subnet_id, as_parsed_list(private_ips), 0, security_group_ids, description)
+
+
+def create_nic_with_addresses(
+    call: Call,
+    subnet_id: str,
+    private_ips: Sequence[PrivateIpLight],
+    more: int,
+    security_group_ids: Sequence[str] | None,
+    description: str | None,
+) -> Nic:
+    """Create a NIC with the requested addresses and `more` free ones."""
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     groups = resolve_groups(call, subnet.net_id, security_group_ids)
-    addresses = choose_addresses(call, subnet, as_parsed_list(private_ips))
+    addresses = choose_addresses(call, subnet, private_ips, more)
     call.stop_if_refused()
     return add_nic(call, subnet, addresses, groups, description or "")
 

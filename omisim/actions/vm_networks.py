@@ -9,7 +9,7 @@ from typing import Any
 from omisim.actions.addresses import count_free_addresses
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
-from omisim.actions.nics import add_nic, check_unlinked, choose_addresses
+from omisim.actions.nics import add_nic, check_unlinked, choose_addresses, read_count
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
 from omisim.base.frozen import frozen, replace
@@ -139,8 +139,8 @@ def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
     if request.subnet_id is None:
         raise refuse("VM-011/subnet")
     subnet = call.get_owned(Subnet, request.subnet_id, "VM-012/subnet")
-    ips, more = request.private_ips or (), request.secondary_private_ip_count or 0
-    call.check(len(ips) <= 1 or not more, "NIC-030")
+    ips = request.private_ips or ()
+    more = read_count(call, ips, request.secondary_private_ip_count)
     groups = resolve_groups(call, subnet.net_id, request.security_group_ids)
     if ips:
         choose_addresses(call, subnet, ips, more)

@@ -235,6 +235,15 @@ class TestCodes:
         [
             ("CreateVms", {"ImageId": "{ubuntu}", "MinVmsCount": 3, "MaxVmsCount": 2}, "4018", "VM-004"),
             ("LinkPrivateIps", {"NicId": "{nic}", "SecondaryPrivateIpCount": 0}, "4018", "NIC-031"),
+            (
+                "CreateVms",
+                {
+                    "ImageId": "{ubuntu}",
+                    "Nics": [{"DeviceNumber": 0, "SubnetId": "{subnet}", "SecondaryPrivateIpCount": -1}],
+                },
+                "4018",
+                "NIC-031",
+            ),
         ],
     )
     def test_name_the_refusal(

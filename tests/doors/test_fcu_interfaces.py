@@ -62,6 +62,26 @@ class TestInterfaces:
         parameters["PrivateIpAddresses"] = [{"PrivateIpAddress": "10.0.1.30", "Primary": True}]
         assert code_of(ec2.create_network_interface, **parameters) == "InvalidParameterValue"
 
+    def test_may_choose_their_secondary_addresses(self, ec2: Any, subnet_id: str) -> None:
+        """SecondaryPrivateIpAddressCount is the number of free addresses beside the primary one. [FCU-061]"""
+        parameters = {"SubnetId": subnet_id, "PrivateIpAddress": "10.0.1.20", "SecondaryPrivateIpAddressCount": 2}
+        interface = ec2.create_network_interface(**parameters)["NetworkInterface"]
+        assert [(ip["PrivateIpAddress"], ip["Primary"]) for ip in interface["PrivateIpAddresses"]] == [
+            ("10.0.1.20", True),
+            ("10.0.1.4", False),
+            ("10.0.1.5", False),
+        ]
+
+    def test_refuse_a_number_of_addresses_beside_secondary_ones(self, ec2: Any, subnet_id: str) -> None:
+        """The secondary addresses are given, or their number is, which is at least 1. [FCU-061, NIC-030, NIC-031]"""
+        create, two = (
+            ec2.create_network_interface,
+            [{"PrivateIpAddress": "10.0.1.21"}, {"PrivateIpAddress": "10.0.1.22"}],
+        )
+        parameters = {"SubnetId": subnet_id, "SecondaryPrivateIpAddressCount": 1, "PrivateIpAddresses": two}
+        assert code_of(create, **parameters) == "InvalidParameterCombination"
+        assert code_of(create, SubnetId=subnet_id, SecondaryPrivateIpAddressCount=0) == "InvalidParameterValue"
+
     def test_are_attached_and_detached(self, ec2: Any, alice: Account, ubuntu: Image, subnet_id: str) -> None:
         """The life of an attachment, as the interface and the instance show it."""
         vm = launch(ec2, ubuntu, SubnetId=subnet_id)
