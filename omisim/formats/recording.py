@@ -32,6 +32,7 @@ class Exchange:
     at: dt.datetime | None
     account: str | None
     region: str | None
+    service: str = "api"  # of the host name, such as "fcu"
 
     @property
     def action(self) -> str:
@@ -71,6 +72,7 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
         parse_date(line["t"]) if "t" in line else None,
         account or None,
         region or (host.region if host and host.service == "api" else None),
+        host.service if host else "api",
     )
 
 

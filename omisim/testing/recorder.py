@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from omisim.actions.fcu_only import is_fcu_only
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
@@ -117,6 +118,10 @@ class Recorder:
         for record in self.cloud.engine.session.calls[-new:] if new else ():
             self._record_wait(record.at)
             self._recorded_time = record.at + dt.timedelta(microseconds=record.took)
+            if record.api == "fcu" and is_fcu_only(record.action, record.arguments):
+                text = f"# {record.account}: {record.action} of FCU with {record.parameters!r}, which the API lacks"
+                self._steps.append(ScriptLine(text, id_count=self._count_ids()))
+                continue
             error = str(record.error).partition(": ")[0] if record.error else "Dropped" if record.dropped else ""
             self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._count_ids()))
         self._record_wait(self.cloud.engine.clock.now())

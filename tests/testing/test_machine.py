@@ -18,6 +18,7 @@ from tools import planted
 from omisim import ApiError, Cloud
 from omisim.testing import laws
 from omisim.testing.machine import CORE, CloudMachine
+from omisim.testing.recorder import Recorder
 from omisim.testing.script import ScriptCall, ScriptLine, bucket, render_script
 
 FEW = settings(
@@ -329,6 +330,26 @@ class TestFailingRun:
 
 
 class TestScript:
+    def test_names_calls_of_fcu_that_the_api_lacks_in_comments(self) -> None:
+        """A script makes its calls by the API: what only FCU can do is a comment, and the rest is repeated."""
+        recorder = Recorder()
+        recorder.start_cloud("eager", {"alice": "eu-west-2"}, buckets=False)
+        fcu = recorder.account("alice").client("fcu")
+        vpc_id = fcu.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        fcu.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+        subnet_id = fcu.create_subnet(VpcId=vpc_id, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+        fcu.create_network_interface(SubnetId=subnet_id, SecondaryPrivateIpAddressCount=1)
+        fcu.create_tags(Resources=[vpc_id], Tags=[{"Key": "a", "Value": "b"}])
+        fcu.delete_tags(Resources=[vpc_id], Tags=[{"Key": "a", "Value": "b"}])
+        fcu.delete_tags(Resources=[vpc_id])
+        script = recorder.render()
+        assert [line.partition(" of FCU with ")[0] for line in script.splitlines() if line.startswith("#")] == [
+            "# alice: ModifyVpcAttribute",
+            "# alice: CreateNic",
+            "# alice: DeleteTags",
+        ]
+        exec(script, {"Cloud": Cloud})
+
     def test_shows_refused_calls_with_their_refusal(self) -> None:
         """A refused call is written with its refusal; parameters that are not Python names go in a dict."""
         steps: list[ScriptCall | ScriptLine] = [

@@ -237,6 +237,14 @@ class TestAcceptances:
         report = play(make_refusal("ReadVms", {}, "25", status))
         assert (report.divergences, list(report.skipped)) == ((), [1])
 
+    @pytest.mark.parametrize("service", ["fcu", "oos"])
+    def test_are_not_needed_for_other_services(self, service: str) -> None:
+        """A proxy may have recorded requests to FCU or to object storage, which are not calls of the API."""
+        line = make_refusal("ReadVms", {}, "7000", 400) | {"host": f"{service}.eu-west-2.outscale.com", "path": "/"}
+        report = play(line)
+        reason = f"its host is that of {service}, and only calls of the API are replayed"
+        assert (report.divergences, report.skipped) == ((), {1: reason})
+
 
 class TestReplayCommand:
     def write(self, place: Path, *lines: Any) -> str:

@@ -67,12 +67,15 @@ def replay(
     divergences: list[Divergence] = []
     skipped: dict[int, str] = {}
     for exchange in recorded:
-        if exchange.status in _SKIPPED:
-            skipped[exchange.line] = _SKIPPED[exchange.status]
+        reason = _SKIPPED.get(exchange.status, "")
+        if exchange.service != "api":
+            reason = f"its host is that of {exchange.service}, and only calls of the API are replayed"
+        if reason:
+            skipped[exchange.line] = reason
             continue
         for divergence in dict.fromkeys(player.play(exchange)):
-            reason = next((acceptance.reason for acceptance in accepted if acceptance.covers(divergence)), "")
-            divergences.append(replace(divergence, accepted=reason))
+            accepted_for = next((acceptance.reason for acceptance in accepted if acceptance.covers(divergence)), "")
+            divergences.append(replace(divergence, accepted=accepted_for))
     idle = tuple(acceptance for acceptance in accepted if not any(map(acceptance.covers, divergences)))
     unused = tuple(name for name in fill or {} if name not in player.filled)
     return Report(len(recorded), tuple(divergences), skipped, idle, unused)
