@@ -114,7 +114,12 @@ def mock(cloud: Any = None, /, *, account: str = "alice", **options: Any) -> Any
         cloud: The cloud to use; by default a new one each time, with `auth="off"`.
         account: The name of the account that the clients use.
         options: Arguments of a new `Cloud`, for example `timing="clock"`.
+
+    Raises:
+        TypeError: There are options for a given cloud, which are those of a new one.
     """
+    if isinstance(cloud, Cloud) and options:
+        raise TypeError(f"{next(iter(options))} is an option of a new cloud: give it to the Cloud that you pass")
     if cloud is None or isinstance(cloud, Cloud):
         return Mock(cloud, account, options)
     return Mock(None, account, options)(cloud)

@@ -75,6 +75,11 @@ class TestMock:
             add_volume()
             assert slow.account("alice").read_volumes()[0].state == "creating"
 
+    def test_refuses_options_for_a_given_cloud(self) -> None:
+        """They would have no effect."""
+        with pytest.raises(TypeError, match="timing is an option of a new cloud"):
+            omisim.mock(Cloud(), timing="clock")
+
     def test_starts_and_stops(self) -> None:
         """`start` and `stop` enter and leave, and nest."""
         outer, inner = omisim.mock(), omisim.mock()
