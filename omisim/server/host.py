@@ -98,15 +98,8 @@ def run_server(
     Raises OSError if the port is in use, and ValueError for an invalid port or certificate, and for an address that
     other machines reach without a token of the caller's choice and `auth="strict"`.
     """
-    if type(port) is not int or not 0 <= port <= LAST_PORT:
-        raise ValueError(f"port must be an int from 0 to {LAST_PORT}, not {port!r}")
-    if not host.isprintable():  # Python does not look it up
-        raise ValueError(f"host must be an address or a name, not {host!r}")
-    if not is_loopback(host):
-        _check_exposure(cloud, host, token)
+    _check_arguments(cloud, port, host, token)
     token = token or secrets.token_hex(32)  # never begins with a dash, as an option does
-    if not _TOKEN.fullmatch(token):
-        raise ValueError(f"token must consist of visible ASCII characters, as a header transmits them, not {token!r}")
     access = Access(token, "https" if tls else "http", {host, *hosts})
     limits = limits or Limits()
     app = App(cloud, token, log, record, fresh, access, limits.clouds)
@@ -123,15 +116,35 @@ def run_server(
         thread = Thread(target=server.serve, name="omisim", daemon=True)
         thread.start()
         try:
-            reachable_host = host if host not in ("0.0.0.0", "::") else LOOPBACK  # noqa: S104 - a comparison
-            netloc = f"[{reachable_host}]" if ":" in reachable_host else reachable_host
-            running = Running(app, f"{'https' if tls else 'http'}://{netloc}:{server.bind_addr[1]}", token, ca)
+            running = Running(app, _make_url(host, server.bind_addr[1], is_secure=bool(tls)), token, ca)
             app.shared.env = running.env
             yield running
         finally:
             app.shared.streams.stopping.set()
             server.stop()
             thread.join()
+
+
+def _check_arguments(cloud: Cloud, port: int, host: str, token: str | None) -> None:
+    """Raise ValueError for an invalid argument, and for letting other machines in without a signature and a token."""
+    if type(port) is not int or not 0 <= port <= LAST_PORT:
+        raise ValueError(f"port must be an int from 0 to {LAST_PORT}, not {port!r}")
+    if not host.isprintable():  # Python does not look it up
+        raise ValueError(f"host must be an address or a name, not {host!r}")
+    if not is_loopback(host):
+        if cloud.engine.settings.auth != "strict":
+            raise ValueError(f"host {host} lets other machines in, which needs auth='strict'")
+        if not token:
+            raise ValueError(f"host {host} lets other machines in, which needs a token of your choice")
+    if token and not _TOKEN.fullmatch(token):
+        raise ValueError(f"token must consist of visible ASCII characters, as a header transmits them, not {token!r}")
+
+
+def _make_url(host: str, port: int, *, is_secure: bool) -> str:
+    """Return the URL by which this machine reaches a server that listens on a host."""
+    reachable_host = host if host not in ("0.0.0.0", "::") else LOOPBACK  # noqa: S104 - a comparison
+    netloc = f"[{reachable_host}]" if ":" in reachable_host else reachable_host
+    return f"{'https' if is_secure else 'http'}://{netloc}:{port}"
 
 
 def _check_address(host: str, port: int) -> None:
@@ -141,14 +154,6 @@ def _check_address(host: str, port: int) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         raise OSError(error.errno, f"cannot listen on {host}, port {port}: {reason}") from None
-
-
-def _check_exposure(cloud: Cloud, host: str, token: str | None) -> None:
-    """Refuse to let other machines in without a signature and a token."""
-    if cloud.engine.settings.auth != "strict":
-        raise ValueError(f"host {host} lets other machines in, which needs auth='strict'")
-    if not token:
-        raise ValueError(f"host {host} lets other machines in, which needs a token of your choice")
 
 
 def _make_tls_adapter(certificate: str, key: str) -> TlsAdapter:
