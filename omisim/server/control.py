@@ -15,20 +15,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from omisim.base.foreign import parse_json
-from omisim.base.redact import redact
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.engine.faults import Fault
 from omisim.server.access import Access
+from omisim.server.cloud_endpoints import CLOUD_ENDPOINTS, account_names, describe_cloud, without_nulls
 from omisim.server.clouds import Clouds, HostedCloud
 from omisim.server.console import CONSOLE, find_page
 from omisim.server.endpoints import ENDPOINTS, PREFIX, Endpoint, describe
 from omisim.server.http_error import HttpError
-from omisim.server.streams import Streams, describe_change
+from omisim.server.streams import Streams
 from omisim.state.journal_store import StoreError
 
-__all__ = ["Control", "Shared", "account_names"]
+__all__ = ["Control", "Shared"]
 
 Answer = Any
 
@@ -51,47 +50,18 @@ class Control:
         self._hosted = hosted
         self._shared = shared
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
-            ("GET", "health"): lambda _: {"status": "ok"} | _describe(self.cloud),
             ("GET", "openapi.json"): lambda _: describe(),
-            ("GET", "clouds"): lambda _: [{"name": hosted.name} | _describe(hosted.cloud) for hosted in shared.clouds],
+            ("GET", "clouds"): self._list_clouds,
             ("POST", "clouds"): self._create_cloud,
             ("DELETE", "clouds"): self._remove_cloud,
             ("POST", "reset"): self._reset,
             ("POST", "savepoint"): self._savepoint,
             ("DELETE", "savepoint"): lambda _: hosted.marks.clear(),
             ("POST", "rollback"): self._rollback,
-            ("POST", "advance"): lambda parameters: self.cloud.advance(parameters["seconds"]),
-            ("POST", "settle"): lambda _: self.cloud.settle(),
-            ("POST", "complete"): lambda parameters: self.cloud.complete(parameters["id"]),
-            ("POST", "fail"): lambda parameters: self.cloud.fail(parameters["id"], parameters.get("comment") or ""),
-            ("POST", "fail_next"): lambda parameters: self.cloud.fail_next(
-                parameters["kind"], parameters.get("id"), parameters.get("comment") or ""
-            ),
-            ("POST", "faults"): self._add_fault,
-            ("GET", "faults"): lambda _: [_fault(fault) for fault in self.cloud.faults],
-            ("DELETE", "faults"): lambda _: self.cloud.faults.clear(),
-            ("GET", "dump"): self._dump,
             ("POST", "load"): self._load,
-            ("GET", "timeline"): lambda parameters: [
-                describe_change(change) for change in self.cloud.timeline(parameters["id"])
-            ],
-            ("GET", "events"): lambda _: [describe_change(change) for change in self.cloud.events],
-            ("GET", "calls"): self._calls,
-            ("GET", "accounts"): lambda _: [
-                self._account(self.cloud.account(name)) for name in account_names(self.cloud)
-            ],
+            ("GET", "accounts"): lambda _: self._list_accounts(self.cloud),
             ("POST", "accounts"): self._create_account,
-            ("GET", "read"): lambda parameters: {"text": self.cloud.read(parameters["volume_id"], parameters["path"])},
-            ("POST", "console"): lambda parameters: self.cloud.write_console(parameters["vm_id"], parameters["text"]),
-            ("GET", "licences"): lambda _: self.cloud.licences.all(),
-            ("POST", "licences"): lambda parameters: self.cloud.licences.set(
-                parameters["code"], export=parameters.get("export")
-            ),
-            ("POST", "renew"): self._renew,
-            ("POST", "write"): lambda parameters: self.cloud.write(
-                parameters["volume_id"], parameters["path"], parameters["text"]
-            ),
-        } | {key: partial(run, self.cloud) for key, run in CONSOLE.items()}
+        } | {key: partial(run, self.cloud) for key, run in {**CLOUD_ENDPOINTS, **CONSOLE}.items()}
 
     def handle(self, request: HttpRequest, problem: HttpError | None = None) -> HttpResponse | Iterator[bytes]:
         """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
@@ -149,19 +119,17 @@ class Control:
         with self.cloud.engine.atomic():
             return self.endpoints[method, name](parameters)
 
-    # --- endpoints
+    # --- endpoints of the server
+
+    def _list_clouds(self, _parameters: dict[str, Any]) -> Answer:
+        return [{"name": hosted.name} | describe_cloud(hosted.cloud) for hosted in self._shared.clouds]
 
     def _create_cloud(self, parameters: dict[str, Any]) -> Answer:
-        hosted = self._shared.clouds.create(self.cloud, **_without_nulls(parameters))
-        accounts = [self._account(hosted.cloud.account(name)) for name in account_names(hosted.cloud)]
-        return {"name": hosted.name, "accounts": accounts}
+        hosted = self._shared.clouds.create(self.cloud, **without_nulls(parameters))
+        return {"name": hosted.name, "accounts": self._list_accounts(hosted.cloud)}
 
     def _remove_cloud(self, parameters: dict[str, Any]) -> None:
         self._shared.streams.end(self._shared.clouds.remove(parameters["name"]).cloud)
-
-    def _dump(self, parameters: dict[str, Any]) -> Answer:
-        data = self.cloud.dump()
-        return data if parameters.get("secrets") else redact(data)
 
     def _reset(self, _parameters: dict[str, Any]) -> None:
         if self._hosted.fresh is None:
@@ -187,62 +155,19 @@ class Control:
         self.cloud.rollback(mark)
         self._shared.streams.notify_undone(self.cloud, mark.position)
 
-    def _add_fault(self, parameters: dict[str, Any]) -> Answer:
-        return _fault(self.cloud.faults.add(**_without_nulls(parameters)))
-
     def _load(self, parameters: dict[str, Any]) -> None:
         self.cloud.become(Cloud.load(parameters))
         self._forget_history()
 
-    def _calls(self, parameters: dict[str, Any]) -> Answer:
-        return [
-            {
-                "action": call.action,
-                "account": call.account,
-                "parameters": call.parameters,
-                "at": call.at.isoformat(),
-                "request_id": call.request_id,
-                "error": str(call.error) if call.error else None,
-                "rule": call.error.rule if call.error else None,
-                "dropped": call.dropped,
-                "warnings": list(call.warnings),
-            }
-            for call in self.cloud.calls(parameters.get("action"))
-        ]
+    def _list_accounts(self, cloud: Cloud) -> Answer:
+        return [self._describe_account(cloud.account(name)) for name in account_names(cloud)]
 
     def _create_account(self, parameters: dict[str, Any]) -> Answer:
-        return self._account(self.cloud.account(**_without_nulls(parameters)))
+        return self._describe_account(self.cloud.account(**without_nulls(parameters)))
 
-    def _account(self, account: Account) -> Answer:
+    def _describe_account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
         return {attribute: getattr(account, attribute) for attribute in attributes} | {"env": self._shared.env(account)}
-
-    def _renew(self, parameters: dict[str, Any]) -> Answer:
-        image = self.cloud.images.renew(**_without_nulls(parameters))
-        return {"image_id": image.image_id, "image_name": image.image_name}
-
-
-def account_names(cloud: Cloud) -> list[str]:
-    """Return the names of the accounts that users created, oldest first."""
-    with cloud.engine.lock:
-        owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
-        return [cloud.engine.state.get("account", owner).name for owner in owners]
-
-
-def _describe(cloud: Cloud) -> dict[str, Any]:
-    return {"now": cloud.now.isoformat(), "accounts": account_names(cloud)}
-
-
-def _without_nulls(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if value is not None}
-
-
-def _fault(fault: Fault) -> dict[str, Any]:
-    attributes = (
-        "action", "times", "after_effect", "every", "when", "probability", "drop", "delay", "page_size", "kill", "hits",
-    )  # fmt: skip
-    error = fault.error.name if fault.error else None
-    return {"error": error} | {attribute: getattr(fault, attribute) for attribute in attributes}
 
 
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.model import AccessKey
 from omisim.server.client import render_exports
-from omisim.server.control import account_names
+from omisim.server.cloud_endpoints import account_names
 from omisim.server.framing import Limits
 from omisim.server.host import Running, run_server
 from omisim.server.state_file import open_state_file
