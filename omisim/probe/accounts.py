@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omisim.base.foreign import parse_json
+from omisim.base.named_file import read_file
 from omisim.probe.connection import Keys, Unreachable
 from omisim.probe.endpoint import Endpoint
 from omisim.probe.matching import read_rows
@@ -51,17 +52,15 @@ def find_profiles(environ: Mapping[str, str], home: Path, named: Mapping[str, st
 
 def _read_profile(home: Path, name: str) -> Profile:
     path = home / ".osc" / "config.json"
+    profiles = read_file(path, parse_json)
     try:
-        profiles = json.loads(path.read_text("utf-8"))
         row = profiles[name]
         return Profile(Keys(row["access_key"], row["secret_key"]), row.get("region") or row.get("region_name") or "")
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
     except KeyError as error:
         raise ValueError(
             f"{path}: profile {name!r} has no {error}" if name in profiles else f"{path} has no {error}"
         ) from None
-    except (ValueError, TypeError, AttributeError):
+    except (TypeError, AttributeError):
         raise ValueError(f"{path} must be a JSON object of profiles") from None
 
 

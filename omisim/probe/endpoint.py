@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from omisim.base.foreign import parse_json
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.formats.sigv4 import DATE, DIALECTS, sign
 from omisim.probe.connection import Answer, Connection, Keys, Unreachable, repeat_throttled
@@ -108,8 +109,8 @@ def parse_endpoint(name: str, url: str) -> SplitResult:
 
 def _decode(action: str, status: int, content: bytes) -> Mapping[str, Any]:
     try:
-        body = json.loads(content) if content.strip() else {}
-    except (ValueError, RecursionError):
+        body = parse_json(content) if content.strip() else {}
+    except ValueError:
         kind = "HTML" if b"<html" in content[:500].lower() else "text"
         raise Unreachable(f"{action}: the answer ({status}) is {kind}, not JSON") from None
     if not isinstance(body, dict):

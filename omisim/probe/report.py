@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from omisim.base.foreign import parse_json
+from omisim.base.subset import shorten
 from omisim.probe.judge import AGREES, CANNOT_TELL, DEFAULTS, DIFFERS, Finding
 from omisim.spec.errors import ERRORS
 
@@ -86,15 +88,21 @@ class Report:
 def read_report(text: str) -> Report:
     """Return the report of a JSON document. Raises ValueError if it is not one."""
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']} is not supported, only {FORMAT}")
-        blank = {"expected": "", "measured": ""}
-        findings = [Finding(**blank | one | {"rules": tuple(one["rules"])}) for one in data["findings"]]
+        findings = [_read_finding(row) for row in data["findings"]]
         own = {one.name: data[one.name] for one in fields(Report) if one.name != "findings"}
         return Report(**own, findings=findings)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a report of omisim probe: {error}") from None
+
+
+def _read_finding(row: dict[str, Any]) -> Finding:
+    finding = Finding(**{"expected": "", "measured": "", **row, "rules": tuple(row["rules"])})
+    if finding.verdict not in (DIFFERS, AGREES, CANNOT_TELL) or not {*map(type, finding.rules)} <= {str}:
+        raise TypeError(f"{shorten(row)} is not a finding")
+    return finding
 
 
 def write_switches(switches: Mapping[str, Any], endpoint: str, at: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from omisim.base.foreign import parse_xml
+from omisim.base.foreign import parse_json, parse_xml
 from omisim.formats.disk_image import BadImage, decode, encode
 from omisim.formats.sigv4 import DATE, canonical_query, sign
 from omisim.model import Content
@@ -126,6 +126,6 @@ def _read_body(content: bytes, parameters: Mapping[str, Any]) -> dict[str, Any]:
             return {"Errors": [{"Code": value.get("Code", "none"), "Details": value.get("Message", "")}]}
         return body | {name: value}
     try:
-        return body | {"Json": json.loads(text)}
-    except (ValueError, RecursionError):
+        return body | {"Json": parse_json(text)}
+    except ValueError:
         return body | {"Text": text.decode(errors="replace")}

@@ -19,6 +19,7 @@ from omisim.tools.cli import main
 
 CALLERS = {"": ("alice", "eu-west-2"), "_2": ("bob", "eu-west-2"), "_3": ("carol", "us-east-2")}
 Run = Callable[..., tuple[int, str, str]]
+FINDING = '{{"format": 1, "findings": [{{"experiment": "a", "rules": {}, "verdict": "{}"}}]}}'
 
 
 @pytest.fixture(name="cloud")
@@ -167,11 +168,31 @@ class TestMeasured:
         rows = {row["id"]: row["measured"] for row in json.loads(capsys.readouterr().out)}
         assert (rows["VOL-004"], rows["VOL-005"]) == ("agrees", None)
 
-    def test_refuse_another_file(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("{}", "not a report of omisim probe: 'format'"),
+            ("[" * 100_000, "it is nested more than 64 levels deep"),
+            (
+                '{"format": 1, "findings": [{"experiment": "a", "rules": ["OMI-022"], "verdict": "good"}]}',
+                "not a finding",
+            ),
+            (
+                '{"format": 1, "findings": [{"experiment": "a", "rules": [["x"]], "verdict": "agrees"}]}',
+                "not a finding",
+            ),
+        ],
+        ids=range(4),
+    )
+    def test_refuse_another_file(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, problem: str
+    ) -> None:
         """A file that is not a report is one line."""
-        (tmp_path / "x.json").write_text("{}")
+        (tmp_path / "x.json").write_text(text)
         assert main(["rules", "--measured", str(tmp_path / "x.json")]) == 2
-        assert "not a report of omisim probe" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert problem in error
+        assert error.count("\n") == 1
 
 
 class TestExploring:

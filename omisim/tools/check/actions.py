@@ -27,6 +27,7 @@ __all__ = ["Bounds", "CheckStep", "CheckWorld"]
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
 CLOUD = "cloud"
+SCRIPT_NAMES = frozenset({CLOUD, "Cloud", "bucket", "laws", "mark"})  # the variables that a script has besides
 SMALL, LARGE = 10, 20  # GiB of a volume, before and after it has grown
 TIMERS = 3601.0  # seconds after which all timers have fired
 MANIFEST = "manifest.json"
@@ -246,13 +247,13 @@ class CheckWorld:
 def _name_variables(accounts: Iterable[Account]) -> dict[str, Account]:
     """Return accounts by variables: their names, or `account_2` where the name cannot be a variable."""
     return {
-        account.name if _is_variable(account.name) and account.name != CLOUD else f"account_{number}": account
+        account.name if _is_variable(account.name) else f"account_{number}": account
         for number, account in enumerate(accounts, 1)
     }
 
 
 def _is_variable(name: str) -> bool:
-    return name.isidentifier() and not iskeyword(name)
+    return name.isidentifier() and not iskeyword(name) and name not in SCRIPT_NAMES
 
 
 def _make_export_target(account: Account) -> dict[str, str]:

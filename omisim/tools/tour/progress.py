@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from omisim.base.foreign import parse_json
 from omisim.base.private_file import write_private
 
 __all__ = ["Progress"]
@@ -27,7 +28,7 @@ class Progress:
 
     def _read(self) -> dict[str, object]:
         try:
-            saved = json.loads(self.path.read_text("utf-8"))
+            saved = parse_json(self.path.read_text("utf-8"))
         except (OSError, ValueError):
             return {}
         return saved if isinstance(saved, dict) else {}

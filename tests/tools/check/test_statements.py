@@ -135,9 +135,9 @@ class TestStatements:
     def test_name_accounts_whose_names_are_no_variables(self, tmp_path: Path) -> None:
         """An account with another name is a numbered variable of the statement and of the script."""
         scenario = tmp_path / "x.toml"
-        scenario.write_text('[accounts]\n"a-1" = {}\ncloud = {}\nbob = {}\n')
+        scenario.write_text('[accounts]\n"a-1" = {}\ncloud = {}\nbob = {}\nmark = {}\n')
         world = CheckWorld(SMALL, str(scenario))
-        assert list(world.accounts) == ["account_1", "account_2", "bob"]
+        assert list(world.accounts) == ["account_1", "account_2", "bob", "account_4"]
         result = check(SMALL, 1, scenario=str(scenario), never=["len(account_2.read_volumes()) == 1"])
         assert result.violation is not None
         script = write_script(result.violation, SMALL, str(scenario))
