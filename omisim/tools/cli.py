@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,13 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parsers()["omisim"].print_help()
         return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):  # write what its encoding lacks as standard error does
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
+        if sys.stdout is not None:  # it is None if it is closed
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return report_error(options.command, "stopped", INTERRUPTED)
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         sys.stderr.close()
         return 0
+    except OSError as error:
+        with suppress(OSError):  # or the interpreter tries again to write the rest when it ends
+            sys.stdout.close()
+        return report_error(options.command, error)
     return status
 
 

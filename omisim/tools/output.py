@@ -56,7 +56,12 @@ def get_width() -> int:
 
 
 def report_error(command: str, error: object, status: int = 1) -> int:
-    """Print the error of a command in one line, and return the exit status. An OSError names its file and reason."""
+    """Print the error of a command in one line, and return the exit status. An OSError names its file and reason.
+
+    Raises a BrokenPipeError, with which the whole command line ends.
+    """
+    if isinstance(error, BrokenPipeError):
+        raise error
     if isinstance(error, OSError) and error.strerror:
         error = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     print(f"omisim {command}: {error}", file=sys.stderr)

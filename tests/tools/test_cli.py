@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -354,3 +355,36 @@ def test_version_option_prints_the_version_of_the_package(capsys: pytest.Capture
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"omisim {__version__}\n"
+
+
+def run_shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell; `omisim` stands for this package."""
+    command = f'omisim() {{ "{sys.executable}" -m omisim "$@"; }}\n{command}'
+    return subprocess.run(
+        ["sh", "-c", command], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sh")
+class TestOutput:
+    @pytest.mark.parametrize("command", ["rules", "probe --list"])
+    def test_ends_quietly_when_its_reader_has_closed_the_pipe(self, command: str) -> None:
+        """`| head -1` ends a command without an error."""
+        run = run_shell(f"omisim {command} | head -n 1")
+        assert len(run.stdout.splitlines()) == 1
+        assert run.stderr == ""
+
+    @pytest.mark.parametrize("command", ["lineage golden --scenario shared-image", "lifecycle image"])
+    def test_escapes_characters_that_its_encoding_lacks(self, command: str) -> None:
+        r"""A terminal that is not of UTF-8 shows an arrow as `\u2192`, and the command does not fail."""
+        run = run_shell(f"omisim {command}", PYTHONIOENCODING="ascii")
+        assert "\\u2" in run.stdout
+        assert (run.returncode, run.stderr) == (0, "")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+    @pytest.mark.parametrize("command", ["explain OMI-022", "rules"])
+    def test_on_a_full_disk_is_an_error_of_one_line(self, command: str) -> None:
+        """What cannot be written is reported in one line, also if it is shorter than a buffer."""
+        run = run_shell(f"omisim {command} > /dev/full")
+        assert run.stderr == f"omisim {command.split(maxsplit=1)[0]}: No space left on device\n"
+        assert run.returncode == 1
