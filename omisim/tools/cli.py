@@ -121,7 +121,7 @@ def _add_tour(commands: Any) -> None:
         nargs="?",
         const="",
         metavar="SCRIPT",
-        help="judge the goal, of a script or of a cloud",
+        help="judge whether a script, or a cloud, reaches the goal",
     )
     add_source(tour)
     sources = ("--scenario", "--state", "--url", "--token", "--cloud")

@@ -19,9 +19,10 @@ LAST_PORT = 65535
 def add_server_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
     serve = add_command(commands, "serve", "run a server for clients in any language", _serve)
-    serve.add_argument("--port", type=_parse_port, default=8333, help="0 picks a free one (default 8333)")
+    serve.add_argument("--port", type=_parse_port, default=8333, help="the port; 0 picks a free one (default 8333)")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: loopback only)")
-    serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help="repeatable (default alice)")
+    account = "make an account, with an access key of your choice; repeatable (default alice)"
+    serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help=account)
     serve.add_argument(
         "--scenario", metavar="NAME|FILE", help="set up the cloud by a scenario: a shipped one, or a TOML file"
     )
@@ -47,10 +48,10 @@ def add_server_commands(commands: Any) -> None:
     )
     serve.refuse_useless("--tls", why="beside --tls-cert", when=lambda options: options.tls_cert)
     env = add_command(commands, "env", "print the `export` lines for clients of a running server", _env)
-    env.add_argument("account", metavar="ACCOUNT", nargs="?", default="alice", help="its name (default alice)")
+    env.add_argument("account", metavar="ACCOUNT", nargs="?", default="alice", help="the account (default alice)")
     _add_server_options(env)
     dump = add_command(commands, "dump", "print the cloud of a running server as JSON, without its secrets", _dump)
-    dump.add_argument("--secrets", action="store_true", help="with the keys and passwords that a load restores")
+    dump.add_argument("--secrets", action="store_true", help="include keys and passwords, which `load` restores")
     _add_server_options(dump)
 
 

@@ -38,8 +38,10 @@ def add_options(probe: CommandParser) -> None:
     probe.add_argument("--fcu", default="", metavar="URL", help="FCU (default: beside ENDPOINT; 'no': leave it out)")
     probe.add_argument("--oos", default="", metavar="URL", help="object storage, as --fcu")
     probe.add_argument("--max-resources", type=int, default=200, metavar="N", help="create at most N (default 200)")
-    probe.add_argument("--wait", type=float, default=300, metavar="SECONDS", help="for one state (default 300)")
-    probe.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for one answer (default 60)")
+    probe.add_argument("--wait", type=float, default=300, metavar="SECONDS", help="to wait for one state (default 300)")
+    probe.add_argument(
+        "--timeout", type=float, default=60, metavar="SECONDS", help="to wait for one answer (default 60)"
+    )
     probe.add_argument("--yes", action="store_true", help="create resources without asking")
     _refuse_useless_options(probe)
 
