@@ -15,6 +15,7 @@ from omisim.model import (
     Content,
     ImageExportTask,
     Origin,
+    Snapshot,
     SnapshotExportTask,
 )
 from omisim.state.buckets import Place, StorageError, check_key, is_allowed, make_object_url, store_object
@@ -119,7 +120,9 @@ def _upload_disk(
     assert bsu is not None
     assert mapping.device_name is not None
     size = bsu.volume_size or 1
-    place = _put_disk(tx, task, key, _make_disk_key(task, _get_disk_name(mapping)), size, bsu.snapshot_id)
+    snapshot: Snapshot | None = tx.state.get("snapshot", bsu.snapshot_id or "")
+    image_size = snapshot.volume_size if snapshot else size  # larger devices may have the snapshot, and share its image
+    place = _put_disk(tx, task, key, _make_disk_key(task, _get_disk_name(mapping)), image_size, bsu.snapshot_id)
     _record_origin(tx, place, task, task.source.product_codes if task.source else ())
     return ManifestDisk(
         device=mapping.device_name,

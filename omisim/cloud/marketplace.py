@@ -216,7 +216,9 @@ def _publish(tx: Transaction, row: MarketplaceProduct, source: Image) -> Marketp
 def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
     """Share every version with the buyers in its Region that have access."""
     for version in row.versions:
-        image: Image = tx.state.get("image", version.image_id)
+        image: Image | None = tx.state.get("image", version.image_id)
+        if image is None:  # it was retired
+            continue
         buyers = tuple(buyer for buyer in row.active if tx.state.get("account", buyer).region == version.region)
         permissions = replace(image.permissions_to_launch, account_ids=buyers)
         tx.put(replace(image, permissions_to_launch=permissions))

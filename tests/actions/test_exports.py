@@ -100,6 +100,23 @@ class TestOmiExport:
         head = oos.head_object(Bucket=BUCKET, Key=key)
         assert (head["Metadata"], head["ContentType"]) == ({"virtual-size": str(10 * 2**30)}, "application/gzip")
 
+    def test_of_two_devices_with_one_snapshot_can_be_imported(
+        self, alice: Account, snapshot: Snapshot, oos: Any
+    ) -> None:
+        """The image of a snapshot has its size; the manifest has that of each device. [EXP-013, MAN-013]"""
+        disks = [
+            {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}},
+            {"device_name": "/dev/sdb", "bsu": {"snapshot_id": snapshot.snapshot_id, "volume_size": 40}},
+        ]
+        image = alice.create_image(image_name="two", root_device_name="/dev/sda1", block_device_mappings=disks)
+        export_image(alice, image)
+        key = f"{image.image_id}/manifest.json"
+        url = oos.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
+        imported = alice.create_image(file_location=url, image_name="imported")
+        (imported,) = alice.read_images(filters={"image_ids": [imported.image_id]})
+        sizes = [mapping.bsu.volume_size for mapping in imported.block_device_mappings if mapping.bsu]
+        assert (imported.state, sizes) == ("available", [snapshot.volume_size, 40])
+
     @pytest.mark.parametrize("prefix", ["export", "export/"])
     def test_separates_prefix_and_id_by_a_slash(self, cloud: Cloud, alice: Account, golden: Image, prefix: str) -> None:
         """Keys begin with the prefix and the OMI id, and the task shows both. [EXP-010]"""

@@ -151,6 +151,13 @@ class TestSubscribing:
         product = cloud.marketplace.subscribe(publish(cloud, seller, source), buyer)
         assert copy_of(buyer, product)[0].permissions_to_launch.account_ids == (buyer.account_id,)
 
+    def test_skips_a_copy_that_was_retired(self, cloud: Cloud, seller: Account, buyer: Account, source: Image) -> None:
+        """A buyer of a product whose copy `cloud.retire` has deleted gets access to the next version."""
+        product = publish(cloud, seller, source)
+        cloud.retire(product.images[REGION])
+        cloud.marketplace.subscribe(product, buyer)
+        assert copy_of(buyer, cloud.marketplace.new_version(product, source.image_id))
+
 
 class TestUnpublishing:
     def test_deletes_the_copies_and_leaves_the_vms(
