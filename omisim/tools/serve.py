@@ -35,7 +35,7 @@ from omisim.tools.output import report_error
 __all__ = ["serve"]
 
 MAX_LIMIT = 2**40
-M_ARENA_MAX = -8  # of mallopt(3)
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt(3)
 STOPS = ("SIGTERM", "SIGINT", "SIGHUP")
 _KEY = re.compile(r"[^/,\s]*")  # the characters allowed in a signature
 
@@ -45,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
     try:
         with ExitStack() as stack:
             wait_for_signal = stack.enter_context(_catch_signals())
-            share_heap()
+            bound_heap()
             with _start_server(options, stack) as server:
                 if not is_loopback(options.host):
                     print(f"omisim serve: warning: --host {options.host} lets other machines in", file=sys.stderr)
@@ -56,17 +56,20 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def share_heap() -> None:
-    """Let all threads of this process allocate from one heap, if the C library is glibc.
+def bound_heap() -> None:
+    """Let this process return the memory of large answers, if the C library is glibc.
 
-    It would give threads heaps of their own, of which each keeps its largest size: a server grew by what its largest
-    answers take, for every thread. CPython runs one thread at a time, so that they rarely wait for the heap.
+    All threads allocate from one heap, and each block of 256 KiB or more is mapped by itself. Left alone, the library
+    gives threads heaps of their own, which keep the size of their largest answers, and soon maps no block up to 32 MiB.
+    CPython runs one thread at a time, so that they rarely wait for the heap.
     """
     if sys.platform == "linux":
         with suppress(ImportError, AttributeError):  # without ctypes; of another C library
             import ctypes
 
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+            library = ctypes.CDLL(None)
+            library.mallopt(M_ARENA_MAX, 1)
+            library.mallopt(M_MMAP_THRESHOLD, 256 * 1024)
 
 
 def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractContextManager[Running]:

@@ -1,4 +1,4 @@
-"""A refused call is freed when its refusal is dropped, and does not wait for the garbage collector."""
+"""What a request needed is freed with its answer, and does not wait for the garbage collector."""
 
 from __future__ import annotations
 
@@ -104,3 +104,19 @@ def test_an_injected_failure_is_freed_with_its_exception(client: str, fault: str
     except (Dropped, Killed) as failure:
         exception = ref(failure)
     assert exception() is None
+
+
+@pytest.mark.usefixtures("without_collector")
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/bucket"), ("PUT", "/bucket/key"), ("GET", "/bucket/key"), ("GET", "/bucket")]
+)
+def test_a_request_to_object_storage_leaves_nothing_to_the_collector(method: str, path: str) -> None:
+    """Moto's objects of a request are freed with its answer."""
+    cloud = Cloud(auth="off")
+    cloud.account("alice")
+    for created in ("/bucket", "/bucket/key"):
+        send(cloud, "oos", "PUT", created)
+    send(cloud, "oos", method, path)
+    gc.collect()
+    send(cloud, "oos", method, path)
+    assert gc.collect() == 0

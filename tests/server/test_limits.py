@@ -174,15 +174,18 @@ def test_requests_of_every_size_arrive_whole(server: Running, alice: Account) ->
 HEAPS = """
 import ctypes, sys, threading
 
-if "shared" in sys.argv:
-    from omisim.tools.serve import share_heap
-    share_heap()
+if "bound" in sys.argv:
+    from omisim.tools.serve import bound_heap
+    bound_heap()
 end = threading.Event()
 
 def allocate():
     kept = [bytes(5000) for _ in range(100)]
     end.wait()
 
+largest = bytes(20_000_000)
+del largest
+block = bytes(1_000_000)
 threads = [threading.Thread(target=allocate) for _ in range(3)]
 for thread in threads:
     thread.start()
@@ -195,8 +198,18 @@ end.set()
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have one heap")
-@pytest.mark.parametrize(("arguments", "heaps"), [((), 4), (("shared",), 1)])
+@pytest.mark.parametrize(("arguments", "heaps"), [((), 4), (("bound",), 1)])
 def test_the_command_has_one_heap_for_all_threads(arguments: tuple[str, ...], heaps: int) -> None:
     """The threads of `omisim serve` share a heap, so that none keeps its largest answer for ever."""
     run = subprocess.run([sys.executable, "-c", HEAPS, *arguments], capture_output=True, text=True, check=True)
     assert run.stdout.count("<heap") == heaps
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such threshold")
+@pytest.mark.parametrize(("arguments", "is_mapped"), [((), False), (("bound",), True)])
+def test_the_command_maps_large_blocks_also_after_a_larger_one(arguments: tuple[str, ...], is_mapped: bool) -> None:
+    """A block of 1 MB does not come to lie in the heap of `omisim serve`, so it returns to the system when freed."""
+    run = subprocess.run([sys.executable, "-c", HEAPS, *arguments], capture_output=True, text=True, check=True)
+    mapped = re.search(r'<total type="mmap" count="\d+" size="(\d+)"', run.stdout)
+    assert mapped is not None
+    assert (int(mapped[1]) > 1_000_000) == is_mapped
