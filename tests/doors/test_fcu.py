@@ -170,6 +170,14 @@ class TestImages:
         modify(**image, Attribute="description", Value="by its older form")
         assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Description"] == "by its older form"
 
+    def test_have_attributes_in_any_case(self, ec2: Any, golden: Image) -> None:
+        """Ansible names the attribute that it modifies with a capital. [FCU-046]"""
+        modify, image = ec2.modify_image_attribute, {"ImageId": golden.image_id}
+        modify(**image, Attribute="Description", Description={"Value": "new"})
+        modify(**image, Attribute="LaunchPermission", LaunchPermission={"Add": [{"Group": "all"}]})
+        (shown,) = ec2.describe_images(ImageIds=[golden.image_id])["Images"]
+        assert (shown["Description"], shown["Public"]) == ("new", True)
+
 
 class TestSnapshots:
     def test_are_made_copied_shared_and_deleted(self, ec2: Any, alice: Account, bob: Account) -> None:

@@ -20,7 +20,7 @@ from omisim.state.storage_signatures import find_active_key, presign
 
 __all__ = ["BEFORE", "PREPARE"]
 
-IMAGE_ATTRIBUTES = ("description", "launchPermission", "productCodes")  # those that can be modified
+IMAGE_ATTRIBUTES = ("description", "launchpermission", "productcodes")  # those that can be modified, in lower case
 
 # --- rewriting the parameters of a request: `prepare`
 
@@ -53,9 +53,10 @@ def _number(items: Iterable[Any]) -> Tree:
 def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     """Prepare ModifyImageAttribute, whose product codes are added to those of the OMI (FCU-009)."""
     attribute = "imdsSupport" if "ImdsSupport" in tree else tree.pop("Attribute", "") or None
-    if attribute not in (None, *IMAGE_ATTRIBUTES):
+    name = str(attribute).lower()  # Ansible sends Description and LaunchPermission, as EC2 accepts them
+    if attribute is not None and name not in IMAGE_ATTRIBUTES:
         raise refuse("FCU-046", attribute=attribute)
-    if "Value" in tree and attribute == "description":
+    if "Value" in tree and name == "description":
         tree["Description"] = {"Value": tree.pop("Value")}
     codes = _list_texts(tree.get("ProductCode", {}))
     image: Image | None = context.engine.state.get("image", str(tree.get("ImageId", "")))
