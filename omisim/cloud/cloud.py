@@ -343,7 +343,7 @@ class Cloud:
     def calls(
         self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
     ) -> Calls:
-        """Return the recorded calls that match, oldest first.
+        """Return the recorded calls that match, oldest first. Requests to object storage are not among them.
 
         `calls(...).one()` returns the single match. Each recorded call has `account`, `parameters`, `error` and
         `warnings`.
@@ -363,7 +363,8 @@ class Cloud:
                 self.engine.check_mark(since)
             position = self.engine.session.call_position
             count = self.engine.kept_calls() if since is None else position - since.call_position
-            records = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
+            kept = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
+            records = [record for record in kept if record.api != "oos"]
             return search_calls(records, action, account, parameters, self.accounts)
 
     @property

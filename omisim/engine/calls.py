@@ -119,13 +119,11 @@ def answer_call(
 def call_storage(
     engine: Engine, record: CallRecord, answer: Callable[[Transaction, Fault | None], Result]
 ) -> Result | ApiError | Dropped | Killed:
-    """Run a request to object storage inside the caller's atomic block, and record it.
+    """Run a request to object storage, which the caller has recorded, inside the caller's atomic block.
 
     Faults are injected as into a call. Returns the result of `answer`, or the exception of a fault: the caller
     raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
     """
-    record.serial, record.position = engine.session.requests, engine.state.position
-    engine.session.storage_calls.append(record)
     fault = _take_fault(engine, record) if len(engine.session.faults) else None
     failure = fault.make_error(record.action) if fault is not None else None
     if fault is None or failure is None or fault.after_effect:

@@ -32,7 +32,7 @@ class Checkpoint:
         self._position = engine.state.position
         self._at = clock.now()
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
-        self._lengths = len(session.calls), len(session.warnings), len(session.storage_calls)
+        self._lengths = len(session.calls), len(session.warnings)
         self._faults = session.faults.save() if len(session.faults) else []
         self._failures = engine.scheduler.failures.copy()
         self._lockouts = session.lockouts.copy() if len(session.lockouts) else None
@@ -48,10 +48,9 @@ class Checkpoint:
             assert isinstance(self._system_clock, SystemClock)
             clock.undo_to(self._system_clock)
         vars(session).update(self._session)
-        calls, warnings, storage_calls = self._lengths
+        calls, warnings = self._lengths
         del session.calls[calls:]
         del session.warnings[warnings:]
-        del session.storage_calls[storage_calls:]
         session.faults.restore(self._faults)
         if self._lockouts is not None:
             session.lockouts = self._lockouts

@@ -277,15 +277,13 @@ class Engine:
     def _trim(self) -> None:
         """Drop what is not listed any more, when it has grown to as much as what is."""
         session = self.session
-        calls = max(len(session.calls), len(session.storage_calls))
-        longest = max(len(self.state.journal), calls, len(session.warnings))
+        longest = max(len(self.state.journal), len(session.calls), len(session.warnings))
         if longest < 2 * self.history:
             return
         start = self.state.position - self.kept_changes()
         forget_ended(self.state, start)
         self.state.trim(start)
         self.session.trim_calls(self.session.call_position - self.kept_calls())
-        del self.session.storage_calls[: -self.history]
         del self.session.warnings[: -self.history]
 
 

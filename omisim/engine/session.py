@@ -141,7 +141,6 @@ class Session:
         self.requests = 0
         self.calls: list[CallRecord] = []
         self.calls_trimmed: int = 0
-        self.storage_calls: list[CallRecord] = []  # requests to object storage
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
@@ -151,7 +150,6 @@ class Session:
         twin = Session()
         twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
         twin.calls, twin.warnings = list(self.calls), list(self.warnings)
-        twin.storage_calls = list(self.storage_calls)
         twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
         return twin
 

@@ -13,8 +13,11 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from omisim.base.foreign import encode_text
+from omisim.base.frozen import replace
 from omisim.base.hosts import endpoint, parse_host
 from omisim.model import AccountRow, Bucket, StoredObject
+from omisim.spec.errors import ApiError, ErrorKind
+from omisim.spec.rules import get_rule
 from omisim.state.transaction import Transaction
 
 __all__ = ["Place", "StorageError", "check_key", "is_allowed", "make_object_url", "parse_location", "store_object"]
@@ -54,12 +57,17 @@ ERRORS: Mapping[str, int] = {
 class StorageError(Exception):
     """A refused request to object storage: its S3 code, message, rule id and HTTP status."""
 
-    def __init__(self, code: str, message: str, rule: str = "OOS-006") -> None:
+    def __init__(self, code: str, message: str, rule: str = "OOS-006", status: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.rule = rule
-        self.status: int = ERRORS[code]
+        self.status: int = status or ERRORS[code]
+
+    def to_api_error(self) -> ApiError:
+        """Return the same refusal for the call log."""
+        rule = replace(get_rule(self.rule), details="{message}")
+        return ApiError(rule, {"message": self.message}, ErrorKind(self.code, self.code, "StorageError", self.status))
 
 
 class Place(NamedTuple):

@@ -118,8 +118,10 @@ class Recorder:
         for record in self.cloud.engine.session.calls[-new:] if new else ():
             self._record_wait(record.at)
             self._recorded_time = record.at + dt.timedelta(microseconds=record.took)
-            if record.api == "fcu" and is_fcu_only(record.action, record.arguments):
-                text = f"# {record.account}: {record.action} of FCU with {record.parameters!r}, which the API lacks"
+            if record.api == "oos" or (record.api == "fcu" and is_fcu_only(record.action, record.arguments)):
+                service = {"fcu": "FCU", "oos": "object storage"}[record.api]
+                call = f"{record.account}: {record.action} of {service} with {record.parameters!r}"
+                text = f"# {call}: no call of the API repeats it"
                 self._steps.append(ScriptLine(text, id_count=self._count_ids()))
                 continue
             error = str(record.error).partition(": ")[0] if record.error else "Dropped" if record.dropped else ""

@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from support.storing import BUCKET, create_bucket
 
 from omisim import Account, ApiError, Cloud
 from omisim.cloud.console import History, describe_actions, describe_resource, describe_view
 from omisim.cloud.console.cards import describe_states
+from omisim.doors.http import HttpRequest
+from omisim.doors.oos import handle
 from omisim.model import Image, Vm
 
 Cards = dict[str, dict[str, Any]]
@@ -133,6 +136,49 @@ class TestSteps:
         lines = dict(step["refusal"]["lines"])
         assert lines["Fix"].startswith("Use the id")
         assert lines["Documentation"].startswith("https://docs.outscale.com/")
+
+    def test_show_requests_to_object_storage(self, cloud: Cloud, alice: Account) -> None:
+        """They have a caller, parameters and the cards that they changed, as calls have."""
+        create_bucket(alice).put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        created, put = History(cloud.engine).steps[-2:]
+        assert (created["action"], created["by"], created["parameters"]) == (
+            "CreateBucket",
+            "alice",
+            [["Bucket", "'exports'"]],
+        )
+        assert (put["action"], put["by"]) == ("PutObject", "alice")
+        assert put["parameters"] == [["Bucket", "'exports'"], ["Key", "'a'"]]
+        assert [row_id for row_id, _ in put["changes"]] == [f"eu-west-2/{BUCKET}/a"]
+
+    @pytest.mark.parametrize(
+        ("bucket", "key", "code", "rule"),
+        [
+            (BUCKET, "b", "NoSuchKey", "OOS-006"),
+            ("nowhere", "a", "NoSuchBucket", "OOS-006"),
+            (BUCKET, "a" * 1_025, "KeyTooLongError", "OOS-008"),
+        ],
+    )
+    def test_explain_refusals_of_object_storage(
+        self, cloud: Cloud, alice: Account, bucket: str, key: str, code: str, rule: str
+    ) -> None:
+        """A refused request shows its caller, the error of S3 and the rule."""
+        client = create_bucket(alice)
+        with pytest.raises(ClientError):
+            client.get_object(Bucket=bucket, Key=key)
+        step = History(cloud.engine).steps[-1]
+        assert (step["action"], step["by"]) == ("GetObject", "alice")
+        assert (step["refusal"]["code"], step["refusal"]["rule"]) == (code, rule)
+
+    def test_explain_refused_signatures_of_object_storage(self, cloud: Cloud, alice: Account) -> None:
+        """The caller and the operation are not known, so the step shows the method and the path."""
+        host = "oos.eu-west-2.outscale.com"
+        headers = {
+            "authorization": f"AWS4-HMAC-SHA256 Credential={alice.access_key}/20260101/eu-west-2/s3/aws4_request"
+        }
+        handle(cloud.engine, HttpRequest("PUT", host, "/exports/a", headers), cloud.now)
+        step = History(cloud.engine).steps[-1]
+        assert (step["action"], step["by"], step["parameters"]) == ("PUT", "", [["Path", "'/exports/a'"]])
+        assert step["refusal"]["rule"].startswith("OOS-")
 
     def test_keep_calls_that_were_undone_without_their_changes(self, cloud: Cloud, alice: Account) -> None:
         """A rollback undoes the state, not the call log."""

@@ -51,7 +51,7 @@ class TestErrors:
         """A fault of one request is not seen by the caller of boto3. [THR-003]"""
         cloud.faults.add("PutObject")
         put(oos, "a")
-        assert [call.status for call in cloud.engine.session.storage_calls[-2:]] == [503, 200]
+        assert [call.status for call in cloud.engine.session.calls[-2:]] == [503, 200]
 
     def test_after_the_effect_lose_the_answer(self, cloud: Cloud, oos: Any) -> None:
         """The request has been carried out each time. [THR-002]"""

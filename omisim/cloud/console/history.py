@@ -203,7 +203,8 @@ def _belongs(run: _Run, change: Change) -> bool:
         last = run.changes[-1]
         return (last.cause, last.at) == (change.cause, change.at)
     record, action = run.record, change.cause.partition("#")[0]
-    return record is not None and record.error is None and action in (record.action, *BEFORE_CALL)
+    own = "oos" if record is not None and record.api == "oos" else record and record.action
+    return record is not None and record.error is None and action in (own, *BEFORE_CALL)
 
 
 def _describe_call(record: CallRecord, *, explain: bool) -> Step:

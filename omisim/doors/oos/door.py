@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from omisim.actions.exports import is_bucket_name
 from omisim.base.foreign import parse_count
@@ -37,6 +37,7 @@ __all__ = ["handle"]
 
 _REQUEST_ID = re.compile(rb"<RequestI[dD]>[^<]*</RequestI[dD]>")
 _LOCATION = re.compile(rb"<Location>.*?</Location>")
+_ERROR = (re.compile(rb"<Code>([^<]*)</Code>"), re.compile(rb"<Message>([^<]*)</Message>"))
 _NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # in UTF-8
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
 _NUMBERS = ("max_keys", "max_parts", "part_number", "part_number_marker")
@@ -70,7 +71,9 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
         with engine.lock:
             request_id, at = engine.next_request_id(), engine.clock.now()
         reason = f"the request changed nothing, because it could not be kept: {error}"
-        outcome = _render_error(request, StorageError("ServiceUnavailable", reason, "THR-004"), request_id)
+        refusal = StorageError("ServiceUnavailable", reason, "THR-004")
+        _record(engine, request, request_id, at).record_failure(refusal.to_api_error())
+        outcome = _render_error(request, refusal, request_id)
     try:
         response = raise_failure(outcome)
     finally:
@@ -92,26 +95,46 @@ def _handle(
 ) -> tuple[str, HttpResponse | Dropped | Killed]:
     """Return the id of a request and, after everything that it changes, its answer or the fault that ends it."""
     request_id = engine.next_request_id()
+    record = _record(engine, request, request_id, engine.scheduler.apply_due())
     try:
-        now = engine.scheduler.apply_due()
         task = _parse(engine, request, host_time)
+        record.action, record.account = task.name, task.caller.name if task.caller else ""
+        record.arguments = _list_parameters(task)
         for place in (task.place, task.source):
             check_key(place.key if place else "")
-        account = task.caller.name if task.caller else ""
-        record = CallRecord(task.name, account, _list_parameters(task), now, request_id, request.headers)
         outcome = call_storage(engine, record, lambda tx, fault: _answer(tx, request, task, fault))
     except StorageError as error:
+        record.record_failure(error.to_api_error())
         return request_id, _render_error(request, error, request_id)
     if isinstance(outcome, ApiError):
         refusal = StorageError(STORAGE_ERRORS[outcome.status], outcome.details, outcome.rule)
         return request_id, _render_error(request, refusal, request_id)
     if isinstance(outcome, HttpResponse):
         record.status = outcome.status
+        if outcome.status >= HTTPStatus.BAD_REQUEST:
+            record.record_failure(_read_error(outcome).to_api_error())
         if task.name != "GetObject":
             outcome.body = _clean_xml(outcome.body)
         if task.name in STORAGE_PAGES and outcome.status == HTTPStatus.OK:
             record.results = _count_results(task.name, outcome)
     return request_id, outcome
+
+
+def _record(engine: Engine, request: HttpRequest, request_id: str, at: dt.datetime) -> CallRecord:
+    """Add a request to the call log by its method and path, until its operation and its caller are known."""
+    record = CallRecord(request.method, "", {"path": request.path}, at, request_id, request.headers, api="oos")
+    record.serial, record.position = engine.session.requests, engine.state.position
+    engine.session.calls.append(record)
+    return record
+
+
+def _read_error(response: HttpResponse) -> StorageError:
+    """Return moto's refusal. One of a HEAD request has no body."""
+    code, message = (
+        unescape(match[1].decode(errors="replace")) if match else HTTPStatus(response.status).phrase
+        for match in (pattern.search(response.body) for pattern in _ERROR)
+    )
+    return StorageError(code, message, status=response.status)
 
 
 def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Task:

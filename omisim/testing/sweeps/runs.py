@@ -72,8 +72,7 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     value, failure = _execute(cloud, code, limit, expected)
     switches = frozenset(engine.settings.read_switches)
     changes = engine.state.changes_since(mark.position)
-    storage_calls = (call for call in engine.session.storage_calls if call.serial > first)
-    calls = tuple(sorted((*cloud.calls(since=mark), *storage_calls), key=lambda call: call.serial))
+    calls = tuple(call for call in engine.session.calls if call.serial > first)
     cloud.faults.clear()
     return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
 
