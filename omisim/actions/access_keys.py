@@ -77,7 +77,7 @@ def update_access_key(
     call.check(state in (None, *STATES), "AK-005/state", state=state)
     _check_user(call, user_name)
     expires = _parse_date(call, expiration_date, "AK-004/update")
-    key = _get_key(call, access_key_id, "AK-007/update")
+    key = call.get_owned(AccessKey, access_key_id, "AK-007/update")
     call.check_state(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date
     changed = replace(
@@ -96,20 +96,13 @@ def update_access_key(
 def delete_access_key(call: Call, *, access_key_id: str, user_name: str | None = None) -> None:
     """Delete an access key. It can no longer sign requests (AK-007)."""
     _check_user(call, user_name)
-    key = _get_key(call, access_key_id, "AK-007")
+    key = call.get_owned(AccessKey, access_key_id, "AK-007")
     call.check_state(key)
     call.move(key, "delete")
 
 
 def _find_own_keys(call: Call) -> list[AccessKey]:
     return call.state.find_by("access_key", "account_id", call.account.account_id)
-
-
-def _get_key(call: Call, access_key_id: str, rule: str) -> AccessKey:
-    key: AccessKey | None = call.state.get("access_key", access_key_id)
-    if key is None or not call.owns(key):
-        raise refuse(rule, access_key_id=access_key_id)
-    return key
 
 
 def _check_user(call: Call, user_name: str | None) -> None:

@@ -11,7 +11,6 @@ from omisim.model import Image, ProductType, TextOrEmpty
 from omisim.model.filters import FiltersProductType
 from omisim.model.filters.dicts import FiltersProductTypeDict
 from omisim.spec.catalog import load_catalog
-from omisim.spec.rules import refuse
 
 
 def is_code(call: Call, code: str, *, any_owner: bool = False) -> bool:
@@ -48,9 +47,7 @@ def delete_product_type(call: Call, *, force: bool = False, product_type_id: str
 
     One that OMIs carry can be deleted only with `force`. The OMIs keep the code.
     """
-    product_type: ProductType | None = call.state.get("product_type", product_type_id)
-    if product_type is None or not call.owns(product_type):
-        raise refuse("LIC-008", product_type_id=product_type_id)
+    product_type = call.get_owned(ProductType, product_type_id, "LIC-008")
     images: list[Image] = call.state.find_by("image", "product_codes", product_type_id)
     own = [image.image_id for image in images if call.owns(image)]
     call.check(force or not images, "LIC-008/used", product_type_id=product_type_id, images=own or "another's OMI")

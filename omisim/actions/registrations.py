@@ -21,6 +21,7 @@ from omisim.base.frozen import replace
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
 from omisim.spec.catalog import LINUX
 from omisim.spec.limits import ROOT
+from omisim.state.lineage import get_product_codes
 
 __all__ = ["check_disk_sources", "register_image"]
 
@@ -53,7 +54,9 @@ def register_image(
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **requested})
     snapshot_ids = dict.fromkeys(image.snapshot_ids)
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshot_ids))
-    origin_codes = dict.fromkeys(code for snapshot_id in snapshot_ids for code in call.get_product_codes(snapshot_id))
+    origin_codes = dict.fromkeys(
+        code for snapshot_id in snapshot_ids for code in get_product_codes(call.state, snapshot_id)
+    )
     dropped = [code for code in origin_codes if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")

@@ -140,11 +140,10 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
     Volumes with DeleteOnVmDeletion are deleted with their VM. The others become available (VM-047).
     """
     vms = _get_all_owned(call, vm_ids)
+    ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
     for vm in vms:
         call.check_state(vm)
-        gone = vm.state in (VmState.SHUTTING_DOWN, VmState.TERMINATED)
-        call.check(gone or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
-    ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
+        call.check(vm.state in ended or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
     return _move_all(call, vms, lambda vm: vm if vm.state in ended else call.move(vm, "delete", restarts=False))
 
 

@@ -183,6 +183,6 @@ def _find_fact_names(template: str) -> list[str]:
 
 
 def _shorten(value: object) -> str:
-    """Format a fact, shortened to one line because a request may contain megabytes."""
+    """Format a fact, shortened because a request may contain megabytes."""
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return text if len(text) <= MAX_FACT_LENGTH else f"{text[:MAX_FACT_LENGTH]}… ({len(text)} characters)"

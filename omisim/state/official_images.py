@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from omisim.base.frozen import replace
 from omisim.base.suggest import check_known, suggest
+from omisim.base.texts import iter_texts
 from omisim.model import (
     AccountRow,
     BlockDeviceMappingImage,
@@ -170,12 +171,9 @@ def retire(tx: Transaction, image_id: str) -> None:
     tx.move(image, "delete")
 
 
-def find_unknown_images(state: State, parameters: Any) -> Iterable[str]:
+def find_unknown_images(state: State, parameters: Any) -> Iterator[str]:
     """Yield the well-formed OMI ids in a request that have never existed in the cloud."""
-    if isinstance(parameters, str):
-        new = parameters.startswith("ami-") and _IMAGE.is_well_formed(parameters)
-        if new and state.get("image", parameters) is None and state.get("origin", parameters) is None:
-            yield parameters
-    elif isinstance(parameters, Mapping | list | tuple):
-        for item in parameters.values() if isinstance(parameters, Mapping) else parameters:
-            yield from find_unknown_images(state, item)
+    for text in iter_texts(parameters):
+        is_image_id = text.startswith("ami-") and _IMAGE.is_well_formed(text)
+        if is_image_id and state.get("image", text) is None and state.get("origin", text) is None:
+            yield text

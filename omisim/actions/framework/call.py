@@ -191,14 +191,10 @@ class Call:
         `values` are those of `Origin`.
         """
         owner = self.account.account_id
-        inherited_codes = (codes for _, parent in parents if (codes := self.get_product_codes(parent)))
+        inherited_codes = (codes for _, parent in parents if (codes := get_product_codes(self.state, parent)))
         codes = getattr(entity, "product_codes", None) or next(inherited_codes, ())
         origin = share(Origin, entity.kind, owner, label, share(tuple, parents), codes, values)
         self.tx.write("origin", entity.id, origin)
-
-    def get_product_codes(self, row_id: str) -> tuple[str, ...]:
-        """Return the product codes of a resource, or those it inherited. The API does not show them on disks."""
-        return get_product_codes(self.state, row_id)
 
     def warn(self, text: str) -> None:
         """Warn the caller about a request that is allowed but probably a mistake."""
