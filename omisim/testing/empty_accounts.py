@@ -67,7 +67,7 @@ class EmptyAccounts:
             text += f", {count.empty} of them for an account without {nouns}" if count.empty else ""
             print(f"omisim: {text}")  # noqa: T201 - unittest and pytest show or capture it
             if count.runs >= MIN_RUNS and count.empty >= MOSTLY * count.runs:
-                remedy = f"set starts_with = {{{min(count.kinds)!r}: 3}}, or create resources in prepare()"
+                remedy = f"add {min(count.kinds)!r}: 3 to starts_with, or create resources in prepare()"
                 warnings.warn(f"{text}, so it was hardly tested: {remedy}", EmptyAccountWarning, stacklevel=2)
 
 

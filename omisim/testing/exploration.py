@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from omisim.actions.framework.registry import ACTIONS
 from omisim.spec.rules import get_rule
 from omisim.testing.coverage import CLOCK, FAILURE, Coverage, list_all_items, needs, recording
+from omisim.testing.strategies.values import check_choice
 
 if TYPE_CHECKING:
     from hypothesis import settings as Settings  # noqa: N812 - the class of Hypothesis's settings
@@ -66,9 +68,12 @@ def in_rounds(machine: type[RuleBasedStateMachine], settings: Settings, first: i
 def reach(actions: Iterable[str]) -> Coverage:
     """Return the coverage that calls of these actions can reach, with passing time, failures, faults and quotas.
 
-    Excludes items that need HTTP, a switch or a capacity, and rules that belong to other actions only.
+    Excludes items that need HTTP, a switch or a capacity, and rules that belong to other actions only. Raises
+    ValueError for an action that omisim does not serve.
     """
     whole, reached_actions = list_all_items(), set(actions)
+    for action in reached_actions:
+        check_choice("actions", action, tuple(ACTIONS), "names of actions")
     lower = {action.lower() for action in reached_actions}
     cells = {cell for cell in whole.cells if cell.split("/", 2)[1].partition(" ")[0] in reached_actions}
     kinds = {cell.partition("/")[0] for cell in cells} | (

@@ -254,6 +254,13 @@ class TestExploration:
         assert "image/CreateVms/failed" in core.cells
         assert not [cell for cell in core.cells if "CreateVolume" in cell]
 
+    def test_refuses_a_mistyped_action(self) -> None:
+        """An action that does not exist could reach nothing, so everything would seem to be reached."""
+        with pytest.raises(
+            ValueError, match="actions must be names of actions, not 'CreateVm'; did you mean CreateVms"
+        ):
+            reach({"CreateVm"})
+
 
 PLAIN = """
     import pytest
