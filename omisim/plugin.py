@@ -109,6 +109,9 @@ def pytest_configure(config: pytest.Config) -> None:
         _check_file(config, option)
     if config.getoption("--omisim-report") == "":
         raise pytest.UsageError("--omisim-report must be the path of a folder, not ''")
+    minimum = config.getoption("--omisim-coverage-fail-under")
+    if minimum is not None and not 0 <= minimum / 100 <= 1:
+        raise pytest.UsageError(f"--omisim-coverage-fail-under must be a percentage from 0 to 100, not {minimum:g}")
     if config.getini("omisim_guard"):
         from omisim.clients.intercept import guard_hosts
 

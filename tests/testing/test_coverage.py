@@ -313,6 +313,13 @@ class TestPytestOption:
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.fnmatch_lines(["FAIL omisim coverage of * % is under 99 %"])
 
+    @pytest.mark.parametrize("percentage", ["nan", "-1", "101"])
+    def test_refuses_a_threshold_that_is_no_percentage(self, pytester: pytest.Pytester, percentage: str) -> None:
+        """Every coverage would be above a negative threshold and above `nan`, and none above 101."""
+        result = run_plugin(pytester, PLAIN, f"--omisim-coverage-fail-under={percentage}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: *-under must be a percentage from 0 to 100, not {percentage}"])
+
     def test_refuses_a_file_that_cannot_be_written(self, pytester: pytest.Pytester) -> None:
         """A file in a missing directory is a usage error at the start of the session."""
         result = run_plugin(pytester, PLAIN, "--omisim-coverage-json", "nowhere/seen.json")
