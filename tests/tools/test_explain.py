@@ -91,6 +91,12 @@ def test_knows_the_types_of_volumes() -> None:
     assert {explain(word)[0].title for word in ("standard", "gp2", "io1")} == {"volume type"}
 
 
+def test_knows_the_timings_and_the_client_token() -> None:
+    """A reader of the documentation meets them on the first pages."""
+    assert {explain(word)[0].title for word in ("eager", "manual", "reads")} == {"timing"}
+    assert explain("client token")[0].title == "ClientToken"
+
+
 def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown word ends with status 1 and similar words."""
     assert main(["explain", "CreatImage"]) == 1
