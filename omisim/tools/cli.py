@@ -115,7 +115,7 @@ def _add_tour(commands: Any) -> None:
     tour.add_argument("--lesson", type=int, metavar="N", help="only this lesson (default: those not read yet)")
     tour.add_argument("--yes", action="store_true", help="run without pauses")
     tour.add_argument("--list", action="store_true", help="list the lessons and the progress")
-    tour.add_argument("--restart", action="store_true", help="forget the progress")
+    tour.add_argument("--restart", action="store_true", help="forget the progress, and begin with lesson 1")
     tour.add_argument(
         "--check",
         nargs="?",
