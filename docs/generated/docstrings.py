@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from generated.model import every_rule
+from omisim.spec.lifecycle import load_every_rule
 
 __all__ = ["to_rest"]
 
@@ -24,11 +24,11 @@ def to_rest(lines: Sequence[str]) -> list[str]:
 
 
 def _link(text: str) -> str:
-    return _CODE_OR_RULE.sub(lambda match: _reference(match[0]) if match[0] in every_rule() else match[0], text)
+    return _CODE_OR_RULE.sub(lambda match: _reference(match[0]) if match[0] in load_every_rule() else match[0], text)
 
 
 def _reference(rule_id: str) -> str:
-    return f":ref:`{rule_id} <{every_rule()[rule_id].anchor}>`"
+    return f":ref:`{rule_id} <{load_every_rule()[rule_id].anchor}>`"
 
 
 def _convert(lines: Sequence[str]) -> Iterator[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from generated.markdown import code, escape, heading, table
@@ -15,8 +14,8 @@ from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
 from omisim.spec.errors import ERRORS, ErrorKind
 from omisim.spec.legend import NOTES
-from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, list_cell_rules
-from omisim.spec.rules import GRADES, Rule, load_rules
+from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, load_every_rule
+from omisim.spec.rules import GRADES, Rule
 from omisim.state.settings import SWITCHES, Switch
 from omisim.tools.explain import load_glossary
 
@@ -24,7 +23,6 @@ __all__ = [
     "actions_not_served",
     "actions_served",
     "errors",
-    "every_rule",
     "evidence",
     "fcu_actions",
     "glossary",
@@ -35,18 +33,12 @@ __all__ = [
 ]
 
 
-@cache
-def every_rule() -> Mapping[str, Rule]:
-    """Return every rule by its id: the rows of rules.toml and the illegal cells of the lifecycles."""
-    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
-
-
 # --- rules
 
 
 def rules(kind: str) -> str:
     """Return an entry for each rule of a kind."""
-    return "\n".join(_rule(rule) for rule in every_rule().values() if rule.kind == kind)
+    return "\n".join(_rule(rule) for rule in load_every_rule().values() if rule.kind == kind)
 
 
 def _rule(rule: Rule) -> str:
@@ -78,7 +70,7 @@ def _fields(rule: Rule) -> Iterator[tuple[str, str]]:
 def rule_kinds() -> str:
     """Return the table of the kinds of rules, with the number of rules and of rules with an error."""
     by_kind: dict[str, list[Rule]] = defaultdict(list)
-    for rule in every_rule().values():
+    for rule in load_every_rule().values():
         by_kind[rule.kind].append(rule)
     rows = []
     for kind, group in sorted(by_kind.items()):
@@ -89,7 +81,7 @@ def rule_kinds() -> str:
 
 def evidence() -> str:
     """Return the table of the grades of evidence."""
-    counts = {grade: sum(rule.evidence == grade for rule in every_rule().values() if rule.says) for grade in GRADES}
+    counts = Counter(rule.evidence for rule in load_every_rule().values() if rule.says)
     return table(["Grade", "Meaning", "Rules"], ([g, escape(says), str(counts[g])] for g, says in GRADES.items()))
 
 
@@ -121,7 +113,7 @@ def errors() -> str:
     for kind in ERRORS.values():
         by_type[kind.type].append(kind)
     raised_by: dict[str, list[Rule]] = defaultdict(list)
-    for rule in every_rule().values():
+    for rule in load_every_rule().values():
         raised_by[rule.error].append(rule)
     parts = []
     for type_, kinds in by_type.items():
@@ -147,7 +139,7 @@ def switches() -> str:
 
 def _switch(name: str, switch: Switch) -> str:
     others = ", ".join(code(repr(other)) for other in switch.others)
-    about = [rule for rule in every_rule().values() if rule.switch == name]
+    about = [rule for rule in load_every_rule().values() if rule.switch == name]
     return (
         f"{heading(2, name, _switch_anchor(name))}\n{escape(switch.says)}\n\n"
         f"- **Default:** {code(repr(switch.default))}\n- **Other values:** {others}\n"
@@ -165,7 +157,7 @@ def _switch_anchor(name: str) -> str:
 def actions_served() -> str:
     """Return the table of the actions that are served, with the typed method and the rules of each."""
     about: dict[str, list[Rule]] = defaultdict(list)
-    for rule in every_rule().values():
+    for rule in load_every_rule().values():
         for lower_name in rule.actions:
             about[lower_name].append(rule)
     rows = []
@@ -193,7 +185,7 @@ def glossary() -> str:
     """Return the table of the words that `omisim explain` knows besides rules, errors and actions."""
     rows = []
     for term, row in load_glossary().items():
-        links = _links(every_rule()[rule] for rule in row.get("rules", ()))
+        links = _links(load_every_rule()[rule] for rule in row.get("rules", ()))
         also = ", ".join([*row.get("also", ()), *([f"AWS: {row['ec2']}"] if "ec2" in row else [])])
         rows.append([escape(term), escape(row["says"]), escape(also), links])
     return table(["Word", "Meaning", "Also", "Rules"], rows)
@@ -240,7 +232,7 @@ def _refusals(lifecycle: Lifecycle) -> str:
     states = list(dict.fromkeys([*lifecycle.moves, *(state for row in lifecycle.refused.values() for state in row)]))
     rows = []
     for action in lifecycle.refused:
-        cells_of_action = [every_rule().get(f"{lifecycle.kind}/{action}/{state}") for state in states]
+        cells_of_action = [load_every_rule().get(f"{lifecycle.kind}/{action}/{state}") for state in states]
         answers = [f"[{ERRORS[rule.error].code}]({_address(rule)})" if rule else "yes" for rule in cells_of_action]
         rows.append([code(action), *answers])
     return table(["Action", *map(code, states)], rows)

@@ -13,8 +13,8 @@ from omisim.probe.experiments import Experiment
 from omisim.probe.loading import load_experiments
 from omisim.probe.runner import Limits
 from omisim.probe.world import list_needed
-from omisim.spec.lifecycle import list_cell_rules
-from omisim.spec.rules import Rule, load_rules
+from omisim.spec.lifecycle import load_every_rule
+from omisim.spec.rules import Rule
 
 __all__ = [
     "NO_REASON",
@@ -57,8 +57,7 @@ class Coverage:
 @cache
 def list_rules() -> Mapping[str, Rule]:
     """Return every modelled rule by its id, the illegal cells included."""
-    rules = {rule_id: rule for rule_id, rule in load_rules().items() if not rule.out}
-    return rules | {rule.id: rule for rule in list_cell_rules()}
+    return {rule_id: rule for rule_id, rule in load_every_rule().items() if not rule.out}
 
 
 def find_rules(rules: Iterable[str], kind: str, evidence: str) -> frozenset[str]:

@@ -12,15 +12,19 @@ pending again after its first boot (LNK-007). `Transaction.move` enforces the tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.frozen import frozen
-from omisim.spec.rules import Rule, action_page
+from omisim.spec.rules import Rule, action_page, load_rules
 
 if TYPE_CHECKING:
     from omisim.model import Entity
 
-__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_cell_rule", "get_phase", "list_cell_rules"]
+__all__ = [
+    "LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_cell_rule", "get_phase", "list_cell_rules",
+    "load_every_rule",
+]  # fmt: skip
 
 HOUR = 3600.0
 
@@ -363,3 +367,9 @@ def list_cell_rules() -> tuple[Rule, ...]:
         for state in states
     )
     return tuple(rule for rule in rules if rule)
+
+
+@cache
+def load_every_rule() -> Mapping[str, Rule]:
+    """Return every rule by its id: the rows of rules.toml, then the illegal cells of the lifecycles."""
+    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}

@@ -12,7 +12,7 @@ from omisim.base.suggest import check_known, suggest
 from omisim.model import Entity
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
 from omisim.spec.rules import load_rules
 
 __all__ = ["SWITCHES", "TIMINGS", "Auth", "Durations", "Settings", "Switch", "Timing"]
@@ -210,7 +210,7 @@ def _check_switch(name: str, value: Value) -> None:
         free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= MAX_PAGE_SIZE
         if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-    elif name in load_rules() or any(rule.id == name for rule in list_cell_rules()):
+    elif name in load_every_rule():
         if not isinstance(value, str) or value not in ERRORS:
             suggestion = suggest(value, ERRORS) or "; see omisim.errors.ERRORS"
             raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggestion}")

@@ -19,10 +19,10 @@ from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
 from omisim.spec.rules import Rule, action_page, load_rules
 
-__all__ = ["Explanation", "explain", "list_words", "load_every_rule", "load_glossary", "suggest_words", "to_json"]
+__all__ = ["Explanation", "explain", "list_words", "load_glossary", "suggest_words", "to_json"]
 
 MOST_RULES = 12  # listed with an error or an action
 _ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
@@ -79,20 +79,12 @@ def suggest_words(word: str) -> str:
 @cache
 def list_words() -> tuple[str, ...]:
     """Return every word that has an explanation, without the rules of single states."""
-    glossary = [
-        name for term, row in load_glossary().items() for name in (term, *row.get("also", ()), row.get("ec2", ""))
-    ]
+    glossary = [name for term, row in load_glossary().items() for name in _list_names(term, row)]
     errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
     words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *_list_fcu_actions(), *LIFECYCLES]
     words += [*states, *_products()]
     return tuple(dict.fromkeys(filter(None, words)))
-
-
-@cache
-def load_every_rule() -> Mapping[str, Rule]:
-    """Return every rule by its id: the rows of rules.toml and the illegal cells of the lifecycles."""
-    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
 
 
 @cache

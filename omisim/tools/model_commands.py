@@ -58,7 +58,7 @@ def add_model_commands(commands: Any) -> None:
 
 
 def _rules(options: argparse.Namespace) -> int:
-    from omisim.tools.explain import load_every_rule
+    from omisim.spec.lifecycle import load_every_rule
 
     rules = [
         rule

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from generated import expand
 from generated.docstrings import to_rest
-from generated.model import every_rule
 from support.pages import ROOT, list_anchors, read_page
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.pytest_plugin.marker_options import KNOWN
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
 from omisim.state.settings import SWITCHES
 from omisim.tools.cli import parsers
 from omisim.tools.scenario import list_shipped
@@ -22,14 +21,14 @@ REFERENCE = ROOT / "docs" / "reference"
 class TestGeneratedPages:
     def test_have_an_anchor_for_every_rule(self) -> None:
         """The entry that `omisim explain` names exists for each rule and each illegal cell."""
-        pages = {rule.page for rule in every_rule().values()}
+        pages = {rule.page for rule in load_every_rule().values()}
         assert {path.stem for path in (REFERENCE / "rules").glob("*.md")} == {*pages, "index"}
-        for rule in every_rule().values():
+        for rule in load_every_rule().values():
             assert rule.anchor in list_anchors(REFERENCE / "rules" / f"{rule.page}.md"), rule.id
 
     def test_give_each_rule_an_anchor_of_its_own(self) -> None:
         """Anchors are unique across all pages, as Sphinx requires of targets."""
-        anchors = [rule.anchor for rule in every_rule().values()]
+        anchors = [rule.anchor for rule in load_every_rule().values()]
         assert len(set(anchors)) == len(anchors)
 
     def test_have_an_entry_for_every_error_switch_lifecycle_command_and_scenario(self) -> None:
@@ -50,7 +49,7 @@ class TestGeneratedPages:
     def test_state_the_same_facts_as_explain(self) -> None:
         """An entry has the statement, the error, the fix, the evidence, the difference from EC2 and the source."""
         entry = expand("<!-- generated: rules image -->").partition("(omi-022)=")[2].partition("(omi-023)=")[0]
-        rule = every_rule()["OMI-022"]
+        rule = load_every_rule()["OMI-022"]
         for part in (
             rule.says,
             "HTTP 409, code 9015",

@@ -12,8 +12,7 @@ from textwrap import fill
 
 from omisim import state
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import list_cell_rules
-from omisim.spec.rules import load_rules
+from omisim.spec.lifecycle import load_every_rule
 from omisim.state.settings import SWITCHES, Switch
 
 __all__ = ["FILE", "generate"]
@@ -32,7 +31,7 @@ __all__ = ["ErrorName", "RuleErrors", "Switches"]
 
 def generate() -> str:
     """Return the text of the module."""
-    rules = [rule.id for rule in load_rules().values() if rule.error] + [rule.id for rule in list_cell_rules()]
+    rules = [rule_id for rule_id, rule in load_every_rule().items() if rule.error]
     errors = _fill(f'"{name}"' for name in sorted(ERRORS))
     members = _fill(f'"{rule_id}": ErrorName' for rule_id in rules)
     switches = "".join(f"    {name}: {_get_type(SWITCHES[name])}\n" for name in sorted(SWITCHES))

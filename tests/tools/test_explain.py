@@ -13,9 +13,10 @@ from support.snapshots import WIDTHS, check_snapshot, check_width
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.doors.fcu.table import load_rows
 from omisim.model.serialize import api_name
+from omisim.spec.lifecycle import load_every_rule
 from omisim.spec.rules import load_rules
 from omisim.tools.cli import main
-from omisim.tools.explain import explain, list_words, load_every_rule, load_glossary
+from omisim.tools.explain import explain, list_words, load_glossary
 
 WORDS = ("9029", "CreateImage", "product code", "OOS", "in-use", "OMI-022", "vm/StartVms/running", "0006", "OMI")
 

@@ -14,7 +14,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.engine import Engine
 from omisim.spec.errors import ApiError
-from omisim.spec.lifecycle import list_cell_rules
+from omisim.spec.lifecycle import load_every_rule
 from omisim.spec.rules import load_rules
 
 __all__ = ["Happened", "StatementError", "Statements", "describe_truth"]
@@ -112,4 +112,4 @@ def describe_truth(statement: str) -> str:
 
 def _list_refusing_rules() -> set[str]:
     """Return the ids of the rules and cells that refuse calls."""
-    return {rule_id for rule_id, rule in load_rules().items() if rule.error} | {rule.id for rule in list_cell_rules()}
+    return {rule_id for rule_id, rule in load_every_rule().items() if rule.error}

@@ -17,8 +17,7 @@ from omisim.base.frozen import frozen
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.spec.lifecycle import list_cell_rules
-from omisim.spec.rules import load_rules
+from omisim.spec.lifecycle import load_every_rule
 from omisim.tools.tour.goals import GOALS
 
 __all__ = ["Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]
@@ -168,7 +167,7 @@ class Walk:
 
 def _state(rule: str) -> str:
     """Return the statement of a rule, or of a cell of a lifecycle."""
-    return load_rules()[rule].says if rule in load_rules() else {cell.id: cell.says for cell in list_cell_rules()}[rule]
+    return load_every_rule()[rule].says
 
 
 def _show(value: Any) -> str:
