@@ -211,10 +211,7 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, Mapping):
         return _build(kind, value, f"{path}.")
     if kind is dt.datetime and isinstance(value, str | dt.datetime):
-        at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-        if at.tzinfo is None:
-            raise ValueError(f"{path} must have a time zone, for example UTC, not {value!r}")
-        return at
+        return _convert_date(value, path)
     if isinstance(value, str) and isinstance(kind, type) and issubclass(kind, StrEnum):
         if value not in set(kind):
             raise ValueError(f"{path} must be one of {', '.join(kind)}, not {value!r}")
@@ -223,3 +220,13 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         noun = "a list" if origin is tuple else _NOUNS.get(kind, kind.__name__)
         raise ValueError(f"{path} must be {noun}, not {value!r}")
     return value
+
+
+def _convert_date(value: str | dt.datetime, path: str) -> dt.datetime:
+    try:
+        at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(f"{path} must be a date such as 2026-01-01T00:00:00Z, not {value!r}") from None
+    if at.tzinfo is None:
+        raise ValueError(f"{path} must have a time zone, for example UTC, not {value!r}")
+    return at

@@ -198,6 +198,7 @@ def _set_access_key(cloud: Cloud, account: Account, access_key: str, secret_key:
 
 
 def announce(server: Running) -> None:
+    """Print the accounts with the variables of their clients, and the addresses of the server, which is then ready."""
     for account in map(server.cloud.account, account_names(server.cloud)):
         name = account.name if account.name.isprintable() else ascii(account.name)  # a line feed would end the comment
         print(f"# {name}, {account.account_id}, {account.region}")

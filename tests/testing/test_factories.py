@@ -126,7 +126,7 @@ class TestFields:
             (volume, {"size": None}, "^size must be an int, not None$"),
             (volume, {"linked_volumes": [{"vm_id": "i"}]}, r"^linked_volumes\[0\].delete_on_vm_deletion is missing; "),
             (vm, {"tpm_enabled": 1}, "^tpm_enabled must be True or False, not 1$"),
-            (vm, {"creation_date": "yesterday"}, "yesterday"),
+            (vm, {"creation_date": "yesterday"}, "^creation_date must be a date such as .*, not 'yesterday'$"),
             (vm, {"creation_date": "2026-01-01T00:00:00"}, "^creation_date must have a time zone"),
         ],
     )
