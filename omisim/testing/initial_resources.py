@@ -74,21 +74,21 @@ def _create_snapshot(recorder: Recorder, account: str, name: str) -> None:
 def _create_vm(recorder: Recorder, account: str, name: str) -> None:
     launched = recorder.call_unchecked(account, "CreateVms", ImageId=_official(recorder, account))
     if launched:
-        recorder.call_unchecked(
-            account, "CreateTags", ResourceIds=[launched["Vms"][0]["VmId"]], Tags=[{"Key": "Name", "Value": name}]
-        )
-        recorder.finish()
+        _name(recorder, account, launched["Vms"][0]["VmId"], name)
 
 
 def _create_volume(recorder: Recorder, account: str, name: str) -> dict[str, Any] | None:
     subregion = f"{recorder.account(account).region}a"
     volume = recorder.call_unchecked(account, "CreateVolume", SubregionName=subregion, Size=10)
     if volume:
-        recorder.call_unchecked(
-            account, "CreateTags", ResourceIds=[volume["Volume"]["VolumeId"]], Tags=[{"Key": "Name", "Value": name}]
-        )
-        recorder.finish()
+        _name(recorder, account, volume["Volume"]["VolumeId"], name)
     return volume
+
+
+def _name(recorder: Recorder, account: str, resource_id: str, name: str) -> None:
+    """Name a resource by a tag, and finish it."""
+    recorder.call_unchecked(account, "CreateTags", ResourceIds=[resource_id], Tags=[{"Key": "Name", "Value": name}])
+    recorder.finish()
 
 
 def _official(recorder: Recorder, account: str) -> str:

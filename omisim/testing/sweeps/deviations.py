@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Final, Literal, get_args
 
 from omisim.base.frozen import frozen
@@ -257,8 +258,7 @@ def _interfere(target: Target, cloud: Cloud, ways: Sequence[str]) -> Iterator[De
 
 def _find_row(cloud: Cloud, row_id: str) -> Any:
     """Return the row of a resource that can be interfered with, even if it has been deleted since."""
-    journal = cloud.engine.state.journal
-    rows = (cloud.engine.state.get(kind, row_id) for kind in _DELETIONS)
-    row = next((row for row in rows if row is not None), None)
-    deleted = (change.before for change in reversed(journal) if change.id == row_id and change.kind in _DELETIONS)
-    return row if row is not None else next(deleted, None)
+    state = cloud.engine.state
+    rows = (state.get(kind, row_id) for kind in _DELETIONS)
+    deleted = (change.before for change in reversed(state.journal) if change.id == row_id and change.kind in _DELETIONS)
+    return next((row for row in chain(rows, deleted) if row is not None), None)
