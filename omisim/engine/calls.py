@@ -124,6 +124,7 @@ def call_storage(
     Faults are injected as into a call. Returns the result of `answer`, or the exception of a fault: the caller
     raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
     """
+    record.position = engine.state.position
     fault = _take_fault(engine, record) if len(engine.session.faults) else None
     failure = fault.make_error(record.action) if fault is not None else None
     if fault is None or failure is None or fault.after_effect:

@@ -13,6 +13,7 @@ from omisim import Account, ApiError, Cloud
 from omisim.cloud.console import History, describe_actions, describe_resource, describe_view
 from omisim.cloud.console.cards import describe_states
 from omisim.doors.http import HttpRequest
+from omisim.doors.oapi import OapiDoor
 from omisim.doors.oos import handle
 from omisim.model import Image, Vm
 
@@ -179,6 +180,15 @@ class TestSteps:
         step = History(cloud.engine).steps[-1]
         assert (step["action"], step["by"], step["parameters"]) == ("PUT", "", [["Path", "'/exports/a'"]])
         assert step["refusal"]["rule"].startswith("OOS-")
+
+    def test_end_with_a_call_that_a_door_has_refused(self, cloud: Cloud, alice: Account) -> None:
+        """A call with a wrong signature comes after the calls before it, although it has got nowhere."""
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        headers = {
+            "authorization": f"OSC4-HMAC-SHA256 Credential={alice.access_key}/20260101/eu-west-2/api/osc4_request"
+        }
+        OapiDoor(cloud.engine).handle(HttpRequest("POST", "", "/api/v1/ReadVms", headers, b"{}"), cloud.now)
+        assert list_titles(cloud) == ["account", "CreateVolume", "due", "ReadVms"]
 
     def test_keep_calls_that_were_undone_without_their_changes(self, cloud: Cloud, alice: Account) -> None:
         """A rollback undoes the state, not the call log."""

@@ -168,7 +168,7 @@ def _group(changes: Sequence[Change], records: Sequence[CallRecord], position: i
 
     `position` is the number of changes before these. A call that a rollback has undone comes without its changes.
     """
-    waiting = deque(zip(_order(records, position), records, strict=True))
+    waiting = deque(zip(_order(records, position + len(changes)), records, strict=True))
     run: _Run | None = None
     for change in changes:
         while waiting and waiting[0][0] <= change.seq:
@@ -186,14 +186,14 @@ def _group(changes: Sequence[Change], records: Sequence[CallRecord], position: i
         yield _Run(record)
 
 
-def _order(records: Sequence[CallRecord], position: int) -> list[int]:
-    """Return the number of changes before each call, as it is now: at the most that of the next call."""
+def _order(records: Sequence[CallRecord], end: int) -> list[int]:
+    """Return the number of changes before each call, as it is now: at the most that of the next call, or `end`."""
     positions: list[int] = []
-    latest = None
+    latest = end
     for record in reversed(records):
-        own = record.position if record.position >= 0 else latest  # a door has refused it
-        latest = own if latest is None else min(latest, own) if own is not None else latest
-        positions.append(position if latest is None else latest)
+        if record.position >= 0:  # otherwise a door has refused it
+            latest = min(latest, record.position)
+        positions.append(latest)
     return positions[::-1]
 
 

@@ -123,7 +123,7 @@ def _handle(
 def _record(engine: Engine, request: HttpRequest, request_id: str, at: dt.datetime) -> CallRecord:
     """Add a request to the call log by its method and path, until its operation and its caller are known."""
     record = CallRecord(request.method, "", {"path": request.path}, at, request_id, request.headers, api="oos")
-    record.serial, record.position = engine.session.requests, engine.state.position
+    record.serial = engine.session.requests
     engine.session.calls.append(record)
     return record
 
