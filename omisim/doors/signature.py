@@ -11,11 +11,12 @@ import datetime as dt
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from omisim.base.frozen import frozen
+from omisim.base.hosts import host_name, is_loopback
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
 from omisim.formats.sigv4 import (
     DIALECTS,
@@ -154,16 +155,28 @@ def _matches(
 ) -> bool:
     """Whether a signature is that of a request under a secret key; `values` are those of the signed headers."""
     paths = (_SLASHES.sub("/", path), path) if "//" in path else (path,)
-    hosts = (_PORT.sub("", host), host) if ":" in host else (host,)
     payload, sent = hashlib.sha256(body).hexdigest(), signature.signature.encode(errors="replace")
     for given_path in paths:
-        for given_host in hosts:
+        for given_host in _list_hosts(host, signature.scope[1]):
             for given_query in _list_queries(query):
                 target = f"{method}\n{given_path or '/'}\n{given_query}"
                 expected = _compute_signature(secret, signature, target, given_host, values, payload)
                 if hmac.compare_digest(expected, sent):
                     return True
     return False
+
+
+def _list_hosts(host: str, region: str) -> Iterator[str]:
+    """Yield the hosts that a signature may cover: the one sent, with and without its port.
+
+    A local server may stand for the API: osc-sdk-python before 0.39 signs its host name, whatever its endpoint.
+    """
+    name = _PORT.sub("", host)
+    yield name
+    if name != host:
+        yield host
+    if is_loopback(name.strip("[]")):
+        yield host_name("api", region)
 
 
 def _list_queries(query: str) -> tuple[str, ...]:

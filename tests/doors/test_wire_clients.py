@@ -38,6 +38,7 @@ TARGET = {"x-osc-target": "OutscaleService.ReadVms"}
 GO = "accept;content-type;host;x-{}-date"
 CLIENTS = [
     Client("osc-sdk-python", how={"host": PORT, "signed_host": BARE}),
+    Client("osc-sdk-python before 0.39", "/api/latest/ReadVms", how={"host": PORT, "signed_host": OFFICIAL}),
     Client(
         "osc-cli",
         "/api/latest/ReadVms",
