@@ -23,6 +23,7 @@ from omisim.model import (
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog, make_platform_name
 from omisim.state.image_names import find_images
+from omisim.state.initial_state import initial_state
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -72,6 +73,7 @@ def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
     model = find_newest_official(tx.state, like, region)
     name = f"adopted-{image_id}"
     owner: AccountRow = tx.state.get("account", model.account_id)
+    tx.write("origin", image_id, Origin("image", owner.account_id, name, (), model.product_codes))
     return tx.add(
         replace(
             model,
@@ -174,6 +176,10 @@ def retire(tx: Transaction, image_id: str) -> None:
 def find_unknown_images(state: State, parameters: Any) -> Iterator[str]:
     """Yield the well-formed OMI ids in a request that have never existed in the cloud."""
     for text in iter_texts(parameters):
-        is_image_id = text.startswith("ami-") and _IMAGE.is_well_formed(text)
-        if is_image_id and state.get("image", text) is None and state.get("origin", text) is None:
+        if text.startswith("ami-") and _IMAGE.is_well_formed(text) and not _has_existed(state, text):
             yield text
+
+
+def _has_existed(state: State, image_id: str) -> bool:
+    rows = (state.get("image", image_id), state.get("origin", image_id), initial_state().get("image", image_id))
+    return any(row is not None for row in rows)

@@ -84,6 +84,14 @@ class TestUnknownImages:
         alice.delete_image(image_id=golden.image_id)
         assert expect_refusal(alice, "CreateVms", ImageId=golden.image_id).code == "5023"
 
+    @pytest.mark.parametrize("adopted", [True, False])
+    def test_do_not_include_retired_ones(self, cloud: Cloud, alice: Account, ubuntu: Image, *, adopted: bool) -> None:
+        """An official OMI that was retired is not adopted, nor one that was adopted before. [OMI-125]"""
+        cloud.allow_unknown_images()
+        image_id = cloud.adopt("ami-0badcafe").image_id if adopted else ubuntu.image_id
+        cloud.retire(image_id)
+        assert expect_refusal(alice, "CreateVms", ImageId=image_id).code == "5023"
+
     def test_are_a_setting_that_forks_and_dumps_keep(self, cloud: Cloud) -> None:
         """The setting is copied by a fork and a dump, and can be revoked."""
         cloud.allow_unknown_images()
