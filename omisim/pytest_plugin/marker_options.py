@@ -10,6 +10,7 @@ import pytest
 
 from omisim import Account, Cloud
 from omisim.base.clock import check_clock
+from omisim.base.suggest import describe_unknown
 from omisim.cloud.switch_file import load_switches, read_switches
 from omisim.pytest_plugin import ini
 from omisim.state.licences import parse_licences
@@ -20,6 +21,7 @@ __all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_opti
 # beside the parameters of Cloud
 EXTRA_OPTIONS: Final = ("scenario", "region", "accounts", "limiter", "children", "virtual_time")
 KNOWN: Final = (*signature(Cloud).parameters, *EXTRA_OPTIONS)
+ACCOUNT_OPTIONS: Final = tuple(name for name in signature(Cloud.account).parameters if name not in ("self", "name"))
 FIXED_OPTIONS: Final = ("seed", "clock", "catalog", "scenario")  # fixed when a cloud is created
 DEFAULT_ACCOUNT: Final = "alice"
 _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
@@ -157,12 +159,22 @@ def _parse_accounts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, 
     """
     accounts = options.get("accounts", ())
     if isinstance(accounts, Mapping):
-        return [(name, arguments or {}) for name, arguments in accounts.items()]
+        return [(name, _check_account(arguments or {})) for name, arguments in accounts.items()]
     words: Iterable[Any] = accounts.split() if isinstance(accounts, str) else accounts
     if invalid := [word for word in words if not isinstance(word, str)]:
         raise ValueError(f"accounts must be {_TYPES['accounts'][1]}, not {invalid[0]!r}")
     parts = [word.partition("@") for word in words]
     return [(name, {"region": region} if region else {}) for name, _, region in parts]
+
+
+def _check_account(arguments: Any) -> Mapping[str, Any]:
+    """Return the arguments of an account. Raises ValueError unless `Cloud.account` takes them."""
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f"accounts must map names to arguments of Cloud.account, not to {arguments!r}")
+    for name in arguments:
+        if name not in ACCOUNT_OPTIONS:
+            raise ValueError(describe_unknown("argument of an account", name, ACCOUNT_OPTIONS))
+    return arguments
 
 
 def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -260,6 +260,8 @@ class TestMarker:
             ("accounts=['bob@mars']", "region must be one of eu-west-2, *, not 'mars'"),
             ("accounts=3", "accounts must be names, for example *, not 3"),
             ("accounts=['alice', 3]", "accounts must be names, for example *, not 3"),
+            ("accounts={'alice': 3}", "accounts must map names to arguments of Cloud.account, not to 3"),
+            ("accounts={'bob': {'regio': 1}}", "unknown argument of an account 'regio'; did you mean region?; *"),
             ("switches={'x': 1}", "unknown switch 'x'; known: *"),
             ("switches='x'", "switches: x: No such file or directory"),
             ("clock='2026'", "clock must be a clock, such as ManualClock(datetime) or SystemClock(), not '2026'"),
