@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from omisim.actions.framework.request import Request
+from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.engine import Engine
@@ -99,7 +99,7 @@ def answer_call(
         engine.state.undo_to(position)
         if isinstance(error, ApiError) and engine.settings.timing == "reads" and record.headers:
             engine.scheduler.count_refusal(error)
-        return _record_failure(engine, record, error)
+        return _record_failure(engine, record, error, request.dialect)
     record.warnings, record.status = answer.warnings, 200
     if action.paged:
         record.results = len(answer.value)
@@ -108,7 +108,7 @@ def answer_call(
     if engine.state.position != position and engine.settings.timing == "eager":
         engine.scheduler.run_transients()
     if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
-        return _record_failure(engine, record, failure)
+        return _record_failure(engine, record, failure, request.dialect)
     answer.request_id = number
     if not answer.dry and unserved is None:
         count_read(engine, record, answer.value if request.dialect.pages else ())
@@ -144,6 +144,13 @@ def why_not(engine: Engine, request: Request, account_id: str, region: str) -> l
 
     Due transitions are applied for the check and rolled back afterwards. Faults are ignored.
     """
+    refusals = _collect_refusals(engine, request, account_id, region)
+    for error in refusals:
+        error.spell_names(request.dialect.spell)
+    return refusals
+
+
+def _collect_refusals(engine: Engine, request: Request, account_id: str, region: str) -> list[ApiError]:
     with engine.lock:
         position = engine.state.position
         try:
@@ -230,7 +237,9 @@ def _adopt_unknown(engine: Engine, request: Request, region: str) -> None:
             adopt(engine.begin("adopt"), image_id, region, "Ubuntu")
 
 
-def _record_failure(engine: Engine, record: CallRecord, error: Failed) -> Failed:
+def _record_failure(engine: Engine, record: CallRecord, error: Failed, dialect: Dialect | None = None) -> Failed:
+    if dialect is not None and isinstance(error, ApiError):
+        error.spell_names(dialect.spell)
     record.record_failure(error)
     _observe(engine, record)
     return error

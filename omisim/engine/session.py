@@ -158,12 +158,15 @@ class Session:
         """The number of the next call."""
         return self.calls_trimmed + len(self.calls)
 
+    def find_call(self, request_id: str) -> CallRecord | None:
+        """Return the record of a recent call, or None."""
+        return next((record for record in reversed(self.calls) if record.request_id == request_id), None)
+
     def record_size(self, request_id: str, size: int) -> None:
         """Record the size of the answer to a request, in bytes."""
-        for record in reversed(self.calls):
-            if record.request_id == request_id:
-                record.size = size
-                return
+        record = self.find_call(request_id)
+        if record is not None:
+            record.size = size
 
     def trim_calls(self, position: int) -> None:
         """Drop the records of the calls before this position."""

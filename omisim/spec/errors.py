@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.renamed import Renamed
+from omisim.model.serialize import snake_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,13 +59,25 @@ class ApiError(Exception):
         self.fcu: str | None = kind.fcu
         self.rule: str = rule.id
         self.facts: dict[str, Any] = dict(facts)
-        self.details: str = rule.render_details(facts)
         self.request_id = ""  # of the call it refused
         self.origins: tuple[str, ...] = ()  # of the OMIs in its facts that the caller may see, and who supports them
         self.find_similar_ids: Callable[[], tuple[str, ...]] = tuple  # set by the call that it refused
         self._row = rule
         self._kind = kind
-        super().__init__(f"{self.status} {self.code} {self.type} ({self.rule}): {self.details}")
+        super().__init__()
+
+    def __str__(self) -> str:
+        """Return the error of the API, the rule and the Details in one line."""
+        return f"{self.status} {self.code} {self.type} ({self.rule}): {self.details}"
+
+    def __repr__(self) -> str:
+        """Return the class with the text."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+    @property
+    def details(self) -> str:
+        """The text of the answer."""
+        return self._row.render_details(self.facts)
 
     @property
     def similar_ids(self) -> tuple[str, ...]:
@@ -76,6 +89,12 @@ class ApiError(Exception):
         text = "\n  OMI: ".join((self._row.explain(self.facts, self._kind), *self.origins))
         similar_ids = self.similar_ids
         return f"{text}\n  Similar ids: {', '.join(similar_ids)}" if similar_ids else text
+
+    def spell_names(self, spell: Callable[[str], str]) -> None:
+        """Spell the names of the API in the texts, and an action in the facts, as a caller spells snake_case names."""
+        if "action" in self.facts:
+            self.facts["action"] = spell(snake_name(self.facts["action"]))
+        self._row = self._row.in_names_of(spell)
 
     def with_error(self, kind: ErrorKind) -> ApiError:
         """Return the same refusal with another error (the switch `{rule id: error name}`)."""

@@ -12,11 +12,12 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.data_files import load_toml
-from omisim.base.frozen import frozen
+from omisim.base.frozen import frozen, replace
+from omisim.model.serialize import snake_name
 from omisim.spec.errors import ERRORS, ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from omisim.spec.errors import ErrorKind
 
@@ -38,9 +39,10 @@ class Rule:
     """One rule of the model.
 
     `error` is a name in `errors.ERRORS`, or "" for a rule that refuses nothing. `details` and `fix` are templates over
-    the facts of the call. `evidence` grades the rule, `error_evidence` its error. `out` replaces `says`: the reason why
-    omisim has no rule of its own for the subject. `switch` is the name of the switch that decides its open question.
-    `known` says where the rule was seen, and what other sources say instead.
+    the facts of the call (`{vm_id}`) and the names of the API, which begin with a capital (`{VmId}`). `evidence` grades
+    the rule, `error_evidence` its error. `out` replaces `says`: the reason why omisim has no rule of its own for the
+    subject. `switch` is the name of the switch that decides its open question. `known` says where the rule was seen,
+    and what other sources say instead.
     """
 
     id: str
@@ -83,7 +85,11 @@ class Rule:
 
     def render_details(self, facts: Mapping[str, Any]) -> str:
         """Return the Details of a refusal: the template filled with the facts of the call."""
-        return _fill_template(self.details or self.says, facts)
+        return _show_facts(self.details or self.says, facts)
+
+    def in_names_of(self, spell: Callable[[str], str]) -> Rule:
+        """Return the rule with the names of the API in its texts as a caller spells their snake_case forms."""
+        return replace(self, details=_spell_names(self.details, spell), fix=_spell_names(self.fix, spell))
 
     def explain(self, facts: Mapping[str, Any] | None = None, kind: ErrorKind | None = None) -> str:
         """Return an explanation of the rule in lines, with the facts of a call if they are given."""
@@ -109,12 +115,12 @@ class Rule:
         if facts is None:
             return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
         fact_lines = [("", f"  {name} = {_shorten(value)}") for name, value in facts.items() if value is not None]
-        return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _fill_template(self.fix, facts))]
+        return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _show_facts(self.fix, facts))]
 
     @staticmethod
     def show(template: str) -> str:
         """Return a template for people: each fact as its name in angle brackets, such as <taken_by>."""
-        return template.format(**{name: f"<{name}>" for name in _find_fact_names(template)})
+        return _fill_template(template, lambda name: name if _is_api_name(name) else f"<{name}>")
 
     @property
     def evidence_text(self) -> str:
@@ -172,14 +178,28 @@ def _get_family(rule_id: str) -> str:
     return rule_id.partition("/")[0].rpartition("-")[0]
 
 
-def _fill_template(template: str, facts: Mapping[str, Any]) -> str:
-    return template.format(**{name: _shorten(facts.get(name)) for name in _find_fact_names(template)})
+@lru_cache(maxsize=4096)
+def _spell_names(template: str, spell: Callable[[str], str]) -> str:
+    return _fill_template(template, lambda name: spell(snake_name(name)) if _is_api_name(name) else f"{{{name}}}")
+
+
+def _show_facts(template: str, facts: Mapping[str, Any]) -> str:
+    return _fill_template(template, lambda name: name if _is_api_name(name) else _shorten(facts.get(name)))
+
+
+def _fill_template(template: str, fill: Callable[[str], str]) -> str:
+    return template.format(**{name: fill(name) for name in _find_names(template)})
 
 
 @lru_cache(maxsize=1024)
-def _find_fact_names(template: str) -> list[str]:
-    """Return the names of the facts in a template."""
+def _find_names(template: str) -> list[str]:
+    """Return the names in the braces of a template."""
     return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def _is_api_name(name: str) -> bool:
+    """Whether a name in a template is of the API, as VmId and ReadVms are; facts are in lower case."""
+    return name[0].isupper()
 
 
 def _shorten(value: object) -> str:

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.api_names import find_oapi_only
 from support.doors import DOORS, Door
+
+from omisim import ApiError
+from omisim.doors.fcu import errors as fcu_errors
+
+
+@pytest.fixture(autouse=True)
+def _names_of_fcu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test in which a client of FCU gets a refusal with a name that only OAPI has."""
+    errors: list[ApiError] = []
+
+    def find_code(error: ApiError) -> str:
+        errors.append(error)
+        return fcu_errors.find_code(error)
+
+    monkeypatch.setattr("omisim.doors.fcu.door.find_code", find_code)
+    yield
+    # the texts of FCU's own rules have names that the client sent
+    assert find_oapi_only(error.details for error in errors if not error.rule.startswith("FCU-")) == set()
 
 
 @pytest.fixture(name="door", params=DOORS)

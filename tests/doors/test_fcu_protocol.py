@@ -14,6 +14,7 @@ from omisim import Account, Cloud
 from omisim.doors.fcu.query import parse_pairs
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.model import Vm
 
 
 class TestRequests:
@@ -247,6 +248,59 @@ class TestAnswers:
         assert root.findtext("RequestID") == alice.cloud.calls()[-1].request_id
         assert response.headers["X-Omisim-Rule"] == "VOL-020"
         assert response.headers["Content-Type"].startswith("text/xml")
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"Action": "CreateVolume", "AvailabilityZone": "eu-west-2a"}, "Size is required without SnapshotId."),
+            ({"Action": "RunInstances", "MinCount": "2", "MaxCount": "1"}, "MinCount must be between 1 and MaxCount"),
+            (
+                {"Action": "RegisterImage"},
+                "RegisterImage requires a source: InstanceId, SourceImageId with SourceRegion",
+            ),
+            ({"Action": "DescribeVolumes", "NextToken": "x"}, "NextToken cannot be used"),
+            ({"Action": "DescribeQuotas", "Marker": "x"}, "Marker cannot be used"),
+            (
+                {"Action": "ModifyImageAttribute", "LaunchPermission.Add.1.UserId": "1"},
+                "1 is not a valid id for LaunchPermission.Add.UserId",
+            ),
+        ],
+    )
+    def test_to_refused_requests_name_the_parameters_of_ec2(
+        self, alice: Account, parameters: dict[str, str], message: str
+    ) -> None:
+        """The message names the parameters and the action of the client."""
+        image_id = alice.cloud.images.official("ubuntu").image_id
+        ids = {"ImageId": image_id} if parameters["Action"] in ("ModifyImageAttribute", "RunInstances") else {}
+        response = ask(alice, {**parameters, **ids})
+        assert (ET.fromstring(response.body).findtext("Errors/Error/Message") or "").startswith(message)
+
+    def test_to_refused_requests_name_the_action_of_ec2(self, alice: Account, vm: Vm) -> None:
+        """A refusal because of a state, and its explanation in the call log, name the action of the client."""
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        response = ask(alice, {"Action": "StopInstances", "InstanceId.1": vm.vm_id})
+        message = ET.fromstring(response.body).findtext("Errors/Error/Message") or ""
+        assert (
+            message
+            == f"The VM {vm.vm_id} is in the state terminated; StopInstances requires running, stopping or stopped."
+        )
+        error = alice.cloud.calls()[-1].error
+        assert error is not None
+        assert message in error.explain()
+
+    def test_to_failing_requests_name_the_action_of_ec2(self, alice: Account) -> None:
+        """The message of a fault names the action of the client."""
+        alice.cloud.faults.add("ReadVolumes")
+        response = ask(alice, {"Action": "DescribeVolumes"})
+        message = ET.fromstring(response.body).findtext("Errors/Error/Message") or ""
+        assert message.startswith("DescribeVolumes was refused")
+
+    def test_to_refused_requests_are_recorded_where_they_belong(self, alice: Account) -> None:
+        """A refusal after another client's call is in the record of its own call."""
+        alice.cloud.faults.add("ReadVolumes", meanwhile=alice.read_vms)
+        ask(alice, {"Action": "DescribeVolumes", "Filter.1.Name": "nonsense", "Filter.1.Value.1": "x"})
+        rules = {call.action: call.error and call.error.rule for call in alice.cloud.calls()}
+        assert rules == {"ReadVolumes": "FCU-013", "ReadVms": None}
 
     def test_without_a_shape_say_true(self, alice: Account) -> None:
         """An action without a result answers `return`."""

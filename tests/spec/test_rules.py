@@ -6,10 +6,12 @@ import ast
 import pickle
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from string import Formatter
 
 import pytest
+from support.api_names import oapi_names
 from tools.proofs import TABLE, proofs, table
 
 import omisim
@@ -22,6 +24,7 @@ from omisim.spec.rules import GRADES, Rule, load_rules, refuse
 from omisim.state.settings import SWITCHES
 
 PACKAGE = Path(omisim.__file__).parent
+REFUSALS = [rule for rule in (*load_rules().values(), *list_cell_rules()) if rule.error]
 ID = re.compile(r"[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?")
 
 
@@ -53,8 +56,9 @@ def call_sites() -> Iterator[tuple[str, str, set[str]]]:
 
 
 def fields_of(rule: Rule) -> set[str]:
-    """Return the facts that a rule's templates ask for."""
-    return {name for text in (rule.details, rule.fix) for _, name, _, _ in Formatter().parse(text) if name}
+    """Return the facts that a rule's templates ask for: the names that are not of the API."""
+    names = {name for text in (rule.details, rule.fix) for _, name, _, _ in Formatter().parse(text) if name}
+    return {name for name in names if name.islower()}
 
 
 class TestRuleCatalogue:
@@ -100,6 +104,16 @@ class TestRuleCatalogue:
     def test_has_templates_whose_facts_are_given(self, file: str, rule_id: str, facts: set[str]) -> None:
         """Each place that refuses gives the facts that the templates of the rule use."""
         assert fields_of(load_rules()[rule_id]) <= facts, file
+
+    @pytest.mark.parametrize("rule", REFUSALS, ids=lambda rule: rule.id)
+    def test_has_the_names_of_the_api_in_braces(self, rule: Rule) -> None:
+        """A text has each name of an action or a parameter as {VmId}, so that it can be spelled as the caller does."""
+        names: set[str] = set()
+        for literal, name, _, _ in chain(*map(Formatter().parse, (rule.details, rule.fix))):
+            if not rule.id.startswith("FCU-"):  # whose texts have the names of EC2
+                assert oapi_names() & {*re.findall(r"(?<!-)\b[A-Z]\w+", literal)} == set()
+            names |= {name} if name and not name.islower() else set()
+        assert names <= oapi_names()
 
     def test_includes_the_illegal_cells(self) -> None:
         """Each illegal cell has its own id, and an error of the table."""
@@ -152,6 +166,14 @@ class TestApiError:
     def test_explains_where_its_rule_was_seen(self) -> None:
         """`explain` says where a rule was seen, and what other sources say."""
         assert "  Known: The Kubernetes driver" in refuse("LNK-008", vm_id="i-12345678", most=40).explain()
+
+    def test_has_the_names_of_the_api_as_the_caller_spells_them(self) -> None:
+        """The names in the Details and the fix are spelled as a caller does, and the facts are as they were."""
+        error = refuse("SG-021/outbound", security_group_id="sg-12345678")
+        assert "Use a group of a Net, or the Flow Inbound." in error.explain()
+        error.spell_names(str.upper)
+        assert "Use a group of a Net, or the FLOW Inbound." in error.explain()
+        assert "sg-12345678 belongs" in error.details
 
     def test_can_be_pickled(self) -> None:
         """An ApiError survives pickling, as pytest-xdist needs."""

@@ -55,7 +55,6 @@ DETOURS: Mapping[str, Mapping[str, str]] = {
     },
     "http": {},
 }
-SPELT = frozenset({"parameter", "parameters", "given", "mapping"})  # facts that name parameters
 
 
 class Disagreement(AssertionError):
@@ -139,8 +138,7 @@ class Typed(Entrance):
             value = getattr(account, snake_name(action))(**_snake_names(parameters))
         except (ApiError, Dropped) as error:
             outcome = describe_refusal(error)
-            if isinstance(error, ApiError) and SPELT & error.facts.keys():
-                del outcome["details"]
+            outcome.pop("details", None)  # its names are spelled as in Python
             return outcome
         key = ACTIONS[action].answer
         return {"body": {} if key is None else {key: to_api(value)} if isinstance(key, str) else to_api(value)}

@@ -22,7 +22,8 @@ from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
 from omisim.engine.calls import MakeCall, count_read
 from omisim.engine.engine import Engine
-from omisim.model.serialize import api_name
+from omisim.engine.session import CallRecord
+from omisim.model.serialize import api_name, snake_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
@@ -65,7 +66,10 @@ def find_action(name: str) -> FcuAction:
 
 
 class FcuAction:
-    """One action of the table; `row` is its row, `namespace` that of its answer, if it is not EC2's."""
+    """One action of the table.
+
+    `row` is its row, `namespace` that of its answer, if it is not EC2's, and `dialect` has the names of its parameters.
+    """
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -75,7 +79,7 @@ class FcuAction:
         input_shape, self._output = like.input_shape, operation.output_shape
         members = {query_name(member, key): member for key, member in input_shape.members.items()}
         self.namespace = OUTSCALES if is_outscales(row.name) else ""
-        self._dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
+        self.dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
         self._selection = Selection(row, self._output) if row.lists else None
@@ -86,32 +90,33 @@ class FcuAction:
     def answer(self, context: Context, query: Query, headers: Mapping[str, str], call: MakeCall) -> Outcome:
         """Do the action by `call`. Raises ApiError if it is refused, and Dropped as `run_call` does."""
         engine, row = context.engine, self.row
-        if row.prepare:
-            parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
-        else:
-            parsed = self._parse_cached(query)
-        ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
-        context.ec2_parameters, context.dry_run = parsed.ec2_parameters, parsed.dry_run
-        with engine.lock:
-            if row.before:
-                context.before = BEFORE[row.before](context, parsed.ec2_parameters)
-            try:
+        record: CallRecord | None = None
+        try:
+            if row.prepare:
+                parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
+            else:
+                parsed = self._parse_cached(query)
+            ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
+            context.ec2_parameters, context.dry_run = parsed.ec2_parameters, parsed.dry_run
+            with engine.lock:
+                if row.before:
+                    context.before = BEFORE[row.before](context, parsed.ec2_parameters)
                 answer = call(parsed.request, context.account_id, context.region, headers)
-            except ApiError as error:
-                if error.rule in row.forgives:
-                    return Outcome(DONE, error.request_id)
-                raise
-            record = engine.session.calls[-1]
-            try:
+                record = engine.session.find_call(answer.request_id)
+                assert record is not None
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
                 context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
                 content = self._render(context, parsed)
-            except ApiError as error:
+                count_read(engine, record, context.result)
+                return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
+        except ApiError as error:
+            if record is None and error.rule in row.forgives:
+                return Outcome(DONE, error.request_id)
+            error.spell_names(self.dialect.spell)
+            if record is not None:
                 record.record_failure(error)
-                raise
-            count_read(engine, record, context.result)
-            return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
+            raise
 
     def _check_unknown(self, engine: Engine, names: list[str]) -> tuple[str, ...]:
         """Refuse parameters that the action does not have, or return the warnings about them (FCU-005)."""
@@ -150,7 +155,7 @@ class FcuAction:
                     raise refuse("REQ-010", parameter=name)
         if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
-        request = Request(row.calls, parameters, self._dialect)
+        request = Request(row.calls, parameters, self.dialect)
         return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
     def _render(self, context: Context, parsed: Parsed) -> str:
@@ -191,12 +196,30 @@ def _read_filter(number: int, item: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 
 def _make_speller(row: Row) -> Callable[[str], str]:
-    """Return the function that spells omisim's parameters as the EC2 action does, for the texts of refusals."""
+    """Return the function that spells names of omisim as EC2 does, for the texts of refusals: first as this action."""
+    names = _match_all_names() | _match_parameters(row) | {snake_name(row.calls): row.name}
+    names |= {"account_ids": "UserId", "global_permission": "Group"}  # of the form `permissions`
+    names |= {"next_page_token": row.pages, "results_per_page": "MaxResults"}
+    return lambda name: names.get(name) or api_name(name)
+
+
+@cache
+def _match_all_names() -> dict[str, str]:
+    """Return EC2's names of omisim's parameters and actions: those of the first action that has them."""
+    names: dict[str, str] = {}
+    rows = [*load_rows().values()][::-1]
+    for row in rows:
+        names |= _match_parameters(row)
+    return names | {snake_name(row.calls): row.name for row in rows}
+
+
+def _match_parameters(row: Row) -> dict[str, str]:
+    """Return EC2's names of omisim's parameters in an action."""
     names: dict[str, str] = {}
     for spec in (row.parameters, *_list_nested(row.parameters)):
         for path, entry in spec.items():
             names |= _match_names(path, entry if isinstance(entry, str) else entry["to"])
-    return lambda name: names.get(name) or api_name(name)
+    return names
 
 
 def _match_names(path: str, to: str) -> Iterator[tuple[str, str]]:
