@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.renamed import Renamed
-from omisim.model.serialize import snake_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +92,8 @@ class ApiError(Exception):
     def spell_names(self, spell: Callable[[str], str]) -> None:
         """Spell the names of the API in the texts, and an action in the facts, as a caller spells snake_case names."""
         if "action" in self.facts:
+            from omisim.model.serialize import snake_name  # noqa: PLC0415 -- `omisim explain` needs no model
+
             self.facts["action"] = spell(snake_name(self.facts["action"]))
         self._row = self._row.in_names_of(spell)
 
