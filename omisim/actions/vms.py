@@ -54,6 +54,8 @@ from omisim.spec.rules import refuse
 from omisim.spec.vm_types import VmShape, find_vm_shape
 from omisim.state.state import State
 
+MOST_VMS_PER_LAUNCH = 1000
+
 
 def view_vm(state: State, vm: Vm) -> Vm:
     """Return the answered form of a VM, with its disks, and in a Net with its NICs."""
@@ -239,9 +241,10 @@ def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], l
 
 def _limit_by_capacity(call: Call, subregion: str, least: int, requested_count: int) -> int:
     """Return how many of the wanted VMs the Subregion has capacity for. Refuses fewer than `least` (VM-005)."""
+    call.check(least <= MOST_VMS_PER_LAUNCH, "VM-005/launch", least=least, most=MOST_VMS_PER_LAUNCH)
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:
-        return requested_count
+        return min(requested_count, MOST_VMS_PER_LAUNCH)
     free_places = max(capacity - call.state.count("vm", "living in", subregion), 0)
     call.check(least <= free_places, "VM-005", subregion_name=subregion, least=least, left=free_places)
-    return free_places
+    return min(free_places, MOST_VMS_PER_LAUNCH)

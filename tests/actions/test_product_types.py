@@ -88,6 +88,12 @@ class TestSubregionCapacity:
         assert (error.status, error.code, error.type) == (400, "10001", "InsufficientCapacity")
         assert len(alice.call("CreateVms", **{**request, "MinVmsCount": 1})["Vms"]) == 1
 
+    def test_is_for_a_thousand_vms_of_one_launch(self, alice: Account, ubuntu: Image) -> None:
+        """A launch of any number creates at most 1,000 VMs, and none if it needs more. [VM-005/launch]"""
+        assert len(alice.create_vms(image_id=ubuntu.image_id, max_vms_count=10**9)) == 1000
+        refused = {"ImageId": ubuntu.image_id, "MinVmsCount": 1001, "MaxVmsCount": 10**9}
+        assert expect_refusal(alice, "CreateVms", **refused).rule == "VM-005/launch"
+
     def test_is_freed_when_a_vm_ends(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
         """Another Subregion has its own capacity; a terminated VM, or no limit, makes room again. [VMT-012]"""
         cloud.set_capacity("eu-west-2a", 1)

@@ -12,6 +12,8 @@ from reference.world import ROOT, Row
 
 __all__ = ["create_vms"]
 
+MOST_PER_LAUNCH = 1000  # VMs
+
 
 def create_vms(call: Call) -> Row:
     """Launch as many VMs as fit, between the minimum and the maximum. [VM-001 to VM-031]"""
@@ -130,6 +132,7 @@ def _count_fitting(
         trial.check_volume_quotas(disks * number)
         here = [vm for vm in call.world.rows["Vm"].values() if vm["Placement"]["SubregionName"] == subregion]
         taken = sum(vm["State"] not in ("shutting-down", "terminated") for vm in here)
+        trial.check(number <= MOST_PER_LAUNCH, "10001")
         trial.check(taken + number <= call.world.capacity.get(subregion, taken + number), "10001")
         if not trial.codes:
             return number
