@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ from support.sign import sign_request
 from omisim.server.client import Client as ControlClient
 from omisim.testing.machine import CloudMachine
 
-__all__ = ["Target", "disturb", "load", "run_machine", "use_services"]
+__all__ = ["Target", "disturb", "load", "reach_peak", "run_machine", "use_services"]
 
 REGION = "eu-west-2"
 GARBAGE = (b"", b"GET", b"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", b"\x16\x03\x01\0")
@@ -174,3 +175,16 @@ def disturb(target: Target) -> None:
                 load(control, control.get("dump", secrets="true"))
     for line in lines:
         line.close()
+
+
+def reach_peak(target: Target, number: int, seconds: float) -> None:
+    """Read and load the whole cloud beside the other load, for so many seconds.
+
+    A process keeps the memory of its largest coincidence. Several of these threads bring it about early.
+    """
+    control, draw, end = target.control(), random.Random(number), time.monotonic() + seconds
+    while time.monotonic() < end and not target.stop.wait(draw.random()):
+        with suppress(OSError, ValueError):
+            control.get(draw.choice(("events", "calls", "dump")))
+            if draw.random() < 0.1:
+                load(control, control.get("dump", secrets="true"))
