@@ -148,7 +148,8 @@ class TestRow:
         spell = find_action(row.name).dialect.spell
         texts = [text for rule in (*load_rules().values(), *list_cell_rules()) for text in (rule.details, rule.fix)]
         names = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name and not name.islower()}
-        assert {name for name in names if find_oapi_only([spell(snake_name(name))])} == NOT_IN_FCU
+        newer = {"NestedVirtualization"}  # EC2 has it in later versions of botocore than the lowest
+        assert {name for name in names if find_oapi_only([spell(snake_name(name))])} - newer == NOT_IN_FCU
 
     @pytest.mark.parametrize("row", ROWS)
     def test_has_every_filter_that_ec2_documents_for_what_it_shows(self, row: Row) -> None:
