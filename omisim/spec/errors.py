@@ -92,7 +92,7 @@ class ApiError(Exception):
     def spell_names(self, spell: Callable[[str], str]) -> None:
         """Spell the names of the API in the texts, and an action in the facts, as a caller spells snake_case names."""
         if "action" in self.facts:
-            from omisim.model.serialize import snake_name  # noqa: PLC0415 -- `omisim explain` needs no model
+            from omisim.model.serialize import snake_name  # noqa: PLC0415 - `omisim explain` needs no model
 
             self.facts["action"] = spell(snake_name(self.facts["action"]))
         self._row = self._row.in_names_of(spell)

@@ -179,7 +179,7 @@ def _get_family(rule_id: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _spell_names(template: str, spell: Callable[[str], str]) -> str:
-    from omisim.model.serialize import snake_name  # noqa: PLC0415 -- `omisim explain` needs no model
+    from omisim.model.serialize import snake_name  # noqa: PLC0415 - `omisim explain` needs no model
 
     return _fill_template(template, lambda name: spell(snake_name(name)) if _is_api_name(name) else f"{{{name}}}")
 

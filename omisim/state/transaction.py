@@ -119,7 +119,7 @@ class Transaction:
 
         With the timing "reads", a transient state lasts for a number of reads instead; with "manual", until a request.
         """
-        state = entity.state  # type: ignore[attr-defined]
+        state = entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
         timer, timing = LIFECYCLES[entity.kind].moves[state][event].timer, self.settings.timing
         at = self.at + dt.timedelta(seconds=seconds) if timer or timing in ("eager", "clock") else None
         reads = self.settings.durations.reads_for(entity, state) if timing == "reads" and not timer else None
@@ -128,7 +128,7 @@ class Transaction:
 
     def _schedule(self, entity: Entity, then: str | None = None) -> None:
         """Schedule the event that leaves an entity's new state: `then`, or the state's own one, if it has one."""
-        state = entity.state  # type: ignore[attr-defined]
+        state = entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
         event = then or LIFECYCLES[entity.kind].get_automatic_event(state)
         if event is None:
             self._cancel(entity)

@@ -278,7 +278,7 @@ WAITS: dict[str, list[Callable[[], object]]] = {
     ],
     "`trio.sleep`, `trio.move_on_after`": [lambda: trio.run(move_on), lambda: trio.run(trio.sleep, 10)],
     "a sleep in a thread that was started before the context, or by `_thread.start_new_thread`": [
-        lambda: (EARLY.set(), SLEPT.wait()),  # type: ignore[func-returns-value]
+        lambda: (EARLY.set(), SLEPT.wait()),  # type: ignore[func-returns-value]  # two steps of one lambda
         sleep_in_a_bare_thread,
     ],
     "`Lock.acquire(timeout=…)` and `SimpleQueue.get(timeout=…)` that are older than the context": [

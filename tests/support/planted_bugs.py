@@ -212,7 +212,7 @@ def snapshots_go_too(patch: Patch) -> None:
 
 
 def everybody_owns(patch: Patch) -> None:
-    """Whoever sees an OMI may change it."""
+    """Every account that sees an OMI may change it."""
     own = Call.get_owned
 
     def wrong(call: Call, cls: Any, row_id: str, rule: str, /) -> Any:
