@@ -45,11 +45,12 @@ class Layers:
 
     def copy(self) -> Layers:
         """Return an independent mapping with the same content. No other thread may write to this one meanwhile."""
-        layers = (self.own, *self.shared) if self.own else self.shared
-        while len(layers) > 1 and 2 * len(layers[0]) >= len(layers[1]):
-            layers = (layers[1] | layers[0], *layers[2:])
-        self.own, self.shared = {}, layers
-        return Layers(layers)
+        if self.own:
+            layers = (self.own, *self.shared)
+            while len(layers) > 1 and 2 * len(layers[0]) >= len(layers[1]):
+                layers = (layers[1] | layers[0], *layers[2:])
+            self.own, self.shared = {}, layers
+        return Layers(self.shared)
 
     def items(self) -> Iterator[tuple[Hashable, Any]]:
         """Yield the keys that are there, with their values."""

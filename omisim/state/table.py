@@ -35,10 +35,11 @@ class Table:
     The first search after it brings them up to date (`catch_up`). While this lasts, `indexes` is None, and after an
     interruption they are built anew.
 
-    Copying a table copies `by_id` alone: everything else is in `Layers`. A table that a State shares has caught up.
+    Copying a table copies `by_id` alone: everything else is in `Layers`. A table that a State shares has caught up. Its
+    copy borrows its indexes and totals until it has to change them.
     """
 
-    __slots__ = ("by_id", "creation", "fields", "indexes", "kind", "last", "pending", "sorted", "totals")
+    __slots__ = ("borrows", "by_id", "creation", "fields", "indexes", "kind", "last", "pending", "sorted", "totals")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -50,14 +51,14 @@ class Table:
         self.indexes: dict[str, Layers] | None = {name: Layers() for name in INDEXES.get(kind, {})}
         self.pending: dict[str, Any] = {}
         self.totals: Layers | None = None
+        self.borrows: bool = False
 
     def copy(self) -> Table:
         """Return an independent table with the same rows."""
         twin = self.__class__.__new__(self.__class__)
         twin.kind, twin.fields, twin.last, twin.sorted = self.kind, self.fields, self.last, self.sorted
         twin.by_id, twin.creation, twin.pending = self.by_id.copy(), self.creation.copy(), {}
-        twin.indexes = {name: index.copy() for name, index in self.catch_up().items()}
-        twin.totals = self.totals and self.totals.copy()
+        twin.indexes, twin.totals, twin.borrows = self.catch_up(), self.totals, True
         return twin
 
     # --- reading
@@ -160,6 +161,9 @@ class Table:
             changed: Iterable[tuple[str, Any]] = ((row_id, None) for row_id in self.rows())
         else:
             changed = pending.items()
+            if self.borrows:
+                indexes, totals = {name: index.copy() for name, index in indexes.items()}, totals and totals.copy()
+        self.borrows = False
         for row_id, old in changed:
             new = self.by_id.get(row_id)
             self.change_keys(indexes, row_id, old, new)
