@@ -174,3 +174,5 @@ ENTITIES: tuple[type[Entity], ...] = (
     StoredObject,
     Upload,
 )
+for _entity in ENTITIES:
+    _entity.id = getattr(_entity, _entity.key)  # the slot itself, so that to read `id` is no call

@@ -177,6 +177,7 @@ class Entity:
     __slots__ = ("_text", "_view")
     kind: ClassVar[str]
     key: ClassVar[str]
+    id: str  # the field that `key` names, under a second name (model/__init__.py)
     # not fields: see `keep_text` and `keep_view`
     _text: tuple[object, str]
     _view: tuple[object, Any, Any]
@@ -185,12 +186,6 @@ class Entity:
     def is_gone(self) -> bool:
         """Whether reads still show the resource although it counts as absent (NET-018)."""
         return False
-
-    @property
-    def id(self) -> str:
-        """The id of the entity, from the field that its class names in `key`."""
-        own_id: str = getattr(self, self.key)
-        return own_id
 
     def _repr_html_(self) -> str:
         """Show the fields that have a value as a table in a notebook."""
