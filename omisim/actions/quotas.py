@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
@@ -68,41 +68,42 @@ EACH: Mapping[str, str] = {
 
 def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
     """Return the amounts by quota that a volume uses. Its size is in GiB."""
-    costs = {"volume_limit": 1, "volume_size_limit": size, f"{volume_type}_volume_size_limit": size}
-    costs |= {"iops_limit": iops or 0} if volume_type == "io1" else {}
-    return {name: cost for name, cost in costs.items() if name in QUOTAS}  # an unknown type has its own refusal
+    costs = {"volume_limit": 1, "volume_size_limit": size}
+    of_type = f"{volume_type}_volume_size_limit"
+    if of_type in QUOTAS:  # an unknown type has its own refusal
+        costs[of_type] = size
+    if volume_type == "io1":
+        costs["iops_limit"] = iops or 0
+    return costs
 
 
 def get_remaining(call: Call, name: str) -> int | None:
-    """Return the rest of a quota of the caller, or None if it is unlimited (a limit of 0)."""
-    limit = _get_limit(call, name)
-    return _subtract_used(call, name, limit)
+    """Return the rest of a quota of the caller, or None if it is unlimited."""
+    limit = _list_limits(call.account.quotas).get(name)
+    return None if limit is None else max(limit - QUOTAS[name][1](call), 0)
 
 
-def _subtract_used(call: Call, name: str, limit: int) -> int | None:
-    return None if limit == 0 else limit - QUOTAS[name][1](call)
-
-
-def _get_limit(call: Call, name: str) -> int:
-    own = [limit for quota, limit in call.account.quotas if quota == name]
-    limit: int = own[0] if own else load_catalog().quotas[name]["max"]
-    return limit
+@lru_cache(maxsize=64)
+def _list_limits(own: tuple[tuple[str, int], ...]) -> Mapping[str, int]:
+    """Return the limits of an account with quotas of its own. A limit of 0, which means unlimited, is left out."""
+    limits = {name: row["max"] for name, row in load_catalog().quotas.items()} | dict(own)
+    return {name: limit for name, limit in limits.items() if limit}
 
 
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
+    limits = _list_limits(call.account.quotas)
     for name, more in adding.items():
-        limit = _get_limit(call, name)
-        remaining = _subtract_used(call, name, limit)
-        call.check(
-            remaining is None or more <= max(remaining, 0), QUOTAS[name][0], quota=name, limit=limit, adding=more
-        )
+        if name in limits:
+            rule, get_used = QUOTAS[name]
+            limit = limits[name]
+            call.check(more <= max(limit - get_used(call), 0), rule, quota=name, limit=limit, adding=more)
 
 
 def check_each(call: Call, name: str, used: int, more: int) -> None:
     """Refuse an addition that would exceed a quota on a single resource, which uses `used` of it already."""
-    limit = _get_limit(call, name)
-    call.check(limit == 0 or used + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
+    limit = _list_limits(call.account.quotas).get(name)
+    call.check(limit is None or used + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
@@ -226,14 +225,15 @@ def _find_launchable_image(call: Call, image_id: str) -> Image | None:
 
 def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int, most: int) -> int:
     """Return how many VMs, `most` at most, the quotas allow. Refuses fewer than `least` (VM-004, QTA-019)."""
-    costs = Counter({"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)})
+    costs = {"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)}
     for disk in disks:
-        costs.update(disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops))
+        for name, cost in disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops).items():
+            costs[name] = costs.get(name, 0) + cost
     count = most
     for name, cost in costs.items():
         remaining = get_remaining(call, name)
         if remaining is not None and cost:
-            count = min(count, max(remaining, 0) // cost)
+            count = min(count, remaining // cost)
             if count < least:
                 check_quotas(call, {name: cost * least})
     return count
