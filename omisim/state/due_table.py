@@ -17,7 +17,7 @@ SPARE = 64  # entries of a heap that may be stale beside as many as there are ro
 class DueTable(Table):
     """The due transitions by key, and in two heaps by time, then by order of scheduling: transients and timers.
 
-    A heap may also have stale entries: of transitions that were cancelled or rescheduled. They are dropped when they
+    A heap may also have stale entries: of transitions that were cancelled or rescheduled. `put` drops them when they
     come first, or when most entries are stale.
     """
 
@@ -35,27 +35,29 @@ class DueTable(Table):
         return twin
 
     def put(self, row_id: str, row: Due | None, order: int) -> None:
-        """Set a row (None: remove it)."""
+        """Set a row (None: remove it). Afterwards, the first entry of each heap stands for a row."""
+        is_new = row is not None and row_id not in self.by_id
         super().put(row_id, row, order)
-        self._push(row_id, row)
+        if row is not None and row.at is not None:
+            heap = self.heaps[row.timer]
+            heappush(heap, (row.at, row.order, row_id))
+            if len(heap) > 2 * len(self.by_id) + SPARE:
+                self._rebuild(row.timer)
+        if not is_new:
+            self._drop_stale()
 
-    def _push(self, row_id: str, due: Due | None) -> None:
-        if due is None or due.at is None:
-            return
-        heap = self.heaps[due.timer]
-        heappush(heap, (due.at, due.order, row_id))
-        if len(heap) > 2 * len(self.by_id) + SPARE:
-            rows = self.by_id.items()
-            valid = [(row.at, row.order, key) for key, row in rows if row.at is not None and row.timer is due.timer]
-            heapify(valid)
-            heap[:] = valid
+    def _rebuild(self, timer: int) -> None:
+        rows = self.by_id.items()
+        valid = [(row.at, row.order, key) for key, row in rows if row.at is not None and row.timer == timer]
+        heapify(valid)
+        self.heaps[timer][:] = valid
 
-    def find_entry(self, entry: Entry, *, timer: bool) -> Due | None:
-        """Return the row that an entry of a heap stands for, or None if the entry is stale."""
-        at, order, key = entry
-        due: Due | None = self.by_id.get(key)
-        return due if due is not None and due.order == order and due.at == at and due.timer is timer else None
+    def _drop_stale(self) -> None:
+        for timer, heap in enumerate(self.heaps):
+            while heap and self._is_stale(heap[0], timer):
+                heappop(heap)
 
-    def drop_first(self, *, timer: bool) -> None:
-        """Remove the first entry of a heap."""
-        heappop(self.heaps[timer])
+    def _is_stale(self, entry: Entry, timer: int) -> bool:
+        at, order, row_id = entry
+        due: Due | None = self.by_id.get(row_id)
+        return due is None or due.order != order or due.at != at or due.timer != timer

@@ -264,23 +264,13 @@ class State:
 
         `timers` includes timers. `until` excludes later transitions.
         """
-        transients, others = self.due_table.heaps
-        earliest = self._first_due(timer=False) if transients else None
-        if timers and others and (timer := self._first_due(timer=True)) is not None:
-            earliest = timer if earliest is None else min(earliest, timer, key=_get_time)
-        return earliest if earliest is not None and (until is None or _get_time(earliest)[0] <= until) else None
-
-    def _first_due(self, *, timer: bool) -> Due | None:
-        """Return the first transient that has a time, or the first timer, or None."""
         table = self.due_table
-        while entries := table.heaps[timer]:
-            due = table.find_entry(entries[0], timer=timer)
-            if due is not None:
-                return due
-            self.writable("due")
-            table = self.due_table
-            table.drop_first(timer=timer)
-        return None
+        transients, others = table.heaps
+        firsts = transients[:1] + others[:1] if timers else transients[:1]
+        if not firsts:
+            return None
+        at, _, row_id = min(firsts)
+        return table.by_id[row_id] if until is None or at <= until else None
 
     @property
     def due_table(self) -> DueTable:
@@ -290,8 +280,3 @@ class State:
 
 def _make_table(kind: str) -> Table:
     return DueTable(kind) if kind == "due" else Table(kind)
-
-
-def _get_time(due: Due) -> tuple[dt.datetime, int]:
-    assert due.at is not None
-    return due.at, due.order
