@@ -8,7 +8,7 @@ from typing import Any
 from omisim.base.data_files import load_toml
 from omisim.probe.experiments import Call
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, get_cell_rule
+from omisim.spec.lifecycle import get_automatic_event, get_cell_rule
 
 __all__ = ["expand_cells"]
 
@@ -18,8 +18,7 @@ _SHOWN = {"restarting": "pending", "detaching": "in-use"}  # phase of the table 
 def expand_cells(kind: str, state: str, *, only: str = "", skip: str = "") -> Iterator[Call]:
     """Yield a call for each action that the lifecycle table refuses in a state, on the resource `{it}`."""
     calls: Mapping[str, Mapping[str, Any]] = load_toml("omisim.probe", "cells.toml")[kind]
-    lifecycle = LIFECYCLES[kind]
-    transient = state == "restarting" or lifecycle.get_automatic_event(state) is not None
+    transient = state == "restarting" or get_automatic_event(kind, state) is not None
     for action, give in calls.items():
         rule = get_cell_rule(kind, action, state)
         if rule is None or action == skip or only not in ("", action):

@@ -14,7 +14,7 @@ from omisim.base.texts import iter_texts
 from omisim.probe.connection import Answer
 from omisim.probe.fcu import list_created
 from omisim.probe.matching import read_path, read_rows
-from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES, get_automatic_event
 
 __all__ = ["KINDS", "TAG", "Ledger", "Send", "find_kind", "find_leftovers", "is_brief", "read_resource"]
 
@@ -126,7 +126,7 @@ def find_kind(row_id: str) -> str:
 def is_brief(row_id: str, state: str) -> bool:
     """Whether a resource leaves a state by itself."""
     kind = KINDS[find_kind(row_id)].get("kind", "") if row_id else ""
-    return kind in LIFECYCLES and state in LIFECYCLES[kind].moves and bool(LIFECYCLES[kind].get_automatic_event(state))
+    return kind in LIFECYCLES and state in LIFECYCLES[kind].moves and bool(get_automatic_event(kind, state))
 
 
 def read_resource(send: Send, by: str, row_id: str) -> tuple[Mapping[str, Any] | None, Answer]:

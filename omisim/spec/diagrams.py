@@ -9,7 +9,7 @@ from typing import Any
 from omisim.base.graph import Edge, Graph, Node
 from omisim.spec.errors import ERRORS
 from omisim.spec.legend import NOTES, format_delay, get_cause
-from omisim.spec.lifecycle import Lifecycle, No, PerGib
+from omisim.spec.lifecycle import Lifecycle, No, PerGib, get_automatic_event
 
 __all__ = ["render_mermaid", "render_svg", "render_text", "to_data"]
 
@@ -115,7 +115,7 @@ def render_svg(lifecycle: Lifecycle) -> str:
 
 
 def _choose_style(lifecycle: Lifecycle, state: str) -> str:
-    event = lifecycle.get_automatic_event(state)
+    event = get_automatic_event(lifecycle.kind, state)
     if event and not lifecycle.moves[state][event].timer:
         return "transient"
     return "" if lifecycle.moves[state] else "final"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from omisim.model import Entity
 
 __all__ = [
-    "LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_cell_rule", "get_phase", "list_cell_rules",
-    "load_every_rule",
+    "LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_automatic_event", "get_cell_rule", "get_phase",
+    "list_cell_rules", "load_every_rule",
 ]  # fmt: skip
 
 HOUR = 3600.0
@@ -65,13 +65,6 @@ class Lifecycle:
     kind: str
     moves: Mapping[str, Mapping[str, To]]
     refused: Mapping[str, Mapping[str, No]]
-
-    def get_automatic_event(self, state: str) -> str | None:
-        """Return the event that leaves this state automatically, or None."""
-        for event, to in self.moves[state].items():
-            if to.after is not None:
-                return event
-        return None
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -307,6 +300,13 @@ LIFECYCLES: Mapping[str, Lifecycle] = {
 }  # fmt: skip
 
 
+@cache
+def get_automatic_event(kind: str, state: str) -> str | None:
+    """Return the event that leaves a state automatically, or None."""
+    events = LIFECYCLES[kind].moves[state].items()
+    return next((event for event, to in events if to.after is not None), None)
+
+
 def get_phase(entity: Entity) -> str:
     """Return the state of an entity in the cells of `refused`: its own, or "restarting"."""
     state = str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
@@ -341,7 +341,7 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
 def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str]) -> str:
     """Return how to get from a state to an allowed one: by waiting, by other calls, or not at all."""
     moves, after = lifecycle.moves, state
-    while event := lifecycle.get_automatic_event(after) or ("finish" if "finish" in moves[after] else None):
+    while event := get_automatic_event(lifecycle.kind, after) or ("finish" if "finish" in moves[after] else None):
         after = moves[after][event].state or ""
         if not after:
             break

@@ -12,7 +12,7 @@ from omisim.base.suggest import check_known, suggest
 from omisim.model import Entity
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
+from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event, load_every_rule
 from omisim.spec.rules import load_rules
 
 __all__ = ["SWITCHES", "TIMINGS", "Auth", "Durations", "Settings", "Switch", "Timing"]
@@ -132,8 +132,7 @@ class Durations(MutableMapping[str, float]):
         if self.counts_reads:
             return 1
         kind, _, state = key.partition(".")
-        lifecycle = LIFECYCLES[kind]
-        after = lifecycle.moves[state][lifecycle.get_automatic_event(state) or ""].after
+        after = LIFECYCLES[kind].moves[state][get_automatic_event(kind, state) or ""].after
         if not isinstance(after, float | int):
             raise KeyError(f"{key} depends on the size (see omisim lifecycle {kind}); set a duration to override it")
         return float(after)
@@ -191,8 +190,8 @@ class Durations(MutableMapping[str, float]):
         own = self._seconds.get(f"{entity.kind}.{state}")
         if own is not None:
             return own
-        after = LIFECYCLES[entity.kind].moves[state][event].after or 0.0
-        return after if isinstance(after, float | int) else after(entity)
+        after = LIFECYCLES[entity.kind].moves[state][event].after
+        return after(entity) if isinstance(after, PerGib) else after or 0.0
 
 
 def _list_transients() -> list[str]:
@@ -200,7 +199,7 @@ def _list_transients() -> list[str]:
         f"{kind}.{state}"
         for kind, lifecycle in LIFECYCLES.items()
         for state in lifecycle.moves
-        if lifecycle.get_automatic_event(state)
+        if get_automatic_event(kind, state)
     ]
 
 

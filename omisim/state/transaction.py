@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from omisim.base.frozen import replace
 from omisim.model import Due, Entity
 from omisim.model.ids import make_id
-from omisim.spec.lifecycle import LIFECYCLES, IllegalMove
+from omisim.spec.lifecycle import LIFECYCLES, IllegalMove, get_automatic_event
 from omisim.state.observer import Observer
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, State
@@ -129,7 +129,7 @@ class Transaction:
     def _schedule(self, entity: Entity, then: str | None = None) -> None:
         """Schedule the event that leaves an entity's new state: `then`, or the state's own one, if it has one."""
         state = entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
-        event = then or LIFECYCLES[entity.kind].get_automatic_event(state)
+        event = then or get_automatic_event(entity.kind, state)
         if event is None:
             self._cancel(entity)
         else:

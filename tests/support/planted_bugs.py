@@ -18,7 +18,7 @@ from omisim.actions.framework.call import Call
 from omisim.actions.framework.schema import Shape
 from omisim.engine.scheduler import Scheduler
 from omisim.model import Image, Vm
-from omisim.spec.lifecycle import LIFECYCLES, To
+from omisim.spec.lifecycle import LIFECYCLES, To, get_automatic_event
 from omisim.state.dump import to_dict
 from omisim.state.layers import Layers
 from omisim.state.state import State
@@ -182,9 +182,9 @@ def stale_due(patch: Patch) -> None:
     """What was due stays due when something else has happened first."""
     schedule = vars(Transaction)["_schedule"]
 
-    def wrong(tx: Transaction, entity: Any, then: str | None, kind: str = "", row_id: str = "") -> None:
-        if entity is None or LIFECYCLES[entity.kind].get_automatic_event(entity.state) is not None:
-            schedule(tx, entity, then, kind, row_id)
+    def wrong(tx: Transaction, entity: Any, then: str | None = None) -> None:
+        if get_automatic_event(entity.kind, entity.state) is not None:
+            schedule(tx, entity, then)
 
     patch.setattr(Transaction, "_schedule", wrong)
 

@@ -9,7 +9,7 @@ from omisim.base.redact import redact_text
 from omisim.model import AccountRow, Image, Snapshot, Volume, VolumeLink
 from omisim.model.parts import PermissionsOnResource
 from omisim.model.serialize import api_name
-from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES, get_automatic_event
 
 __all__ = ["KINDS", "ROW_KINDS", "Card", "Rows", "describe_states", "make_card"]
 
@@ -182,7 +182,7 @@ def describe_states() -> dict[str, dict[str, str]]:
 
 def _judge(kind: str, state: str) -> str:
     lifecycle = LIFECYCLES[kind]
-    event = lifecycle.get_automatic_event(state)
+    event = get_automatic_event(kind, state)
     if event is not None:
         return "gone" if lifecycle.moves[state][event].timer else "busy"
     if "fail" in lifecycle.moves[state]:

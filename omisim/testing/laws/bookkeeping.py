@@ -13,7 +13,7 @@ from typing import Any
 from omisim.cloud.cloud import Cloud
 from omisim.engine.engine import Engine
 from omisim.model import Due
-from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.lifecycle import LIFECYCLES, get_automatic_event
 from omisim.state.indexes import INDEXES
 from omisim.state.initial_state import initial_state
 from omisim.state.layers import Layers
@@ -48,7 +48,7 @@ def references_exist(engine: Engine, row: Any) -> str | None:
 @law("", *LIFECYCLES)
 def transient_states_have_a_due_transition(engine: Engine, row: Any) -> str | None:
     """A transient state has exactly one due transition, with a time unless the timing is manual or reads."""
-    event = LIFECYCLES[row.kind].get_automatic_event(row.state)
+    event = get_automatic_event(row.kind, row.state)
     due: Due | None = engine.state.get("due", f"{row.kind}:{row.id}")
     if due is None:
         return f"{row.kind} {row.id} is {row.state} without a due transition" if event else None

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
-from omisim.spec.lifecycle import LIFECYCLES, To
+from omisim.spec.lifecycle import LIFECYCLES, To, get_automatic_event
 from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS
 from omisim.state.settings import SWITCHES
@@ -200,8 +200,7 @@ def _stall(run: Run) -> Iterator[Deviation]:
 
 def _find_automatic_end(kind: str, state: str) -> To | None:
     """Return how a transient state ends by itself, or None for another state."""
-    lifecycle = LIFECYCLES[kind]
-    end = lifecycle.moves[state].get(lifecycle.get_automatic_event(state) or "")
+    end = LIFECYCLES[kind].moves[state].get(get_automatic_event(kind, state) or "")
     return None if end is None or end.timer else end
 
 
