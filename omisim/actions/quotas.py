@@ -80,7 +80,11 @@ def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
 def get_remaining(call: Call, name: str) -> int | None:
     """Return the rest of a quota of the caller, or None if it is unlimited."""
     limit = _list_limits(call.account.quotas).get(name)
-    return None if limit is None else max(limit - QUOTAS[name][1](call), 0)
+    return None if limit is None else _subtract_used(call, name, limit)
+
+
+def _subtract_used(call: Call, name: str, limit: int) -> int:
+    return max(limit - QUOTAS[name][1](call), 0)
 
 
 @lru_cache(maxsize=64)
@@ -95,9 +99,9 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     limits = _list_limits(call.account.quotas)
     for name, more in adding.items():
         if name in limits:
-            rule, get_used = QUOTAS[name]
             limit = limits[name]
-            call.check(more <= max(limit - get_used(call), 0), rule, quota=name, limit=limit, adding=more)
+            enough = more <= _subtract_used(call, name, limit)
+            call.check(enough, QUOTAS[name][0], quota=name, limit=limit, adding=more)
 
 
 def check_each(call: Call, name: str, used: int, more: int) -> None:

@@ -175,4 +175,4 @@ ENTITIES: tuple[type[Entity], ...] = (
     Upload,
 )
 for _entity in ENTITIES:
-    _entity.id = getattr(_entity, _entity.key)  # the slot itself, so that to read `id` is no call
+    _entity.id = getattr(_entity, _entity.key)  # the slot itself, which is read without a call
