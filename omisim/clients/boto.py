@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import inspect
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, wraps
 from io import BytesIO
@@ -19,11 +17,10 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
-from botocore.utils import parse_timestamp
 
 from omisim.base.hosts import endpoint
 from omisim.base.process import hold_at_fork
-from omisim.clients.intercept.signing import sign_at
+from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner
 from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
@@ -35,10 +32,8 @@ from omisim.engine.faults import Dropped
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["make_client", "read_timestamp"]
+__all__ = ["make_client"]
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)  # in answers
-_UTC = parse_timestamp("1970-01-01T00:00:00.000Z").tzinfo  # of the class that botocore uses
 _LOCK = RLock()
 hold_at_fork(_LOCK)
 # service of OUTSCALE → boto3's name of its protocol, and its configuration
@@ -80,10 +75,12 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
     original = signer.get_auth_instance
 
     def get_auth_instance(*args: Any, **kwargs: Any) -> Any:
-        return _CloudTimeSigner(original(*args, **kwargs), engine)
+        return CloudTimeSigner(original(*args, **kwargs), engine.clock.now)
 
     signer.get_auth_instance = get_auth_instance
-    if service == "oos":
+    if service == "fcu":
+        client._ruleset_resolver = None  # noqa: SLF001 - its rules would choose the endpoint of each call: it is given
+    else:
         client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
 
@@ -125,31 +122,11 @@ def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Calla
 def _session() -> boto3.Session:
     """Return a session for omisim's clients only, which caches botocore's service models, and shares them with FCU.
 
-    Two settings of botocore spare a quarter of a call: a parser of timestamps, and a User-Agent that stays the same.
+    Two settings of botocore spare a quarter of a call: parsers of answers, and a User-Agent that stays the same.
     """
     session = botocore.session.get_session()
     session.register_component("data_loader", LOADER)
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_timestamp)
+    session.register_component("response_parser_factory", AnswerParsers())
     boto3_session = boto3.Session(botocore_session=session)
     session.set_default_client_config(Config(user_agent=session.user_agent()))
     return boto3_session
-
-
-def read_timestamp(value: Any) -> dt.datetime:
-    """Return the time of a timestamp as botocore does, which takes 60 times as long for the form of the answers."""
-    if value.__class__ is str and _TIMESTAMP.fullmatch(value):
-        return dt.datetime.fromisoformat(value[:-1]).replace(tzinfo=_UTC)
-    at: dt.datetime = parse_timestamp(value)
-    return at
-
-
-class _CloudTimeSigner:
-    """A botocore signer that signs at the cloud's time, by which pre-signed URLs expire."""
-
-    def __init__(self, signer: Any, engine: Engine) -> None:
-        self._signer = signer
-        self._now = engine.clock.now
-
-    def add_auth(self, request: Any) -> None:
-        """Sign a request at the cloud's time."""
-        sign_at(self._now, self._signer.add_auth, request)

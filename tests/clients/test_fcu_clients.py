@@ -15,12 +15,19 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.parsers import EC2QueryParser
 from botocore.utils import parse_timestamp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omisim import Account, Cloud
-from omisim.clients.boto import read_timestamp
+from omisim.clients.botocore_parts import AnswerParsers, read_timestamp
+from omisim.clients.intercept.signing import sign_at
+from omisim.doors.fcu.shapes import find_operation
+from omisim.doors.fcu.table import load_rows
 from omisim.server import Running
 
 OSC_CLI = shutil.which("osc-cli", path=str(Path(sys.executable).parent))
@@ -146,8 +153,50 @@ class TestOscCli:
         assert json.loads(run.stdout)["CreateVolumeResponse"]["volumeId"] == alice.read_volumes()[0].volume_id
 
 
+_SCALARS = {"boolean": "true", "integer": "-7", "long": "8", "float": "0.5", "double": "1.5", "blob": "AAEC",
+            "timestamp": "2026-01-01T00:00:00.000Z", "string": "é &amp; &lt;"}  # fmt: skip
+
+
+def make_content(shape: Any, depth: int = 0) -> str:
+    """Return the XML content of a shape with all its members: lists of two items, and deep within empty elements."""
+    if shape.type_name == "list":
+        return f"<item>{make_content(shape.member, depth + 1)}</item>" * (2 if depth < 4 else 0)
+    if shape.type_name != "structure":
+        return _SCALARS[shape.type_name]
+    tags = ((member.serialization.get("name", name), member) for name, member in shape.members.items())
+    return "".join(f"<{tag}>{make_content(member, depth + 1)}</{tag}>" for tag, member in tags)
+
+
 class TestSettings:
     """The settings of omisim's own clients, which save time."""
+
+    @pytest.mark.parametrize("name", sorted(load_rows()))
+    def test_read_answers_as_botocore_does(self, name: str) -> None:
+        """An answer with all members is parsed to what botocore's own parser makes of it, in the same order."""
+        operation = find_operation(name)
+        assert operation is not None
+        shape = operation.output_shape
+        content = make_content(shape) if shape is not None else ""
+        body = f'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">{content}<requestId>r-1</requestId></R>'.encode()
+        answer = {"body": body, "headers": {"Content-Type": "text/xml"}, "status_code": 200}
+        original = EC2QueryParser(timestamp_parser=read_timestamp)
+        assert repr(AnswerParsers().create_parser("ec2").parse(answer, shape)) == repr(original.parse(answer, shape))
+
+    def test_sign_as_botocore_does(self, omi_fcu: Any, cloud: Cloud, alice: Account) -> None:
+        """A request has the signature that botocore's own signer makes of it at the cloud's time, header by header."""
+        copies: list[AWSRequest] = []
+
+        def copy_request(request: AWSRequest, **_event: Any) -> None:
+            request.headers["X-Own"] = "a  b"
+            copies.append(AWSRequest(request.method, request.url, dict(request.headers.items()), dict(request.data)))
+
+        omi_fcu.meta.events.register("before-sign.ec2", copy_request)
+        omi_fcu.describe_volumes(Filters=[{"Name": "tag:é", "Values": ["a b+c/~&=", ""]}])
+        (copied,), sent = copies, cloud.calls()[-1].headers
+        signer = SigV4Auth(Credentials(alice.access_key, alice.secret_key), "ec2", alice.region)
+        sign_at(cloud.engine.clock.now, signer.add_auth, copied)
+        assert {name.lower(): value for name, value in copied.headers.items()}.items() <= sent.items()
+        assert copied.headers["Authorization"] == sent["authorization"]
 
     @given(value=st.datetimes().map(lambda at: f"{at.isoformat(timespec='milliseconds')}Z") | st.integers(0, 10**10))
     @example(value="2026-01-01T00:00:00Z")

@@ -1,0 +1,106 @@
+"""Parts of botocore that do the same in less time, for omisim's own clients."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
+from botocore.parsers import EC2QueryParser, ResponseParserFactory
+from botocore.utils import parse_timestamp
+
+from omisim.clients.intercept.signing import sign_at
+from omisim.formats.sigv4 import DATE, sign
+
+__all__ = ["AnswerParsers", "CloudTimeSigner", "read_timestamp"]
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)  # in answers
+_UTC = parse_timestamp("1970-01-01T00:00:00.000Z").tzinfo  # of the class that botocore uses
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_Member = tuple[str, str, Any, Callable[[Any, Any], Any]]  # XML name, name, shape, its parser
+_quote = lru_cache(maxsize=1024)(quote_plus)  # the names of parameters and many values repeat
+
+
+class CloudTimeSigner:
+    """A botocore signer that signs at the cloud's time, by which pre-signed URLs expire."""
+
+    def __init__(self, signer: Any, now: Callable[[], dt.datetime]) -> None:
+        self._signer = signer
+        self._now = now
+
+    def add_auth(self, request: Any) -> None:
+        """Sign a request at the cloud's time."""
+        if self._signer.__class__ is SigV4Auth and request.data.__class__ is dict:
+            _sign_form(self._signer, request, self._now().strftime(DATE))
+        else:
+            sign_at(self._now, self._signer.add_auth, request)
+
+
+def _sign_form(signer: Any, request: Any, at: str) -> None:
+    """Sign a request of EC2 as botocore does, which would encode the form and derive the key once more."""
+    request.data = form = urlencode(request.data, doseq=True, quote_via=_quote)
+    request.context["timestamp"] = at
+    signer._modify_request_before_signing(request)  # noqa: SLF001 - sets the date, and the token if there is one
+    url = urlsplit(request.url)
+    headers = {name.lower(): " ".join(value.split()) for name, value in request.headers.items()}
+    headers["host"] = url.netloc
+    names = sorted(headers.keys() - SIGNED_HEADERS_BLACKLIST)
+    lines, signed = "".join([f"{name}:{headers[name]}\n" for name in names]), ";".join(names)
+    query, payload = signer.canonical_query_string(request), hashlib.sha256(form.encode()).hexdigest()
+    canonical = f"{request.method}\n{url.path or '/'}\n{query}\n{lines}\n{signed}\n{payload}"
+    scope = at[:8], signer._region_name, signer._service_name  # noqa: SLF001
+    signature = sign(signer.credentials.secret_key, _ALGORITHM, at, scope, canonical.encode())
+    request.headers["Authorization"] = (
+        f"{_ALGORITHM} Credential={signer.scope(request)}, SignedHeaders={signed}, Signature={signature}"
+    )
+
+
+class AnswerParsers(ResponseParserFactory):  # type: ignore[misc]  # botocore has no types
+    """A factory of parsers: an own one for EC2, which all clients share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_parser_defaults(timestamp_parser=read_timestamp)
+        self._ec2 = _Ec2Parser(timestamp_parser=read_timestamp)
+
+    def create_parser(self, protocol_name: str) -> Any:
+        """Return the parser of a protocol."""
+        return self._ec2 if protocol_name == "ec2" else super().create_parser(protocol_name)
+
+
+class _Ec2Parser(EC2QueryParser):  # type: ignore[misc]  # botocore has no types
+    """botocore's parser of EC2, which finds the XML names of a shape's members once, not in each structure."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._members: dict[str, list[_Member]] = {}  # by the name of the shape: all clients have one description
+
+    def _handle_structure(self, shape: Any, node: Any) -> dict[str, Any]:
+        children = self._build_name_to_xml_node(node)
+        members = self._members.get(shape.name)
+        if members is None:
+            members = self._members[shape.name] = [
+                (self._member_key_name(inner, name), name, inner, getattr(self, f"_handle_{inner.type_name}"))
+                for name, inner in shape.members.items()
+            ]
+        return {name: read(inner, children[tag]) for tag, name, inner, read in members if tag in children}
+
+    def _build_name_to_xml_node(self, parent_node: Any) -> dict[str, Any]:
+        if parent_node.__class__ is not list:
+            children = {child.tag.rpartition("}")[2]: child for child in parent_node}
+            if len(children) == len(parent_node):
+                return children
+        return dict(super()._build_name_to_xml_node(parent_node))
+
+
+def read_timestamp(value: Any) -> dt.datetime:
+    """Return the time of a timestamp as botocore does, which takes 60 times as long for the form of the answers."""
+    if value.__class__ is str and _TIMESTAMP.fullmatch(value):
+        return dt.datetime.fromisoformat(value[:-1]).replace(tzinfo=_UTC)
+    at: dt.datetime = parse_timestamp(value)
+    return at
