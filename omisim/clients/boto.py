@@ -14,13 +14,14 @@ import boto3
 import botocore.session
 import botocore.signers
 import urllib3
+from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 
 from omisim.base.hosts import endpoint
 from omisim.base.process import hold_at_fork
-from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner
+from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner, FormSigner
 from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
@@ -74,13 +75,14 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
     signer = client._request_signer  # noqa: SLF001 - pre-signing emits no event that could set the date
     original = signer.get_auth_instance
 
-    def get_auth_instance(*args: Any, **kwargs: Any) -> Any:
-        return CloudTimeSigner(original(*args, **kwargs), engine.clock.now)
+    def get_auth_instance(signing_name: str, region_name: str, **kwargs: Any) -> Any:
+        auth = original(signing_name, region_name, **kwargs)
+        if auth.__class__ is SigV4Auth:
+            return FormSigner(auth.credentials, signing_name, region_name, engine.clock.now)
+        return CloudTimeSigner(auth, engine.clock.now)
 
     signer.get_auth_instance = get_auth_instance
-    if service == "fcu":
-        client._ruleset_resolver = None  # noqa: SLF001 - its rules would choose the endpoint of each call: it is given
-    else:
+    if service == "oos":
         client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
 

@@ -17,11 +17,12 @@ from botocore.utils import parse_timestamp
 from omisim.clients.intercept.signing import sign_at
 from omisim.formats.sigv4 import DATE, sign
 
-__all__ = ["AnswerParsers", "CloudTimeSigner", "read_timestamp"]
+__all__ = ["AnswerParsers", "CloudTimeSigner", "FormSigner", "read_timestamp"]
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)  # in answers
 _UTC = parse_timestamp("1970-01-01T00:00:00.000Z").tzinfo  # of the class that botocore uses
 _ALGORITHM = "AWS4-HMAC-SHA256"
+Now = Callable[[], dt.datetime]
 _Member = tuple[str, str, Any, Callable[[Any, Any], Any]]  # XML name, name, shape, its parser
 _quote = lru_cache(maxsize=1024)(quote_plus)  # the names of parameters and many values repeat
 
@@ -29,35 +30,42 @@ _quote = lru_cache(maxsize=1024)(quote_plus)  # the names of parameters and many
 class CloudTimeSigner:
     """A botocore signer that signs at the cloud's time, by which pre-signed URLs expire."""
 
-    def __init__(self, signer: Any, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, signer: Any, now: Now) -> None:
         self._signer = signer
         self._now = now
 
     def add_auth(self, request: Any) -> None:
         """Sign a request at the cloud's time."""
-        if self._signer.__class__ is SigV4Auth and request.data.__class__ is dict:
-            _sign_form(self._signer, request, self._now().strftime(DATE))
-        else:
-            sign_at(self._now, self._signer.add_auth, request)
+        sign_at(self._now, self._signer.add_auth, request)
 
 
-def _sign_form(signer: Any, request: Any, at: str) -> None:
-    """Sign a request of EC2 as botocore does, which would encode the form and derive the key once more."""
-    request.data = form = urlencode(request.data, doseq=True, quote_via=_quote)
-    request.context["timestamp"] = at
-    signer._modify_request_before_signing(request)  # noqa: SLF001 - sets the date, and the token if there is one
-    url = urlsplit(request.url)
-    headers = {name.lower(): " ".join(value.split()) for name, value in request.headers.items()}
-    headers["host"] = url.netloc
-    names = sorted(headers.keys() - SIGNED_HEADERS_BLACKLIST)
-    lines, signed = "".join([f"{name}:{headers[name]}\n" for name in names]), ";".join(names)
-    query, payload = signer.canonical_query_string(request), hashlib.sha256(form.encode()).hexdigest()
-    canonical = f"{request.method}\n{url.path or '/'}\n{query}\n{lines}\n{signed}\n{payload}"
-    scope = at[:8], signer._region_name, signer._service_name  # noqa: SLF001
-    signature = sign(signer.credentials.secret_key, _ALGORITHM, at, scope, canonical.encode())
-    request.headers["Authorization"] = (
-        f"{_ALGORITHM} Credential={signer.scope(request)}, SignedHeaders={signed}, Signature={signature}"
-    )
+class FormSigner(SigV4Auth):  # type: ignore[misc]  # botocore has no types
+    """botocore's signer for requests of EC2, at the cloud's time. It encodes the form once, and derives a key once."""
+
+    def __init__(self, credentials: Any, service: str, region: str, now: Now) -> None:
+        super().__init__(credentials, service, region)
+        self._now = now
+
+    def add_auth(self, request: Any) -> None:
+        """Sign a request at the cloud's time."""
+        if request.data.__class__ is not dict:
+            sign_at(self._now, super().add_auth, request)
+            return
+        request.data = form = urlencode(request.data, doseq=True, quote_via=_quote)
+        request.context["timestamp"] = at = self._now().strftime(DATE)
+        self._modify_request_before_signing(request)  # sets the date
+        url = urlsplit(request.url)
+        headers = {name.lower(): " ".join(value.split()) for name, value in request.headers.items()}
+        headers["host"] = url.netloc
+        names = sorted(headers.keys() - SIGNED_HEADERS_BLACKLIST)
+        lines, signed = "".join([f"{name}:{headers[name]}\n" for name in names]), ";".join(names)
+        query, payload = self.canonical_query_string(request), hashlib.sha256(form.encode()).hexdigest()
+        canonical = f"{request.method}\n{url.path or '/'}\n{query}\n{lines}\n{signed}\n{payload}"
+        scope = at[:8], self._region_name, self._service_name
+        signature = sign(self.credentials.secret_key, _ALGORITHM, at, scope, canonical.encode())
+        request.headers["Authorization"] = (
+            f"{_ALGORITHM} Credential={self.scope(request)}, SignedHeaders={signed}, Signature={signature}"
+        )
 
 
 class AnswerParsers(ResponseParserFactory):  # type: ignore[misc]  # botocore has no types

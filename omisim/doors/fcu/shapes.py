@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
@@ -13,7 +14,18 @@ from omisim.base.data_files import load_toml
 
 __all__ = ["LOADER", "find_operation", "is_outscales", "load_service"]
 
-LOADER: Any = Loader()  # caches the description, which clients of omisim share
+
+class _Loader(Loader):  # type: ignore[misc]  # botocore has no types
+    """botocore's loader without the rules that choose an endpoint of EC2 for each call: omisim's clients have one."""
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """Return a part of the description of a service."""
+        if (service_name, type_name) == ("ec2", "endpoint-rule-set-1"):
+            raise UnknownServiceError(service_name=service_name, known_service_names="none")
+        return super().load_service_model(service_name, type_name, api_version)
+
+
+LOADER: Any = _Loader()  # caches the description, which clients of omisim share
 
 
 @cache
