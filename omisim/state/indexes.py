@@ -92,7 +92,7 @@ _TAGGED: Declared = {
     "tags": Index(("tags",), lambda row: [f"{tag.key}={tag.value}" for tag in row.tags]),
     "tags.key": Index(("tags",), lambda row: [tag.key for tag in row.tags]),
     "tags.value": Index(("tags",), lambda row: [tag.value for tag in row.tags]),
-    "owner of tags": Index(("tags",), lambda row: (row.account_id,) if row.tags else ()),
+    "owner of tags": Index(("account_id", "tags"), lambda row: (row.account_id,) if row.tags else ()),
 }
 
 
@@ -204,7 +204,7 @@ INDEXES: Mapping[str, Declared] = {
         "living in": Index(
             ("placement", "state"), lambda row: () if row.state in _GONE else (row.placement.subregion_name,)
         ),
-        "owner of stops": Index(("stops",), lambda row: (row.account_id,) if row.stops else ()),
+        "owner of stops": Index(("account_id", "stops"), lambda row: (row.account_id,) if row.stops else ()),
     },
     "volume": {**_by_paths("volume", *_OWN, "snapshot_id", "state"), **_TAGGED},
     "volume_link": _by_paths("volume_link", "vm_id"),

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["Layers"]
 
 _ABSENT: Any = object()
-_Layer = dict[Hashable, Any]
+_Layer = dict[Any, Any]
 
 
 class Layers:
@@ -26,7 +26,7 @@ class Layers:
         self.shared = shared
 
     def get(self, key: Hashable) -> Any:
-        """Return the value of a key, or None."""
+        """Return the value of a key, or None, also as `layers[key]`."""
         value = self.own.get(key, _ABSENT)
         if value is not _ABSENT:
             return value
@@ -35,13 +35,23 @@ class Layers:
                 return layer[key]
         return None
 
-    def remove(self, key: Hashable) -> None:
-        """Remove a key, if it is there. To set one, set it in `own`."""
-        self.own.pop(key, None)
+    __getitem__ = get
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether a key is there."""
+        return self.get(key) is not None
+
+    def __setitem__(self, key: Hashable, value: Any) -> None:
+        """Set the value of a key, which is not None."""
+        self.own[key] = value
+
+    def pop(self, key: Hashable, _default: None = None) -> None:
+        """Remove a key, if it is there."""
         for layer in self.shared:
             if key in layer:
                 self.own[key] = None
                 return
+        self.own.pop(key, None)
 
     def copy(self) -> Layers:
         """Return an independent mapping with the same content. No other thread may write to this one meanwhile."""
@@ -52,9 +62,9 @@ class Layers:
             self.own, self.shared = {}, layers
         return Layers(self.shared)
 
-    def items(self) -> Iterator[tuple[Hashable, Any]]:
+    def items(self) -> Iterator[tuple[Any, Any]]:
         """Yield the keys that are there, with their values."""
-        for key in {key for layer in (self.own, *self.shared) for key in layer}:
-            value = self.get(key)
-            if value is not None:
-                yield key, value
+        merged: _Layer = {}
+        for layer in (*reversed(self.shared), self.own):
+            merged |= layer
+        return ((key, value) for key, value in merged.items() if value is not None)

@@ -110,7 +110,7 @@ class State:
     def find_by_ids(self, kind: str, row_ids: Iterable[object]) -> Iterator[Any]:
         """Yield the rows with these ids, in creation order. Other ids are ignored."""
         table = self.tables[kind]
-        found = [row_id for row_id in row_ids if row_id in table.by_id]
+        found: list[Any] = [row_id for row_id in row_ids if row_id in table.by_id]
         if len(found) > 1:
             found = sorted(dict.fromkeys(found), key=table.order)
         return map(table.by_id.__getitem__, found)

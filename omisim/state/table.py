@@ -22,28 +22,30 @@ __all__ = ["Lookup", "Table"]
 # the rows to find: those under any of these (index, key) pairs
 Lookup = Sequence[tuple[str, object]]
 _NONE: Sequence[str] = ()
+COPIED = 1000  # rows that a copy copies for faster lookups, because that takes a few microseconds
 
 
 class Table:
     """The rows of one kind by id, in creation order, and their indexes.
 
-    `by_id` holds the rows, in creation order only while `sorted`. `creation` maps ids to creation numbers, of which
-    none is greater than `last`. `indexes` maps the name of an index to the ids by key: one id, or a list in creation
-    order. `totals` maps an owner to its totals; None if they have to be counted.
+    `by_id` holds the rows, in creation order only while it is a dict and `sorted`. `creation` maps ids to creation
+    numbers, of which none is greater than `last`. `indexes` maps the name of an index to the ids by key: one id, or a
+    list in creation order. `totals` maps an owner to its totals; None if they have to be counted.
 
     A write does not touch the indexes and the totals: it notes in `pending` the row that they know, None for a new one.
     The first search after it brings them up to date (`catch_up`). While this lasts, `indexes` is None, and after an
     interruption they are built anew.
 
-    Copying a table copies `by_id` alone: everything else is in `Layers`. A table that a State shares has caught up. Its
-    copy borrows its indexes and totals until it has to change them.
+    Copying a table copies `by_id` alone: everything else is in `Layers`. The copy of a large table has its rows in them
+    too, until they are listed. A table that a State shares has caught up. Its copy borrows its indexes and totals until
+    it has to change them.
     """
 
     __slots__ = ("borrows", "by_id", "creation", "fields", "indexes", "kind", "last", "pending", "sorted", "totals")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.by_id: dict[str, Any] = {}
+        self.by_id: dict[str, Any] | Layers = {}
         self.creation: Layers = Layers()
         self.last: int = -1
         self.sorted: bool = True
@@ -57,7 +59,9 @@ class Table:
         """Return an independent table with the same rows."""
         twin = self.__class__.__new__(self.__class__)
         twin.kind, twin.fields, twin.last, twin.sorted = self.kind, self.fields, self.last, self.sorted
-        twin.by_id, twin.creation, twin.pending = self.by_id.copy(), self.creation.copy(), {}
+        by_id = self.by_id
+        twin.by_id = Layers((by_id,)) if isinstance(by_id, dict) and len(by_id) > COPIED else by_id.copy()
+        twin.creation, twin.pending = self.creation.copy(), {}
         twin.indexes, twin.totals, twin.borrows = self.catch_up(), self.totals, True
         return twin
 
@@ -65,10 +69,11 @@ class Table:
 
     def rows(self) -> dict[str, Any]:
         """Return the rows by id, in creation order."""
-        if not self.sorted:
-            self.by_id = dict(sorted(self.by_id.items(), key=lambda item: self.order(item[0])))
+        rows = self.by_id
+        if not self.sorted or isinstance(rows, Layers):
+            rows = self.by_id = dict(sorted(rows.items(), key=lambda item: self.order(item[0])))
             self.sorted = True
-        return self.by_id
+        return rows
 
     def get(self, row_id: str) -> Any:
         """Return a row, or None."""
@@ -96,7 +101,7 @@ class Table:
         # each is sorted, and an id that several have comes out of them in a row
         return map(itemgetter(0), groupby(merge(*narrowest, key=self.creation.get)))
 
-    def _find(self, index: str, key: object) -> Sequence[str]:
+    def _find(self, index: str, key: Any) -> Sequence[str]:
         if index == "id":
             return (key,) if key in self.by_id else _NONE
         return self.find_ids(index, key)
@@ -111,7 +116,7 @@ class Table:
     def count_totals(self) -> Layers:
         """Return the totals of all owners by visiting every row."""
         totals = Layers()
-        for row in self.by_id.values():
+        for row in self.rows().values():
             _add_amounts(totals, row, 1, TOTALS[self.kind])
         return totals
 
@@ -135,7 +140,7 @@ class Table:
         if order == self.last:
             self.last -= 1
         if pending.get(row_id) is None:  # the indexes do not know it
-            self.creation.remove(row_id)
+            self.creation.pop(row_id)
             pending.pop(row_id, None)
 
     def _note_creation(self, row_id: str, order: int) -> None:
@@ -171,7 +176,7 @@ class Table:
                 self._update_totals(totals, old, new)
         for row_id in pending:
             if row_id not in self.by_id:
-                self.creation.remove(row_id)
+                self.creation.pop(row_id)
         self.pending = {}
         self.indexes, self.totals = indexes, totals
         return indexes
@@ -221,7 +226,7 @@ class Table:
         """Remove an id from a key, if it is there."""
         ids = index.get(key)
         if ids == row_id:
-            index.remove(key)
+            index.pop(key)
         elif ids and ids.__class__ is list:
             if key not in index.own:
                 ids = index.own[key] = ids.copy()

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from omisim import Cloud
 from omisim.base.clock import EPOCH
 from omisim.base.frozen import replace
 from omisim.model import Due, ResourceTag, Volume, VolumeState
+from omisim.state import table
 from omisim.state.indexes import INDEXES, TOTALS
 from omisim.state.layers import Layers
 from omisim.state.state import State
@@ -58,9 +60,19 @@ steps = st.lists(
 )
 
 
-@given(steps)
-def test_indexes_equal_a_scan(history: list[tuple[Any, ...]]) -> None:
-    """After any writes, undone writes and forks, each State finds by its indexes what visiting all rows finds."""
+@pytest.mark.parametrize("copied", [0, 1000])
+@given(history=steps)
+def test_indexes_equal_a_scan(copied: int, history: list[tuple[Any, ...]]) -> None:
+    """After any writes, undone writes and forks, each State finds by its indexes what visiting all rows finds.
+
+    A fork may copy the rows of a table, or not.
+    """
+    with patch.object(table, "COPIED", copied):
+        compare_states(history)
+
+
+def compare_states(history: list[tuple[Any, ...]]) -> None:
+    """Make the steps, and compare the indexes of each State with its rows, and its rows with its journal."""
     state, others = State(), list[State]()
     for step in history:
         match step:
@@ -81,6 +93,7 @@ def test_indexes_equal_a_scan(history: list[tuple[Any, ...]]) -> None:
         check_indexes(one.tables["volume"])
         check_indexes(one.tables["due"])
         check_queue(one)
+        check_rows(one)
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -113,7 +126,7 @@ def test_an_interrupted_search_leaves_no_wrong_index(place: int, monkeypatch: py
 
 def check_indexes(table: Table) -> None:
     """Compare the indexes and the totals of a table with its rows."""
-    rows = sorted(table.by_id, key=table.order)
+    rows = sorted(table.rows(), key=table.order)
     assert list(table.rows()) == rows
     for name, index in INDEXES[table.kind].items():
         expected: dict[object, list[str]] = {}
@@ -124,6 +137,19 @@ def check_indexes(table: Table) -> None:
         assert {key: list(table.find_ids(name, key)) for key, ids in entries if ids} == expected
     for account_id in ACCOUNTS if table.kind in TOTALS else ():
         assert table.get_totals(account_id) == (table.count_totals().get(account_id) or {})
+
+
+def check_rows(state: State) -> None:
+    """Compare the rows and their order with a dict in which the journal is repeated."""
+    for kind in ("volume", "due"):
+        expected: dict[str, Any] = {}
+        for change in state.journal:
+            if change.kind == kind and change.after is None:
+                del expected[change.id]
+            elif change.kind == kind:
+                expected[change.id] = change.after
+        assert list(state.rows(kind).items()) == list(expected.items())
+        assert all(state.get(kind, row_id) is expected.get(row_id) for row_id in NAMES)
 
 
 def check_queue(state: State) -> None:
@@ -157,7 +183,7 @@ def test_layers_equal_a_dict(history: list[tuple[int, int | None] | str]) -> Non
             assert not isinstance(step, str)
             key, value = step
             if value is None:
-                layers.remove(key)
+                layers.pop(key)
                 expected.pop(key, None)
             else:
                 layers.own[key] = expected[key] = value

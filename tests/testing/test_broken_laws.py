@@ -101,7 +101,7 @@ def _forget(world: World, table: str) -> World:
     state = world.cloud.engine.state
     if table == "index":
         image = world.get("image", world.image)
-        state.writable("image").catch_up()["image_name"].remove(image.image_name)
+        state.writable("image").catch_up()["image_name"].pop(image.image_name)
     elif table == "journal":
         world.put("counter", "x", 1)
         state.writable("counter").put("x", 5, 0)

@@ -125,7 +125,7 @@ def _find_index_problem(table: Table, initial: Table) -> str | None:
     """Compare a table with its indexes, where it differs from an initial one, which is right."""
     rows, indexes = table.rows(), table.catch_up()
     orders = list(map(table.order, rows))
-    if orders != sorted(orders) or rows.keys() != {row_id for row_id, _ in table.creation.items()}:
+    if orders != sorted(orders) or rows.keys() != dict(table.creation.items()).keys():
         return f"the table of {table.kind} is out of order"
     changed = [row_id for row_id, row in rows.items() if initial.get(row_id) is not row]
     replaced = [row for row_id, row in initial.rows().items() if rows.get(row_id) is not row]
