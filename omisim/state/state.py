@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -199,9 +200,10 @@ class State:
         table.put(row_id, after, order)
 
     def undo_to(self, position: int) -> None:
-        """Undo every change from this position on, the last first. Raises ValueError for a trimmed position.
+        """Undo every change from this position on. Raises ValueError for a trimmed position.
 
-        If an exception interrupts it, calling it again completes it.
+        Each row gets back what it was before its first change. If an exception interrupts it, calling it again
+        completes it.
         """
         if position < self._trimmed:
             raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
@@ -211,9 +213,16 @@ class State:
         if position < self.stored:
             self.reverted.update((change.kind, change.id) for change in journal[start : self.stored - self._trimmed])
             self.stored = position
-        for _seq, _at, kind, row_id, before, _after, _cause, order in reversed(journal[start:]):
-            table = self.tables[kind] if kind in self._owned else self.writable(kind)
-            table.put(row_id, before, order)
+        firsts: dict[str, dict[str, Change]] = defaultdict(dict)  # kind → id → the first change of the row
+        for change in reversed(journal[start:]):
+            firsts[change.kind][change.id] = change
+            if change.after is None and change.order < position:  # it may have been created again, with another number
+                self.writable(change.kind).put(change.id, None, change.order)
+                self.writable(change.kind).put(change.id, change.before, change.order)
+        for kind, changes in firsts.items():
+            table = self.writable(kind)
+            for row_id, change in changes.items():
+                table.put(row_id, change.before, change.order)
         del journal[start:]
 
     def trim(self, position: int) -> None:

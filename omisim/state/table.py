@@ -127,19 +127,18 @@ class Table:
 
         To undo it, put the earlier row, even if an exception has interrupted it.
         """
-        known = row_id in self.by_id
-        if row is not None and not known:
+        old = self.by_id.get(row_id)
+        if row is not None and old is None:
             self._note_creation(row_id, order)
         by_id, pending = self.by_id, self.pending  # which the line above may have replaced
-        if self.fields is not None and row_id not in pending:
-            pending[row_id] = by_id[row_id] if known else None
+        indexed = None if self.fields is None else pending.setdefault(row_id, old)  # the row that the indexes know
         if row is not None:
             by_id[row_id] = row
             return
         by_id.pop(row_id, None)
         if order == self.last:
             self.last -= 1
-        if pending.get(row_id) is None:  # the indexes do not know it
+        if indexed is None:
             self.creation.pop(row_id)
             pending.pop(row_id, None)
 

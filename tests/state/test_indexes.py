@@ -96,6 +96,30 @@ def compare_states(history: list[tuple[Any, ...]]) -> None:
         check_rows(one)
 
 
+writes = st.lists(st.tuples(st.sampled_from(NAMES[:3]), st.none() | volumes, st.booleans()), max_size=12)
+
+
+@given(writes, writes)
+def test_undone_rows_have_their_former_values_and_creation_numbers(before: list[Any], after: list[Any]) -> None:
+    """Undoing writes, removals and new rows with a removed row's id restores rows, creation numbers and indexes."""
+    state = State()
+    _write_volumes(state, before)
+    table = state.tables["volume"]
+    position, rows = state.position, [(row_id, row, table.order(row_id)) for row_id, row in table.rows().items()]
+    _write_volumes(state, after)
+    state.undo_to(position)
+    assert [(row_id, row, table.order(row_id)) for row_id, row in table.rows().items()] == rows
+    check_indexes(table)
+
+
+def _write_volumes(state: State, history: list[Any]) -> None:
+    for row_id, row, searches in history:
+        if row is not None or state.get("volume", row_id) is not None:
+            state.write("volume", row_id, row, EPOCH, "test")
+        if searches:
+            LOOKS["find"](state)
+
+
 @pytest.mark.parametrize("place", range(6))
 def test_an_interrupted_search_leaves_no_wrong_index(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """When an exception interrupts the upkeep of the indexes anywhere, the next search builds them anew."""

@@ -131,6 +131,15 @@ class TestMarks:
         ids = [volume.volume_id for volume in alice.read_volumes()]
         assert ids == [volume.volume_id for volume in volumes]
 
+    def test_let_another_account_reuse_an_id(self, cloud: Cloud, alice: Account) -> None:
+        """After a rollback, another account's volume has the same id, and its tags are found."""
+        bob, mark = cloud.account("bob"), cloud.mark()
+        for account in (alice, bob):
+            cloud.rollback(mark)
+            volume_id = account.create_volume(subregion_name=SUBREGION, size=1).volume_id
+            account.create_tags(resource_ids=[volume_id], tags=[{"key": "k", "value": "v"}])
+            assert [tag.resource_id for tag in account.read_tags()] == [volume_id]
+
     def test_that_are_live_keep_the_history(self) -> None:
         """A bounded history still has everything since a live mark."""
         cloud = Cloud(history=3)
