@@ -129,28 +129,23 @@ class Table:
         """
         old = self.by_id.get(row_id)
         if row is not None and old is None:
-            self._note_creation(row_id, order)
-        by_id, pending = self.by_id, self.pending  # which the line above may have replaced
-        indexed = None if self.fields is None else pending.setdefault(row_id, old)  # the row that the indexes know
+            if self.pending.get(row_id) is not None and self.order(row_id) != order:
+                self.catch_up()  # the indexes know an earlier row with this id, by its number
+            if order > self.last:
+                self.last = order
+            else:
+                self.sorted = False
+            self.creation.own[row_id] = order
+        indexed = None if self.fields is None else self.pending.setdefault(row_id, old)  # the row that the indexes know
         if row is not None:
-            by_id[row_id] = row
+            self.by_id[row_id] = row
             return
-        by_id.pop(row_id, None)
+        self.by_id.pop(row_id, None)
         if order == self.last:
             self.last -= 1
         if indexed is None:
             self.creation.pop(row_id)
-            pending.pop(row_id, None)
-
-    def _note_creation(self, row_id: str, order: int) -> None:
-        """Note the creation number of a new row, and whether the rows are still sorted with it."""
-        if self.pending.get(row_id) is not None and self.order(row_id) != order:
-            self.catch_up()  # the indexes know an earlier row with this id, by its number
-        if order > self.last:
-            self.last = order
-        else:
-            self.sorted = False
-        self.creation.own[row_id] = order
+            self.pending.pop(row_id, None)
 
     # --- indexes
 
