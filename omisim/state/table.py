@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -22,6 +22,7 @@ __all__ = ["Lookup", "Table"]
 # the rows to find: those under any of these (index, key) pairs
 Lookup = Sequence[tuple[str, object]]
 _NONE: Sequence[str] = ()
+_NO_KEYS: frozenset[object] = frozenset()
 COPIED = 1000  # rows that a copy copies for faster lookups, because that takes a few microseconds
 
 
@@ -189,18 +190,17 @@ class Table:
                 continue
             for name, keys in names:
                 index = indexes[name]
-                removed: Collection[object]
-                added: Collection[object]
                 if keys is None:
-                    removed = () if old_value is None else (old_value,)
-                    added = () if new_value is None else (new_value,)
-                else:
-                    old_keys = frozenset(() if old is None else keys(old))
-                    new_keys = frozenset(() if new is None else keys(new))
-                    removed, added = old_keys - new_keys, new_keys - old_keys
-                for key in removed:
+                    if old_value is not None:
+                        self._discard(index, old_value, row_id, order)
+                    if new_value is not None:
+                        self._add(index, new_value, row_id, order)
+                    continue
+                old_keys = _NO_KEYS if old is None else frozenset(keys(old))
+                new_keys = _NO_KEYS if new is None else frozenset(keys(new))
+                for key in old_keys - new_keys:
                     self._discard(index, key, row_id, order)
-                for key in added:
+                for key in new_keys - old_keys:
                     self._add(index, key, row_id, order)
 
     def _add(self, index: Layers, key: object, row_id: str, order: int) -> None:
@@ -212,8 +212,9 @@ class Table:
                 index.own[key] = row_id
                 return
             ids = index.own[key] = [ids] if ids.__class__ is str else ids.copy()
-        at = len(ids) if not ids or self.creation.get(ids[-1]) < order else self._find_place(ids, order)
-        if at == len(ids) or ids[at] != row_id:
+        if not ids or self.creation.get(ids[-1]) < order:
+            ids.append(row_id)
+        elif ids[at := self._find_place(ids, order)] != row_id:
             ids.insert(at, row_id)
 
     def _discard(self, index: Layers, key: object, row_id: str, order: int) -> None:
