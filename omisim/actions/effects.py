@@ -87,14 +87,15 @@ def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
 
 def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
     """Give a running VM its public address (VM-030), and clear its boot action (VM-078)."""
-    booted = replace(
+    booted = assign_public_address(
+        tx,
         vm,
         admin_password=make_boot_password(tx, vm),
         actions_on_next_boot=show_boot_actions(vm.boot_mode),
         started=True,
         state_reason="",
     )
-    tx.put(assign_public_address(tx, booted))
+    tx.put(booted)
 
 
 def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> None:

@@ -58,7 +58,7 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 
 def _check_one_source(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with several, with an incomplete one, or with parameters that it excludes."""
-    modes = [mode for mode, names in MODES.items() if any(name in parameters for name in names)]
+    modes = [mode for mode, names in MODES.items() if not parameters.keys().isdisjoint(names)]
     if not modes:
         raise refuse("OMI-001", given=_spell_names(call, parameters))
     mode = modes[0]

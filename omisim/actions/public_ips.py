@@ -44,9 +44,10 @@ def _clear_link(ip: PublicIp) -> PublicIp:
     return replace(ip, link_public_ip_id=None, nic_account_id=None, nic_id=None, private_ip=None, vm_id=None)
 
 
-def assign_public_address(tx: Transaction, vm: Vm) -> Vm:
+def assign_public_address(tx: Transaction, vm: Vm, **fields: Any) -> Vm:
     """Return a running VM with its public address: the linked public IP, or a temporary one (VM-030).
 
+    `fields` are other changes of the VM.
     A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016).
     """
     linked = find_linked_ips(tx.state, vm.vm_id)
@@ -55,9 +56,9 @@ def assign_public_address(tx: Transaction, vm: Vm) -> Vm:
     elif vm.net_id is None or tx.state.get("subnet", vm.subnet_id or "").map_public_ip_on_launch:
         address = make_public_ip(tx.next_number("public_ip"))
     else:
-        return replace(vm, public_dns_name=None, public_ip=None)
+        return replace(vm, public_dns_name=None, public_ip=None, **fields)
     region = tx.state.get("account", vm.account_id).region
-    return replace(vm, public_dns_name=make_public_dns(address, region), public_ip=address)
+    return replace(vm, public_dns_name=make_public_dns(address, region), public_ip=address, **fields)
 
 
 def update_stopped_address(tx: Transaction, vm: Vm) -> Vm:

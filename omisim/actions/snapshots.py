@@ -42,7 +42,7 @@ MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_lo
 
 def _check_one_source(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse a request with no source, with several, or with an incomplete one (SNP-001, SNP-005)."""
-    modes = [mode for mode in MODES if any(name in parameters for name in mode)]
+    modes = [mode for mode in MODES if not parameters.keys().isdisjoint(mode)]
     if not modes:
         raise refuse("SNP-001")
     if len(modes) > 1:

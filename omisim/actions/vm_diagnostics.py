@@ -68,8 +68,10 @@ def read_vms_stop_history(
 
 def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
     """Return the encrypted password of a VM that starts. Windows with an RSA keypair generates it at its first boot."""
+    if not (vm.first_boot and vm.is_windows):
+        return vm.admin_password
     keys: list[Keypair] = tx.state.find_by("keypair", "name", (vm.account_id, vm.keypair_name))
-    if not (vm.first_boot and vm.is_windows and keys and keys[0].keypair_type == "ssh-rsa"):
+    if not keys or keys[0].keypair_type != "ssh-rsa":
         return vm.admin_password
     seed = tx.settings.seed
     password = derive_hex(seed, vm.vm_id, "administrator")[:16]

@@ -8,9 +8,8 @@ from omisim.actions.devices import VM_DEVICE, check_pair, check_size, merge_disk
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_usable
 from omisim.actions.volumes import MOST_VOLUMES_PER_VM
-from omisim.base.frozen import frozen, replace
+from omisim.base.frozen import frozen
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
-from omisim.model.serialize import snake_name
 from omisim.spec.limits import ROOT
 
 __all__ = ["PlannedDisk", "plan_disks"]
@@ -23,7 +22,7 @@ class PlannedDisk:
     device_name: str
     bsu: BsuToCreate
     size: int
-    values: tuple[tuple[str, str, str], ...] = ()
+    values: tuple[tuple[str, str, str], ...]
 
 
 def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVmCreation]) -> list[PlannedDisk]:
@@ -45,16 +44,15 @@ def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVm
             requested[name] = mapping.bsu
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
-    disks = [
-        _trace_values(_plan_disk(call, name, bsu), requested.get(name), of_image.get(name))
-        for name, bsu in devices.items()
-    ]
+    disks = [_plan_disk(call, name, bsu, requested.get(name), of_image.get(name)) for name, bsu in devices.items()]
     for snapshot in requested_snapshots:
         call.check_state(snapshot)
     return disks
 
 
-def _plan_disk(call: Call, name: str, bsu: BsuToCreate) -> PlannedDisk:
+def _plan_disk(
+    call: Call, name: str, bsu: BsuToCreate, requested: BsuToCreate | None, of_image: BsuToCreate | None
+) -> PlannedDisk:
     snapshot: Snapshot | None = call.state.get("snapshot", bsu.snapshot_id or "")
     smallest = snapshot.volume_size if snapshot else 1
     size = bsu.volume_size
@@ -66,24 +64,26 @@ def _plan_disk(call: Call, name: str, bsu: BsuToCreate) -> PlannedDisk:
     if size is not None:
         check_size(call, VM_DEVICE, volume_type, size, bsu.iops)
     call.check(size is None or size >= smallest, "BDM-004", device_name=name, size=size, smallest=smallest)
-    return PlannedDisk(name, bsu, size or smallest)
+    size = size or smallest
+    return PlannedDisk(name, bsu, size, _trace_values(name, bsu, size, requested, of_image))
 
 
-def _trace_values(disk: PlannedDisk, requested: BsuToCreate | None, of_image: BsuToCreate | None) -> PlannedDisk:
-    """Return the disk with the source of each value: the request, the OMI, the snapshot or the default (BDM-001)."""
-    sources = [(name, bsu) for name, bsu in (("request", requested), ("OMI", of_image)) if bsu is not None]
-    values = [("DeviceName", disk.device_name, "request" if of_image is None else "OMI")]
-    shown = {
-        "SnapshotId": disk.bsu.snapshot_id or "none",
-        "VolumeSize": f"{disk.size} GiB",
-        "VolumeType": disk.bsu.volume_type or "standard",
-        "Iops": disk.bsu.iops,
-        "DeleteOnVmDeletion": str(disk.bsu.delete_on_vm_deletion is not False),
-    }
-    for name, value in shown.items():
-        if value is not None:
-            field = snake_name(name)
-            fallback = "snapshot" if name == "VolumeSize" else "default"
-            source = next((source for source, bsu in sources if getattr(bsu, field) is not None), fallback)
-            values.append((name, str(value), source))
-    return replace(disk, values=tuple(values))
+def _trace_values(
+    name: str, bsu: BsuToCreate, size: int, requested: BsuToCreate | None, of_image: BsuToCreate | None
+) -> tuple[tuple[str, str, str], ...]:
+    """Return the values of a disk with their sources: the request, the OMI, the snapshot or the default (BDM-001)."""
+
+    def find_source(field: str, fallback: str = "default") -> str:
+        if requested is not None and getattr(requested, field) is not None:
+            return "request"
+        return "OMI" if of_image is not None and getattr(of_image, field) is not None else fallback
+
+    iops = [("Iops", str(bsu.iops), find_source("iops"))] if bsu.iops is not None else []
+    return (
+        ("DeviceName", name, "request" if of_image is None else "OMI"),
+        ("SnapshotId", bsu.snapshot_id or "none", find_source("snapshot_id")),
+        ("VolumeSize", f"{size} GiB", find_source("volume_size", "snapshot")),
+        ("VolumeType", bsu.volume_type or "standard", find_source("volume_type")),
+        *iops,
+        ("DeleteOnVmDeletion", str(bsu.delete_on_vm_deletion is not False), find_source("delete_on_vm_deletion")),
+    )

@@ -181,10 +181,7 @@ def create_vms(
         vm_initiated_shutdown_behavior=legacy,
         vm_type=format_vm_type(shape, performance),
     )  # fmt: skip
-    vms = tuple(
-        _launch(call, replace(vm, launch_number=number), disks, networks.nics, boot=boot_on_creation)
-        for number in range(count)
-    )
+    vms = tuple(_launch(call, vm, number, disks, networks.nics, boot=boot_on_creation) for number in range(count))
     call.use_token(client_token, *vms)
     return vms
 
@@ -195,12 +192,14 @@ def _choose_tenancy(call: Call, requested_tenancy: str | None, subnet: Subnet | 
     return net.tenancy if net is not None and net.tenancy != "default" else requested_tenancy or "default"
 
 
-def _launch(call: Call, vm: Vm, disks: Sequence[PlannedDisk], nics: Sequence[PlannedNic], *, boot: bool) -> Vm:
-    """Create one VM with its NICs, its volumes and their links."""
+def _launch(
+    call: Call, plan: Vm, number: int, disks: Sequence[PlannedDisk], nics: Sequence[PlannedNic], *, boot: bool
+) -> Vm:
+    """Create one of the VMs of a launch with its NICs, its volumes and their links."""
     vm_id = call.new_id("vm")
     address = None if nics else make_private_ip(call.tx.next_number("private_ip"))
     name = None if address is None else make_private_dns(address, call.region)
-    vm = replace(vm, vm_id=vm_id, private_ip=address, private_dns_name=name)
+    vm = replace(plan, launch_number=number, vm_id=vm_id, private_ip=address, private_dns_name=name)
     call.add(vm, then=None if boot else "park")
     add_nics(call, vm, nics)
     call.record_origin(vm, vm.vm_type, ("launched from", vm.image_id))
