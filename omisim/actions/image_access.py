@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -11,9 +11,8 @@ from omisim.actions.new_images import check_codes
 from omisim.actions.sharing import (
     apply_change,
     check_permission_change,
-    find_shareable,
+    find_visible,
     get_usable,
-    is_visible,
     visible_permissions,
 )
 from omisim.base.frozen import replace
@@ -37,23 +36,16 @@ from omisim.spec.rules import refuse
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
-    return call.select(_view_visible(call, find_shareable(call, Image, parsed_filters)), parsed_filters)
+    images = find_visible(call, Image, parsed_filters)
+    return call.select((_view_image(call, image) for image in images), parsed_filters)
 
 
-def _view_visible(call: Call, images: Iterable[Image]) -> Iterator[Image]:
-    """Yield the OMIs that the caller may see: its own, which are most of them, as they are."""
-    for image in images:
-        if call.owns(image):
-            yield image
-        elif is_visible(call, image):
-            yield _view_foreign(call, image)
-
-
-def _view_foreign(call: Call, image: Image) -> Image:
-    """Return another account's OMI with the permissions that the caller may see: of a public one all (OMI-085)."""
-    is_public = image.permissions_to_launch.global_permission
-    granted = visible_permissions(call, image.permissions_to_launch, owner=is_public)
-    return image if granted is image.permissions_to_launch else replace(image, permissions_to_launch=granted)
+def _view_image(call: Call, image: Image) -> Image:
+    """Return an OMI with the permissions that the caller may see: of a public one all (OMI-085)."""
+    granted = image.permissions_to_launch
+    if not granted.account_ids or granted.global_permission or call.owns(image):
+        return image
+    return replace(image, permissions_to_launch=visible_permissions(call, granted, owner=False))
 
 
 def _resolve_code_names(filters: FiltersImage) -> FiltersImage:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -11,8 +13,8 @@ from omisim.model.filters import Filters
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "apply_change", "check_permission_change", "find_shareable", "get_permissions", "get_usable", "is_visible",
-    "visible_permissions",
+    "apply_change", "check_permission_change", "find_shareable", "find_visible", "get_permissions", "get_usable",
+    "is_visible", "visible_permissions",
 ]  # fmt: skip
 
 Shared = TypeVar("Shared", Image, Snapshot)
@@ -25,11 +27,26 @@ def get_permissions(entity: Image | Snapshot) -> PermissionsOnResource:
 
 def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     """Whether the entity is the caller's, shared with the caller, or public in its Region (SHR-002, SHR-010)."""
-    if call.owns(entity):
-        return True
+    return call.owns(entity) or (_is_shared(call, entity) and _is_in_region(call, entity.account_id))
+
+
+def _is_shared(call: Call, entity: Image | Snapshot) -> bool:
     granted = get_permissions(entity)
-    shared = granted.global_permission or call.account.account_id in granted.account_ids
-    return shared and call.get_region(entity.account_id) == call.account.region
+    return granted.global_permission or call.account.account_id in granted.account_ids
+
+
+def _is_in_region(call: Call, account_id: str) -> bool:
+    return call.get_region(account_id) == call.account.region
+
+
+def find_visible(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:
+    """Yield the visible entities of a class in creation order, at least those that match the filters."""
+    rows = find_shareable(call, cls, filters)
+    for owner, group in groupby(rows, key=attrgetter("account_id")):  # the platform has many in a row in each Region
+        if owner == call.account.account_id:
+            yield from group
+        elif _is_in_region(call, owner):
+            yield from (row for row in group if _is_shared(call, row))
 
 
 def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:

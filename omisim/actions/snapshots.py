@@ -14,10 +14,9 @@ from omisim.actions.quotas import check_quotas
 from omisim.actions.sharing import (
     apply_change,
     check_permission_change,
-    find_shareable,
+    find_visible,
     get_permissions,
     get_usable,
-    is_visible,
     visible_permissions,
 )
 from omisim.actions.uploads import find_running_exports
@@ -137,8 +136,8 @@ def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict
     parsed_filters = as_parsed(filters) or FiltersSnapshot()
     start, end = parsed_filters.from_creation_date, parsed_filters.to_creation_date
     call.check_range(start, end)
-    visible = (row for row in find_shareable(call, Snapshot, parsed_filters) if is_visible(call, row))
-    return call.select((_view_snapshot(call, snapshot) for snapshot in visible), parsed_filters)
+    snapshots = find_visible(call, Snapshot, parsed_filters)
+    return call.select((_view_snapshot(call, snapshot) for snapshot in snapshots), parsed_filters)
 
 
 def _check_change(call: Call, parameters: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ Those whose names begin with moto or ricochet are bugs that these simulators hav
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -81,6 +81,15 @@ def without_effect(kind: str, state: str | None) -> Plant:
     return lambda patch: patch.setitem(EFFECTS.after, (kind, state), lambda *_: None)
 
 
+def show_images_if(is_visible: Callable[[Call, Any], bool]) -> Plant:
+    """Let ReadImages decide by another function which OMIs a caller sees."""
+
+    def find(call: Call, cls: type[Image], filters: Any) -> Iterator[Image]:
+        return (image for image in sharing.find_shareable(call, cls, filters) if is_visible(call, image))
+
+    return replace_value("omisim.actions.image_access.find_visible", find)
+
+
 # --- bugs that need a few lines
 
 
@@ -94,7 +103,8 @@ def remembered_sight(patch: Patch) -> None:
             visible_ids.add((call.account.account_id, row.id))
         return (call.account.account_id, row.id) in visible_ids
 
-    for module in ("image_access", "sharing", "vms"):
+    show_images_if(cached)(patch)
+    for module in ("sharing", "vms"):
         patch.setattr(f"omisim.actions.{module}.is_visible", cached)
 
 
@@ -308,8 +318,8 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a share cannot be taken back": ("removals are ignored", lambda patch: patch.setattr(
         "omisim.actions.image_access.apply_change", lambda granted, change: granted if change and change.removals
         else sharing.apply_change(granted, change))),
-    "shares cross Regions": ("a share counts in every Region", replace_value(
-        "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or _on_the_list(call, row))),
+    "shares cross Regions": ("a share counts in every Region", show_images_if(
+        lambda call, row: call.owns(row) or _on_the_list(call, row))),
     "grantees see each other": ("permissions are shown whole", replace_value(
         "omisim.actions.image_access.visible_permissions", lambda _call, granted, **_: granted)),
     "grantees change what is shared": ("UpdateImage asks for sight, not for ownership", everybody_owns),
@@ -345,9 +355,8 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     # --- those of peers
     "moto: a snapshot is freed while used": ("SNP-016 is not checked", skip_checks("SNP-016")),
     "moto: two OMIs of one name": ("OMI-022 is not checked", skip_checks("OMI-022")),
-    "moto: a shared OMI stays invisible": ("a share is stored, and does nothing", replace_value(
-        "omisim.actions.image_access.is_visible", lambda call, row: call.owns(row) or
-        row.permissions_to_launch.global_permission)),
+    "moto: a shared OMI stays invisible": ("a share is stored, and does nothing", show_images_if(
+        lambda call, row: call.owns(row) or row.permissions_to_launch.global_permission)),
     "moto: everybody launches": (
         "no permission is needed", replace_value("omisim.actions.vms.is_visible", lambda *_: True),
     ),

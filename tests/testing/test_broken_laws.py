@@ -230,14 +230,20 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "transient_states_have_a_due_transition": lambda w: w.put("due", f"volume:{w.volume}", None),
 }
 EMPTY = Cloud().dump()
+
+
+def _list_all(call: Call, cls: Any, _filters: Any) -> Any:
+    return call.state.rows(cls.kind).values()
+
+
 # laws that only a defect of the code breaks, and what such a defect looks like
 DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "loading_a_dump_restores_the_cloud": ("omisim.engine.engine.to_dict", lambda *_: EMPTY),
     "a_fork_is_independent": ("omisim.state.state.State.fork", lambda state: state),
-    "snapshot_reads_follow_permissions": ("omisim.actions.snapshots.is_visible", lambda _call, _row: True),
+    "snapshot_reads_follow_permissions": ("omisim.actions.snapshots.find_visible", _list_all),
     "only_its_owner_reads_a_vm": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
     "only_its_owner_reads_a_volume": ("omisim.actions.framework.call.Call.owns", lambda _call, _row: True),
-    "omi_reads_follow_permissions": ("omisim.actions.image_access.is_visible", lambda _call, _row: True),
+    "omi_reads_follow_permissions": ("omisim.actions.image_access.find_visible", _list_all),
     "iops_match_the_volume_type": ("omisim.actions.volumes.compute_gp2_iops", lambda _size: None),
     "unfiltered_reads_are_complete_and_ordered": (
         "omisim.actions.framework.call.Call.select",
