@@ -20,7 +20,7 @@ def _names_of_fcu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def find_code(error: ApiError) -> str:
         if not error.rule.startswith("FCU-"):  # whose texts have names that the client sent
-            texts.append(error.details)
+            texts.extend((error.details, *(line for line in error.explain().splitlines() if line.startswith("  Fix:"))))
         return fcu_errors.find_code(error)
 
     monkeypatch.setattr("omisim.doors.fcu.door.find_code", find_code)

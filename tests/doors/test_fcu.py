@@ -59,6 +59,13 @@ class TestImages:
         assert bsu is not None
         assert (bsu.snapshot_id, bsu.volume_type) == (snapshot_id, "gp2")
 
+    def test_are_registered_from_devices_or_a_manifest(self, ec2: Any, alice: Account) -> None:
+        """RegisterImage without either is refused, and the message names its own two sources. [FCU-062]"""
+        assert refusal_of(ec2.register_image, Name="none", Architecture="x86_64") == (400, "MissingParameter")
+        error = alice.cloud.calls()[-1].error
+        assert error is not None
+        assert (error.rule, "InstanceId" in error.details) == ("FCU-062", False)
+
     def test_are_registered_from_the_path_of_a_manifest(self, ec2: Any, alice: Account, golden: Image) -> None:
         """The location is a path in a bucket (bucket/key) or a URL; an object that is missing is refused. [FCU-060]"""
         alice.client("s3").create_bucket(Bucket="exports")

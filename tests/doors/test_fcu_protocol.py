@@ -254,10 +254,6 @@ class TestAnswers:
         [
             ({"Action": "CreateVolume", "AvailabilityZone": "eu-west-2a"}, "Size is required without SnapshotId."),
             ({"Action": "RunInstances", "MinCount": "2", "MaxCount": "1"}, "MinCount must be between 1 and MaxCount"),
-            (
-                {"Action": "RegisterImage"},
-                "RegisterImage requires a source: InstanceId, SourceImageId with SourceRegion",
-            ),
             ({"Action": "DescribeVolumes", "NextToken": "x"}, "NextToken cannot be used"),
             ({"Action": "DescribeQuotas", "Marker": "x"}, "Marker cannot be used"),
             (
@@ -274,6 +270,15 @@ class TestAnswers:
         ids = {"ImageId": image_id} if parameters["Action"] in ("ModifyImageAttribute", "RunInstances") else {}
         response = ask(alice, {**parameters, **ids})
         assert (ET.fromstring(response.body).findtext("Errors/Error/Message") or "").startswith(message)
+
+    def test_to_refused_requests_explain_the_parameters_of_ec2(self, alice: Account) -> None:
+        """The explanation in the call log names the action's own parameter, not one of a structure in it."""
+        image_id = alice.cloud.images.official("ubuntu").image_id
+        launch = {"Action": "RunInstances", "ImageId": image_id, "MinCount": "1", "MaxCount": "1"}
+        ask(alice, {**launch, "PrivateIpAddress": "10.0.0.9"})
+        error = alice.cloud.calls()[-1].error
+        assert error is not None
+        assert "Fix: Add SubnetId, or omit PrivateIpAddress." in error.explain()
 
     def test_to_refused_requests_name_the_action_of_ec2(self, alice: Account, vm: Vm) -> None:
         """A refusal because of a state, and its explanation in the call log, name the action of the client."""

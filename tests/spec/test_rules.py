@@ -169,11 +169,11 @@ class TestApiError:
 
     def test_has_the_names_of_the_api_as_the_caller_spells_them(self) -> None:
         """The names in the Details and the fix are spelled as a caller does, and the facts are as they were."""
-        error = refuse("SG-021/outbound", security_group_id="sg-12345678")
-        assert "Use a group of a Net, or the Flow Inbound." in error.explain()
+        error = refuse("VM-013/subnet", private_ips=["10.0.0.9"])
+        assert "Add SubnetId, or omit PrivateIps." in error.explain()
         error.spell_names(str.upper)
-        assert "Use a group of a Net, or the FLOW Inbound." in error.explain()
-        assert "sg-12345678 belongs" in error.details
+        assert "Add SUBNET_ID, or omit PRIVATE_IPS." in error.explain()
+        assert "10.0.0.9 cannot" in error.details
 
     def test_can_be_pickled(self) -> None:
         """An ApiError survives pickling, as pytest-xdist needs."""

@@ -38,7 +38,7 @@ def ec2_names() -> frozenset[str]:
 
 
 def find_oapi_only(texts: Iterable[str]) -> set[str]:
-    """Return the names in texts that OAPI has and EC2 lacks, in the spelling of either."""
-    words = {word for text in texts for word in re.findall(r"\w+", text)}
+    """Return the names in texts that OAPI has and EC2 lacks, in the spelling of either, but for those called OAPI's."""
+    words = {word for text in texts for word in re.findall(r"(?<!OAPI's )\b\w+", text)}
     only = oapi_names() - ec2_names()
     return words & (only | {name for name in map(snake_name, only) if "_" in name})

@@ -196,27 +196,30 @@ def _read_filter(number: int, item: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 
 def _make_speller(row: Row) -> Callable[[str], str]:
-    """Return the function that spells names of omisim as EC2 does, for the texts of refusals: first as this action."""
+    """Return the function that spells names of omisim as EC2 does, for the texts of refusals: first as this action.
+
+    A name that FCU lacks is said to be one of OAPI.
+    """
     names = _match_all_names() | _match_parameters(row) | {snake_name(row.calls): row.name}
     names |= {"account_ids": "UserId", "global_permission": "Group"}  # of the form `permissions`
-    names |= {"next_page_token": row.pages, "results_per_page": "MaxResults"}
-    return lambda name: names.get(name) or api_name(name)
+    names |= {"dry_run": "DryRun", "next_page_token": row.pages, "results_per_page": "MaxResults"}
+    return lambda name: names.get(name) or f"OAPI's {api_name(name)}"
 
 
 @cache
 def _match_all_names() -> dict[str, str]:
-    """Return EC2's names of omisim's parameters and actions: those of the first action that has them."""
+    """Return EC2's names of omisim's parameters and actions: of the first action that has them."""
     names: dict[str, str] = {}
     rows = [*load_rows().values()][::-1]
     for row in rows:
         names |= _match_parameters(row)
-    return names | {snake_name(row.calls): row.name for row in rows}
+    return names | {snake_name(name): row.name for row in rows for name in (row.name, row.calls)}
 
 
 def _match_parameters(row: Row) -> dict[str, str]:
-    """Return EC2's names of omisim's parameters in an action."""
+    """Return EC2's names of omisim's parameters in an action; one of the action's own precedes one in a structure."""
     names: dict[str, str] = {}
-    for spec in (row.parameters, *_list_nested(row.parameters)):
+    for spec in (*_list_nested(row.parameters), row.parameters):
         for path, entry in spec.items():
             names |= _match_names(path, entry if isinstance(entry, str) else entry["to"])
     return names

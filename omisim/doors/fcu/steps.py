@@ -87,8 +87,10 @@ def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callab
 
 
 def _prepare_registration(context: Context, tree: Tree) -> Tree:
-    """Prepare RegisterImage: a default architecture that is not OAPI's (FCU-008), and a path for a URL (FCU-060)."""
+    """Prepare RegisterImage: its source (FCU-062), an architecture (FCU-008), and a URL for a path (FCU-060)."""
     location = tree.get("ImageLocation")
+    if not (location or tree.get("BlockDeviceMapping") or tree.get("RootDeviceName")):
+        raise refuse("FCU-062")
     if not location:
         tree["Architecture"] = tree.get("Architecture") or "i386"
     elif isinstance(location, str) and "/" in location and "://" not in location:
