@@ -86,7 +86,7 @@ class State:
     ) -> None:
         """Create an empty State, or a fork that shares the tables and the journal of another until either writes."""
         self.tables: dict[str, Table] = tables or {kind: _make_table(kind) for kind in ROWS}
-        self._owned = set() if tables else set(ROWS)
+        self._owned: dict[str, Table] = {} if tables else self.tables.copy()
         self._journal: list[Change] = [] if journal is None else journal
         self._journal_owned = journal is None
         self._trimmed = trimmed  # number of changes dropped from the front of the journal
@@ -191,8 +191,8 @@ class State:
 
         The change is recorded first, so that `undo_to` also undoes a write that an exception has interrupted.
         """
-        table = self.tables[kind] if kind in self._owned else self.writable(kind)
-        journal = self._journal if self._journal_owned else self._own_journal()
+        table = self._owned.get(kind) or self.writable(kind)
+        journal = self._journal  # which is no longer shared if a table is not
         before = table.by_id.get(row_id)
         seq = self._trimmed + len(journal)
         order = seq if before is None else table.order(row_id) if after is None else 0
@@ -240,9 +240,9 @@ class State:
 
     def fork(self) -> State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""
-        for kind in self._owned:
-            self.tables[kind].catch_up()
-        self._owned, self._journal_owned = set(), False
+        for table in self._owned.values():
+            table.catch_up()
+        self._owned, self._journal_owned = {}, False
         return State(self.tables.copy(), self._journal, self._trimmed)
 
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
@@ -255,11 +255,12 @@ class State:
         self._journal, self._journal_owned, self._trimmed = journal, True, trimmed
 
     def writable(self, kind: str) -> Table:
-        """Return the table of a kind for writing. Copies it first if a fork shares it."""
-        if kind not in self._owned:
-            self.tables[kind] = self.tables[kind].copy()
-            self._owned.add(kind)
-        return self.tables[kind]
+        """Return the table of a kind for writing. Copies it, and the journal, first if a fork shares them."""
+        table = self._owned.get(kind)
+        if table is None:
+            self._own_journal()
+            table = self.tables[kind] = self._owned[kind] = self.tables[kind].copy()
+        return table
 
     def _own_journal(self) -> list[Change]:
         if not self._journal_owned:

@@ -172,7 +172,7 @@ def shared_table(patch: Patch) -> None:
 
     def wrong(state: State) -> State:
         twin = fork(state)
-        vars(twin)["_owned"].add("volume")
+        vars(twin)["_owned"]["volume"] = twin.tables["volume"]
         return twin
 
     patch.setattr(State, "fork", wrong)
