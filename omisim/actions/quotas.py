@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -77,10 +77,10 @@ def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
     return costs
 
 
-def get_remaining(call: Call, name: str) -> int | None:
-    """Return the rest of a quota of the caller, or None if it is unlimited."""
-    limit = _list_limits(call.account.quotas).get(name)
-    return None if limit is None else _subtract_used(call, name, limit)
+def get_remaining(call: Call, names: Iterable[str]) -> dict[str, int]:
+    """Return the rest of each of these quotas of the caller. An unlimited one is left out."""
+    limits = _list_limits(call.account.quotas)
+    return {name: _subtract_used(call, name, limits[name]) for name in names if name in limits}
 
 
 def _subtract_used(call: Call, name: str, limit: int) -> int:
@@ -96,12 +96,9 @@ def _list_limits(own: tuple[tuple[str, int], ...]) -> Mapping[str, int]:
 
 def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
-    limits = _list_limits(call.account.quotas)
-    for name, more in adding.items():
-        if name in limits:
-            limit = limits[name]
-            enough = more <= _subtract_used(call, name, limit)
-            call.check(enough, QUOTAS[name][0], quota=name, limit=limit, adding=more)
+    for name, rest in get_remaining(call, adding).items():
+        limit, more = _list_limits(call.account.quotas)[name], adding[name]
+        call.check(more <= rest, QUOTAS[name][0], quota=name, limit=limit, adding=more)
 
 
 def check_each(call: Call, name: str, used: int, more: int) -> None:

@@ -229,10 +229,9 @@ def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], l
         for name, cost in disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops).items():
             costs[name] = costs.get(name, 0) + cost
     count = most
-    for name, cost in costs.items():
-        remaining = get_remaining(call, name)
-        if remaining is not None and cost:
-            count = min(count, remaining // cost)
+    for name, rest in get_remaining(call, costs).items():
+        if cost := costs[name]:
+            count = min(count, rest // cost)
             if count < least:
                 check_quotas(call, {name: cost * least})
     return count

@@ -191,8 +191,9 @@ class Call:
         `values` are those of `Origin`.
         """
         owner = self.account.account_id
-        inherited_codes = (codes for _, parent in parents if (codes := get_product_codes(self.state, parent)))
-        codes = getattr(entity, "product_codes", None) or next(inherited_codes, ())
+        codes: tuple[str, ...] = getattr(entity, "product_codes", ())
+        for _, parent in parents:
+            codes = codes or get_product_codes(self.state, parent)
         origin = share(Origin, entity.kind, owner, label, share(tuple, parents), codes, values)
         self.tx.write("origin", entity.id, origin)
 
