@@ -21,12 +21,16 @@ def find_origin(state: State, image: Image, account_id: str | None = None) -> tu
     The origin is "official", "Marketplace", or for the OMIs of other accounts "shared"; an account's own OMI is
     "imported" if it was created from a manifest, else "own".
     """
-    return _derive_origin(
-        image, state.get("account", image.account_id), for_owner=account_id in (None, image.account_id)
-    )
+    return _derive_origin(image, _list_parts(state, image, account_id))
 
 
-def _derive_origin(image: Image, owner: AccountRow, *, for_owner: bool) -> tuple[str, str]:
+def _list_parts(state: State, image: Image, account_id: str | None) -> tuple[AccountRow, bool]:
+    """Return what the origin of an OMI depends on: its owner, and whether an account sees it as its owner does."""
+    return state.get("account", image.account_id), account_id in (None, image.account_id)
+
+
+def _derive_origin(image: Image, parts: tuple[AccountRow, bool]) -> tuple[str, str]:
+    owner, for_owner = parts
     is_platform = owner.alias is not None and owner.name == make_platform_name(owner.alias, owner.region)
     if is_platform and owner.alias == OUTSCALE:
         return "official", "OUTSCALE"
@@ -47,21 +51,14 @@ def explain_origin(state: State, image: Image, account_id: str) -> str:
 
 @keep_view
 def _fill_in(image: Image, parts: tuple[AccountRow, bool]) -> Image:
-    owner, for_owner = parts
-    origin, supported_by = _derive_origin(image, owner, for_owner=for_owner)
+    origin, supported_by = _derive_origin(image, parts)
     return replace(image, origin=origin, supported_by=supported_by)
 
 
 def add_origin(state: State, value: V, account_id: str | None = None) -> V:
     """Return a result with the origin of each OMI filled in. Any other result is returned unchanged."""
     if isinstance(value, Image):
-        return cast("V", add_origin(state, (value,), account_id)[0])
+        return cast("V", _fill_in(value, _list_parts(state, value, account_id)))
     if isinstance(value, tuple) and value and isinstance(value[0], Image):
-        get_account = state.tables["account"].get
-        return cast(
-            "V",
-            tuple(
-                [_fill_in(row, (get_account(row.account_id), account_id in (None, row.account_id))) for row in value]
-            ),
-        )
+        return cast("V", tuple([_fill_in(image, _list_parts(state, image, account_id)) for image in value]))
     return value
