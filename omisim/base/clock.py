@@ -63,7 +63,9 @@ class ManualClock:
 
     def copy(self) -> ManualClock:
         """Return an independent clock that shows the same time."""
-        return ManualClock(self._now)
+        twin = ManualClock.__new__(ManualClock)  # which does not check the time again
+        twin.restore(self._now)
+        return twin
 
     def restore(self, at: dt.datetime) -> None:
         """Turn back to `at`."""

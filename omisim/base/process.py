@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 from typing import Protocol
-from weakref import WeakSet
+from weakref import ref
 
 __all__ = ["ForkedCloud", "hold_at_fork", "watch_forks"]
 
@@ -31,12 +31,12 @@ class Copied(Protocol):
         """Note, in the child, that this object is a copy. No other thread runs there."""
 
 
-_WATCHING: WeakSet[Copied] = WeakSet()
+_WATCHING: set[ref[Copied]] = set()
 
 
 def watch_forks(copied: Copied) -> None:
     """Call `after_fork` of an object in every child process that is forked from now on, for as long as it lives."""
-    _WATCHING.add(copied)
+    _WATCHING.add(ref(copied, _WATCHING.discard))
 
 
 def hold_at_fork(lock: RLock) -> None:
@@ -46,8 +46,10 @@ def hold_at_fork(lock: RLock) -> None:
 
 
 def _note_fork() -> None:
-    for copied in list(_WATCHING):
-        copied.after_fork()
+    for watched in list(_WATCHING):
+        copied = watched()
+        if copied is not None:
+            copied.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from _thread import RLock
+from collections.abc import Iterator, Mapping, MutableSet
 from contextlib import contextmanager
-from threading import RLock
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -77,7 +77,7 @@ class Engine:
         self.state: State = state
         self._take_session(Session())
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
-        self.marks: WeakSet[Mark] = WeakSet()
+        self.marks: MutableSet[Mark] = set()  # a WeakSet from the first mark on
 
     def _take_session(self, session: Session) -> None:
         self.session: Session = session
@@ -158,7 +158,7 @@ class Engine:
             self.settings, self.clock, self.history = other.settings, other.clock, other.history
             self.state, self.scheduler = other.state, other.scheduler
             self._take_session(other.session)
-            self.marks = WeakSet()
+            self.marks = set()
 
     # --- undoing, forking, saving
 
@@ -166,6 +166,7 @@ class Engine:
         """Return a point to roll back to. Later changes and calls are kept for as long as it is referenced."""
         with self.lock:
             mark = Mark(self.state.position, self.clock.now(), self.session.call_position)
+            self.marks = self.marks or WeakSet()
             self.marks.add(mark)
             return mark
 

@@ -128,12 +128,13 @@ class Fault:
 
 
 class Faults:
-    """The faults of one cloud, in the order they were added."""
+    """The faults of one cloud, in the order they were added. The engine that they belong to sets its `lock`."""
+
+    lock: RLock
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self.added: int = 0
-        self.lock: RLock = RLock()  # of the engine that they belong to
 
     def save(self) -> list[tuple[Fault, int | None, int]]:
         """Return the pending faults with their counts, for `restore`."""

@@ -38,6 +38,8 @@ class Scheduler:
     restores them. `begin` returns a Transaction on a State, with a cause and a time.
     """
 
+    __slots__ = ("_begin", "_clock", "_settings", "_state", "failures")
+
     def __init__(
         self,
         state: State,

@@ -118,9 +118,11 @@ class Durations(MutableMapping[str, float]):
     They are seconds; with the timing "reads" (`counts_reads`), they are numbers of reads, by default one.
     """
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-        self.counts_reads: bool = False
+    __slots__ = ("_seconds", "counts_reads")
+
+    def __init__(self, seconds: dict[str, float] | None = None, *, counts_reads: bool = False) -> None:
+        self._seconds: dict[str, float] = seconds or {}
+        self.counts_reads = counts_reads
 
     def __getitem__(self, key: str) -> float:
         """Return the duration of a state: the override, or the lifecycle's seconds, or one read.
@@ -173,9 +175,7 @@ class Durations(MutableMapping[str, float]):
 
     def fork(self) -> Durations:
         """Return an independent copy."""
-        twin = Durations()
-        twin._seconds, twin.counts_reads = self._seconds.copy(), self.counts_reads
-        return twin
+        return Durations(self._seconds.copy(), counts_reads=self.counts_reads)
 
     def copy(self) -> dict[str, float]:
         """Return the overrides."""
