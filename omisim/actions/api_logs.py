@@ -12,7 +12,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.base.frozen import replace
 from omisim.model import Log, OrDict, With
-from omisim.model.filters import FiltersApiLog, select_matching
+from omisim.model.filters import FiltersApiLog
 from omisim.model.filters.dicts import FiltersApiLogDict
 
 WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
@@ -35,7 +35,7 @@ def read_api_logs(
     call.check_range(window.query_date_after, window.query_date_before)
     oldest = call.now - RETENTION
     own = (r for r in call.log if r.account == call.account.name and r.api == "oapi" and r.at >= oldest)
-    logs = select_matching((_make_log(call, r) for r in own if r.status not in NOT_LOGGED), window)
+    logs = call.select((_make_log(call, r) for r in own if r.status not in NOT_LOGGED), window)
     selection = as_parsed(with_)
     hidden = {} if selection is None else {f.name: None for f in fields(selection) if not getattr(selection, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
