@@ -278,7 +278,7 @@ class Engine:
     def _trim(self) -> None:
         """Drop what is not listed any more, when it has grown to as much as what is."""
         session = self.session
-        longest = max(len(self.state.journal), len(session.calls), len(session.warnings))
+        longest = max(self.state.position - self.state.trimmed, len(session.calls), len(session.warnings))
         if longest < 2 * self.history:
             return
         start = self.state.position - self.kept_changes()

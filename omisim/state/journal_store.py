@@ -64,7 +64,7 @@ def collect_delta(state: State, head: str, settings: str | None) -> Delta:
     texts: dict[int, str] = {}  # of the rows, by identity: a row often occurs in two changes
     changed: dict[tuple[str, str], bool] = {}  # kind and id → whether the store has had the row
     lines, at, at_text = [], None, ""
-    for change in state.journal[state.stored - state.trimmed :]:
+    for change in state.changes_since(state.stored):
         if change.at is not at:
             at = change.at
             at_text = at.isoformat()

@@ -84,11 +84,12 @@ class State:
     def __init__(
         self, tables: dict[str, Table] | None = None, journal: list[Change] | None = None, trimmed: int = 0
     ) -> None:
-        """Create an empty State, or a fork that shares the tables and the journal of another until either writes."""
+        """Create an empty State, or a fork that shares the tables of another until either writes, and its journal."""
         self.tables: dict[str, Table] = tables or {kind: _make_table(kind) for kind in ROWS}
         self._owned: dict[str, Table] = {} if tables else self.tables.copy()
-        self._journal: list[Change] = [] if journal is None else journal
-        self._journal_owned = journal is None
+        self._shared: list[Change] = journal or []  # the part of the journal that forks share
+        self._journal: list[Change] = []  # the later changes
+        self._start = trimmed + len(self._shared)  # the number of the first of them
         self._trimmed = trimmed  # number of changes dropped from the front of the journal
         self.stored: int = 0
         self.reverted: set[tuple[str, str]] = set()
@@ -136,7 +137,7 @@ class State:
     @property
     def position(self) -> int:
         """The number of the next change."""
-        return self._trimmed + len(self._journal)
+        return self._start + len(self._journal)
 
     @property
     def trimmed(self) -> int:
@@ -146,7 +147,7 @@ class State:
     @property
     def journal(self) -> list[Change]:
         """The kept changes, the oldest first. Do not change the list."""
-        return self._journal
+        return self._own_journal() if self._journal else self._shared
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same rows in the same order, and the same journal."""
@@ -170,7 +171,7 @@ class State:
         start = max(self._trimmed, other.trimmed)
         mine, theirs = (state.position - start for state in (self, other))
         offsets = start - self._trimmed, start - other.trimmed
-        journals = self._journal, other.journal
+        journals = self.journal, other.journal
         shared = bisect_left(
             range(max(min(mine, theirs), 0)),
             True,
@@ -180,7 +181,9 @@ class State:
 
     def changes_since(self, position: int) -> list[Change]:
         """Return the changes from a position on, which must be kept."""
-        return self._journal[position - self._trimmed :]
+        if position >= self._start:
+            return self._journal[position - self._start :]
+        return self.journal[position - self._trimmed :]
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # State changes
 
@@ -192,9 +195,9 @@ class State:
         The change is recorded first, so that `undo_to` also undoes a write that an exception has interrupted.
         """
         table = self._owned.get(kind) or self.writable(kind)
-        journal = self._journal  # which is no longer shared if a table is not
+        journal = self._journal
         before = table.by_id.get(row_id)
-        seq = self._trimmed + len(journal)
+        seq = self._start + len(journal)
         order = seq if before is None else table.order(row_id) if after is None else 0
         journal.append(_new(Change, (seq, at, kind, row_id, before, after, cause, order)))
         table.put(row_id, after, order)
@@ -209,9 +212,10 @@ class State:
             raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
         if self.position == position:
             return
-        journal, start = self._own_journal(), position - self._trimmed
+        journal = self._journal if position >= self._start else self._own_journal()
+        start = position - self._start
         if position < self.stored:
-            self.reverted.update((change.kind, change.id) for change in journal[start : self.stored - self._trimmed])
+            self.reverted.update((change.kind, change.id) for change in journal[start : self.stored - self._start])
             self.stored = position
         firsts: dict[str, dict[str, Change]] = defaultdict(dict)  # kind → id → the first change of the row
         for change in reversed(journal[start:]):
@@ -229,7 +233,7 @@ class State:
         """Drop the changes before this position. They can no longer be undone or listed."""
         count = position - self._trimmed
         if count > 0:
-            self._journal, self._trimmed, self._journal_owned = self._journal[count:], position, True
+            self._shared, self._journal, self._start, self._trimmed = [], self.journal[count:], position, position
 
     def forget(self, kind: str, row_id: str) -> None:
         """Remove a row that no kept change concerns, without a change in the journal (`state/forgetting.py`)."""
@@ -242,8 +246,10 @@ class State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""
         for table in self._owned.values():
             table.catch_up()
-        self._owned, self._journal_owned = {}, False
-        return State(self.tables.copy(), self._journal, self._trimmed)
+        self._owned = {}
+        if self._journal:
+            self._shared, self._journal, self._start = self._own_journal(), [], self.position
+        return State(self.tables.copy(), self._shared, self._trimmed)
 
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
         """Fill the State from a dump: (creation number, row) by kind and id, and the journal. None removes a row."""
@@ -252,19 +258,19 @@ class State:
             for row_id, (order, row) in saved.items():
                 if row is not None or table.get(row_id) is not None:
                     table.put(row_id, row, order if table.get(row_id) is None else table.order(row_id))
-        self._journal, self._journal_owned, self._trimmed = journal, True, trimmed
+        self._shared, self._journal, self._start, self._trimmed = [], journal, trimmed, trimmed
 
     def writable(self, kind: str) -> Table:
-        """Return the table of a kind for writing. Copies it, and the journal, first if a fork shares them."""
+        """Return the table of a kind for writing. Copies it first if a fork shares it."""
         table = self._owned.get(kind)
         if table is None:
-            self._own_journal()
             table = self.tables[kind] = self._owned[kind] = self.tables[kind].copy()
         return table
 
     def _own_journal(self) -> list[Change]:
-        if not self._journal_owned:
-            self._journal, self._journal_owned = self._journal.copy(), True
+        """Return the whole journal, which is no longer shared."""
+        if self._shared:
+            self._shared, self._journal, self._start = [], self._shared + self._journal, self._trimmed
         return self._journal
 
     # --- due transitions

@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 from support.catalogue import SUBREGION
-from support.growth import ADDRESS, EXPORTED, Ids, fill, make_crowded_clouds, measure
+from support.growth import ADDRESS, EXPORTED, Ids, count_copied, fill, make_crowded_clouds, measure
 
 from omisim import ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
+from omisim.base.clock import EPOCH
+from omisim.state.state import State
 
 pytestmark = pytest.mark.usefixtures("unrecorded")
 
 Work = Callable[[Cloud, Ids], object]
 RATIO = 1.1  # how many layers a mapping has depends on its size (`state/layers.py`)
+COPIED = 1_200  # entries that the first write to a fork may copy: at most 1,000 rows of a table
 TAGS = [{"Key": "k", "Value": "v"}]
 RULE = {"Flow": "Inbound", "IpProtocol": "tcp", "FromPortRange": 80, "ToPortRange": 80, "IpRange": "10.0.0.0/8"}
 
@@ -163,6 +166,31 @@ def call(action: str, parameters: Mapping[str, Any], caller: str = "alice") -> W
     return lambda cloud, ids: cloud.account(caller).call(action, **fill(parameters, ids))
 
 
+def count_copies(action: str) -> int:
+    """Return the number of entries that a call copies in a new fork of the larger cloud."""
+    ids, (_, cloud) = crowd()
+    fork = cloud.fork()
+    call(action, REQUESTS[action])(fork, ids)
+    return count_copied(cloud.engine.state, fork.engine.state)
+
+
+def test_the_first_write_to_a_fork_copies_no_large_table() -> None:
+    """A call in a new fork copies small tables at most, however many resources there are."""
+    copies = {action: count_copies(action) for action in REQUESTS}
+    assert {action: count for action, count in copies.items() if count > COPIED} == {}
+
+
+def test_the_first_write_to_a_fork_copies_no_journal() -> None:
+    """A fork shares the changes before it with its origin."""
+    state = State()
+    for number in range(2 * COPIED):
+        state.write("counter", "ids", number, EPOCH, "test")
+    fork = state.fork()
+    fork.write("counter", "ids", 0, EPOCH, "test")
+    assert count_copied(state, fork) <= COPIED
+    assert fork.position == len(fork.journal) == 2 * COPIED + 1
+
+
 def test_every_action_has_a_request() -> None:
     """The tests below call every action that is served."""
     assert sorted(REQUESTS) == sorted(ACTIONS)
@@ -227,6 +255,16 @@ def test_a_page_costs_what_it_shows() -> None:
     names = [name for name in READS if ACTIONS[name].paged and name not in NOT_BY_PAGE]
     reads = {name: call(name, {"ResultsPerPage": 100}) for name in names}
     assert find_growing(reads) == {}
+
+
+def test_a_page_of_logs_costs_what_it_shows() -> None:
+    """A page of ReadApiLogs costs the same however many calls would follow it."""
+    alice, costs = Cloud().account("alice"), []
+    for count in (100, 1_000):
+        for _ in range(count):
+            alice.call("ReadRegions")
+        costs.append(measure(partial(alice.call, "ReadApiLogs", ResultsPerPage=50)))
+    assert costs[1] <= RATIO * costs[0]
 
 
 def refuse(cloud: Cloud, action: str, **parameters: Any) -> None:

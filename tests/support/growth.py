@@ -7,7 +7,7 @@ as many resources of every kind. `measure` counts the lines of omisim that a cal
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from types import FrameType
 from typing import Any
 from unittest.mock import patch
@@ -23,10 +23,11 @@ from omisim.model import VolumeUpdateParameters as Values
 from omisim.model.ids import PREFIXES
 from omisim.spec.catalog import QuotaName
 from omisim.state.indexes import TOTALS
+from omisim.state.layers import Layers
 from omisim.state.state import State
 from omisim.state.table import Table
 
-__all__ = ["COUNTS", "Ids", "make_crowded_clouds", "measure"]
+__all__ = ["COUNTS", "Ids", "count_copied", "make_crowded_clouds", "measure"]
 
 COUNTS = (500, 5_000)  # of each kind and account
 QUOTAS: tuple[QuotaName, ...] = (
@@ -72,6 +73,26 @@ def measure(work: Callable[[], object]) -> int:
         finally:
             sys.settrace(earlier)
     return count
+
+
+def count_copied(state: State, fork: State) -> int:
+    """Return the number of rows, creation numbers, keys and changes that a fork holds, but does not share.
+
+    The ids under a key and the queue of due transitions are not counted.
+    """
+    shared = {id(container) for container in iter_containers(state)}
+    return sum(len(container) for container in iter_containers(fork) if id(container) not in shared)
+
+
+def iter_containers(state: State) -> Iterator[Sized]:
+    """Yield the dicts of which a State consists, and the parts of its journal."""
+    yield from (value for value in vars(state).values() if isinstance(value, list))
+    for table in state.tables.values():
+        for part in (table.by_id, table.creation, table.totals, *(table.indexes or {}).values()):
+            if isinstance(part, Layers):
+                yield from (part.own, *part.shared)
+            elif part is not None:
+                yield part
 
 
 def make_crowded_clouds() -> tuple[Ids, list[Cloud]]:
