@@ -21,7 +21,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from omisim.base.hosts import endpoint
 from omisim.base.process import hold_at_fork
-from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner, FormSigner
+from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner, FormSigner, encode_headers
 from omisim.clients.intercept.stack import send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
@@ -82,7 +82,9 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         return CloudTimeSigner(auth, engine.clock.now)
 
     signer.get_auth_instance = get_auth_instance
-    if service == "oos":
+    if service == "fcu":
+        client.meta.events.register_last(f"request-created.{protocol}", encode_headers)
+    else:
         client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
 

@@ -68,6 +68,7 @@ def find_signed_headers_problem(names: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=64)  # a client in this process signs what the door verifies
 def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], canonical: bytes) -> str:
     """Return the signature of a canonical request. `scope` is its date, Region and service."""
     word, end = DIALECTS[algorithm]
