@@ -56,18 +56,18 @@ def _compile_level(spec: Mapping[str, Any], shape: Any) -> Read:
 
     def read(node: Any, path: str, reading: Reading, target: dict[str, Any]) -> None:
         if node.__class__ is not dict:
-            raise refuse("FCU-006/structure", parameter=path.removesuffix("."))
+            raise refuse("FCU-006/structure", parameter=path)
         for name, inner in node.items():
-            reader = readers.get(name)
+            reader, full = readers.get(name), f"{path}.{name}" if path else name
             if reader is None:
-                reading.unknown.append(path + name)
+                reading.unknown.append(full)
             else:
-                reader(inner, path + name, reading, target)
+                reader(inner, full, reading, target)
         for entry in defaults:
             if entry["to"] not in target:
                 target[entry["to"]] = entry["default"]
 
-    return lambda node, path, reading, target: read(node, f"{path}." if path else "", reading, target)
+    return read
 
 
 def _compile_entry(entry: Any, shape: Any) -> Read:

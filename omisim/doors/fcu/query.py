@@ -25,7 +25,7 @@ _PROTOCOL = frozenset({"Action", "Version", "AuthParams", "AWSAccessKeyId", "Sig
                        "SignatureVersion", "Timestamp", "Expires", "SecurityToken"})  # fmt: skip
 
 
-@frozen()
+@frozen(eq=False)  # parsed results are cached, so comparing by identity is enough, and fast
 class Query:
     """The parameters of a request, without those of the protocol. `pairs` are names and texts."""
 
@@ -52,9 +52,7 @@ class Query:
 
 def parse_query(query: str, body: bytes) -> Query:
     """Parse the parameters of a query string and of a form body. No input is refused here."""
-    pairs = parse_pairs(query)
-    if body:
-        pairs += parse_pairs(body.decode(errors="replace"))
+    pairs = parse_pairs(f"{query}&{body.decode(errors='replace')}" if body else query)
     texts = dict(pairs)
     parameters = tuple(
         [(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")]

@@ -24,23 +24,20 @@ def get_view(name: str) -> View:
 
 def compile_view(spec: Mapping[str, Any]) -> View:
     """Return the function of a view. Members whose value is None are left out."""
-    members = []
+    parts: dict[str, dict[str, Any]] = {}
     for path, source in spec.items():
-        *parents, name = path.split(".")
-        members.append((parents, name, _compile_source(source)))
+        name, _, rest = path.partition(".")
+        parts.setdefault(name, {})[rest] = source
+    members = [(name, _compile_member(inner)) for name, inner in parts.items()]
+    return lambda entity: {name: value for name, get in members if (value := get(entity)) is not None}
 
-    def view(entity: Any) -> dict[str, Any]:
-        element: dict[str, Any] = {}
-        for parents, name, get in members:
-            value = get(entity)
-            if value is not None:
-                inner = element
-                for parent in parents:
-                    inner = inner.setdefault(parent, {})
-                inner[name] = value
-        return element
 
-    return view
+def _compile_member(spec: Mapping[str, Any]) -> Get:
+    """Return the function that gets a member, whose source has the path ""; another one is a structure."""
+    if "" in spec:
+        return _compile_source(spec[""])
+    view = compile_view(spec)
+    return lambda entity: view(entity) or None
 
 
 def _compile_source(source: Any) -> Get:
