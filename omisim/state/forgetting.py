@@ -6,7 +6,7 @@ long as a resource that remains descends from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 from omisim.model import ClientToken, Origin
 from omisim.state.lineage import KINDS
@@ -24,8 +24,10 @@ def forget_ended(state: State, position: int) -> None:
     count = position - state.trimmed
     if count <= 0:
         return
-    kept = set(_list_named(state.journal[count:]))  # an undone change may bring these back
-    waiting = list(dict.fromkeys(_list_named(state.journal[:count])))
+    waiting = [row_id for row_id in _list_named(state.journal[:count]) if not _exists(state, row_id)]
+    if not waiting:
+        return
+    kept = _list_named(state.journal[count:])  # an undone change may bring these back
     while waiting:
         row_id = waiting.pop()
         if row_id in kept or _exists(state, row_id):
@@ -40,14 +42,17 @@ def forget_ended(state: State, position: int) -> None:
             waiting += [parent for _, parent in origin.parents]
 
 
-def _list_named(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield the ids of the resources that changes name, and of the parents in origins."""
+def _list_named(changes: Sequence[Change]) -> dict[str, None]:
+    """Return the ids of the resources that changes name, and of the parents in origins."""
+    named: dict[str, None] = {}
     for change in changes:
-        if change.kind in (*KINDS, "origin"):
-            yield change.id
-        for row in (change.before, change.after):
-            if isinstance(row, Origin):
-                yield from (parent for _, parent in row.parents)
+        if change.kind in KINDS:
+            named[change.id] = None
+        elif change.kind == "origin":
+            origins = [origin for origin in (change.before, change.after) if origin is not None]
+            parents = [parent for origin in origins for _, parent in origin.parents]
+            named |= dict.fromkeys([change.id, *parents])
+    return named
 
 
 def _exists(state: State, row_id: str) -> bool:
