@@ -32,7 +32,9 @@ def frozen(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[T]], typ
         if hasattr(plain, "__post_init__"):
             raise TypeError(f"{plain.__name__} must not have __post_init__: it would never be called")
         cls: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(plain)
-        twin = type(cls)(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, "__setattr__": object.__setattr__})
+        # both methods, because a class that inherits one from a frozen class sets its attributes by a slow call
+        open_methods = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+        twin = type(cls)(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, **open_methods})
         _TWINS[cls] = twin
         methods: dict[str, Any] = {"__init__": _make_init(cls, twin, kw_only=kw_only)}
         if eq:
