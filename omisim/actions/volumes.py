@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from omisim.actions.devices import (
@@ -166,7 +167,7 @@ def add_volume(
 def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
     parsed_filters = as_parsed(filters)
-    own = (view_volume(call.state, volume) for volume in call.own_rows(Volume, parsed_filters))
+    own = map(partial(view_volume, call.state), call.own_rows(Volume, parsed_filters))
     return call.select(own, parsed_filters)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
@@ -72,46 +73,51 @@ def answer_call(
 
     The caller raises the exception after the block, which keeps the record.
     """
+    state, session, dialect = engine.state, engine.session, request.dialect
     number = engine.next_request_id()
     now = engine.scheduler.apply_due()
     account = _get_account(engine, account_id)
-    record = CallRecord(request.action, account.name if account else "", request.parameters, now, number, headers)
-    record.api, record.serial = request.dialect.api, engine.session.requests
-    engine.session.calls.append(record)
-    position = record.position = engine.state.position
+    position = state.position
+    record = CallRecord(
+        request.action, account.name if account else "", request.parameters, now, number, headers,
+        position=position, serial=session.requests, api=dialect.api,
+    )  # fmt: skip
+    session.calls.append(record)
+    fault = unserved = None
     try:
-        unserved = find_unserved(engine.settings, request.action)
-        record.by_user = unserved is not None and unserved.own is not None
-        own = request.dialect.own.get(request.action)
-        action = own or (unserved.action if unserved else find_action(request.action))
-        fault = _take_fault(engine, record) if len(engine.session.faults) else None
-        position = engine.state.position
-        if fault is not None:
+        action = dialect.own.get(request.action) or ACTIONS.get(request.action)
+        if action is None:
+            unserved = find_unserved(engine.settings, request.action)
+            record.by_user = unserved is not None and unserved.own is not None
+            action = unserved.action if unserved else find_action(request.action)
+        if session.faults.pending and (fault := _take_fault(engine, record)):
+            state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
+            position = state.position
             fault.raise_before_effect(request.action)
         _adopt_unknown(engine, request, region)
-        page_size = fault.page_size if fault else None
-        tx, log = engine.begin(action.name), engine.session.calls
         if unserved is None:
-            answer = dispatch(tx, engine.clock, action, request, account, region, log, page_size)
+            page_size = fault.page_size if fault else None
+            tx = engine.begin(action.name)
+            answer = dispatch(tx, engine.clock, action, request, account, region, session.calls, page_size)
         else:
             answer = unserved.answer(request, record)
     except (ApiError, Dropped, Killed) as error:
-        engine.state.undo_to(position)
-        if isinstance(error, ApiError) and engine.settings.timing == "reads" and record.headers:
+        state.undo_to(position)
+        if isinstance(error, ApiError) and engine.settings.timing == "reads" and headers:
             engine.scheduler.count_refusal(error)
-        return _record_failure(engine, record, error, request.dialect)
+        return _record_failure(engine, record, error, dialect)
     record.warnings, record.status = answer.warnings, 200
     if action.paged:
         record.results = len(answer.value)
     if answer.warnings:
-        engine.session.warnings.extend(answer.warnings)
-    if engine.state.position != position and engine.settings.timing == "eager":
+        session.warnings.extend(answer.warnings)
+    if state.position != position and engine.settings.timing == "eager":
         engine.scheduler.run_transients()
     if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
-        return _record_failure(engine, record, failure, request.dialect)
+        return _record_failure(engine, record, failure, dialect)
     answer.request_id = number
     if not answer.dry and unserved is None:
-        count_read(engine, record, answer.value if request.dialect.pages else ())
+        count_read(engine, record, answer.value if dialect.pages else ())
         _observe(engine, record)
     return answer
 
@@ -125,7 +131,7 @@ def call_storage(
     raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
     """
     record.position = engine.state.position
-    fault = _take_fault(engine, record) if len(engine.session.faults) else None
+    fault = _take_fault(engine, record) if engine.session.faults.pending else None
     failure = fault.make_error(record.action) if fault is not None else None
     if fault is None or failure is None or fault.after_effect:
         with engine.transaction("oos") as tx:

@@ -33,9 +33,9 @@ class Checkpoint:
         self._at = clock.now()
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
         self._lengths = len(session.calls), len(session.warnings)
-        self._faults = session.faults.save() if len(session.faults) else []
+        self._faults = session.faults.save() if session.faults.pending else []
         self._failures = engine.scheduler.failures.copy()
-        self._lockouts = session.lockouts.copy() if len(session.lockouts) else None
+        self._lockouts = session.lockouts.copy() if session.lockouts.failures else None
 
     def revert(self, engine: Engine) -> None:
         """Return the engine to this point. If an exception interrupts it, calling it again completes it."""

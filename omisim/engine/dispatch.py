@@ -114,12 +114,14 @@ def collect_refusals(
 
 
 def _run(call: Call, action: Action, request: Request, page_size: int | None = None) -> Answer:
-    shape = action.shape
+    shape, dialect = action.shape, request.dialect
     values = shape.parse(request, call.report)
-    dry = values.pop("dry_run", False)
+    dry, size, token = False, None, None
+    if dialect.controls:
+        dry = values.pop("dry_run", False)
+        size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
     if dry:
         call.tx.observer = None
-    size, token = values.pop("results_per_page", None), values.pop("next_page_token", None)
     call.stop_if_refused()
     if action.combinations is not None:
         action.combinations(call, values)
@@ -127,18 +129,15 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
         shape.report_malformed_ids(values, "", call.spell, call.report)
     call.stop_if_refused()
     call.values, call.decoded, request.decoded = values, request.decoded, {}
-    paged = action.paged and request.dialect.controls and request.dialect.pages
-    default = call.switch("default_page_size") if paged else 0
+    if not (action.paged and dialect.controls and dialect.pages):
+        return Answer(action, action.function(call, **values), tuple(call.warnings), dry)
+    default = call.switch("default_page_size")
     assert isinstance(default, int)
-    if paged:
-        call.limit = compute_limit(size, token, default, page_size)
-    value = action.function(call, **values)
-    next_token = None
-    if paged:
-        value, next_token = paginate(
-            call.state, action.name, value, values.get("filters"), size, token, default, page_size
-        )
-    return Answer(action, value, tuple(call.warnings), dry, next_token)
+    call.limit = compute_limit(size, token, default, page_size)
+    rows = action.function(call, **values)
+    filters = values.get("filters")
+    rows, next_token = paginate(call.state, action.name, rows, filters, size, token, default, page_size)
+    return Answer(action, rows, tuple(call.warnings), dry, next_token)
 
 
 def _complete_refusal(call: Call, error: ApiError) -> ApiError:

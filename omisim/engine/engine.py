@@ -97,7 +97,8 @@ class Engine:
         """
         if self._is_copy:
             raise ForkedCloud
-        return _begin(self.state, self.settings, cause, at or self.clock.now(), observed=observed)
+        observer = self.observer if observed else None
+        return Transaction(self.state, self.settings, EFFECTS, at or self.clock.now(), cause, observer)
 
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:
@@ -132,7 +133,7 @@ class Engine:
                 self._trim()
 
     def _commit(self, before: Checkpoint) -> None:
-        if before.depth == 0 and self._keeper is not None:
+        if self._keeper is not None and before.depth == 0:
             self._keeper.save(self)
         self._depth = before.depth
 
@@ -288,6 +289,6 @@ class Engine:
         del self.session.warnings[: -self.history]
 
 
-def _begin(state: State, settings: Settings, cause: str, at: dt.datetime, *, observed: bool = True) -> Transaction:
+def _begin(state: State, settings: Settings, cause: str, at: dt.datetime) -> Transaction:
     """Return a Transaction. A module function, so that an Engine holds no reference cycle and is freed when unused."""
-    return Transaction(state, settings, EFFECTS, at, cause, Engine.observer if observed else None)
+    return Transaction(state, settings, EFFECTS, at, cause, Engine.observer)

@@ -56,13 +56,16 @@ class Killed(BaseException):
     """
 
 
+_FAILURES = (ApiError, Dropped, Killed)
+
+
 def raise_failure(outcome: Result | ApiError | Dropped | Killed) -> Result:
     """Return the outcome of a call, or raise it if it is an exception.
 
     A frame that an exception has left must not hold it: the two would wait for the garbage collector, and with them
     the whole call, and the state of a cloud that has been replaced since.
     """
-    if not isinstance(outcome, ApiError | Dropped | Killed):
+    if not isinstance(outcome, _FAILURES):
         return outcome
     try:
         raise outcome
@@ -133,36 +136,36 @@ class Faults:
     lock: RLock
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
+        self.pending: list[Fault] = []  # read only
         self.added: int = 0
 
     def save(self) -> list[tuple[Fault, int | None, int]]:
         """Return the pending faults with their counts, for `restore`."""
-        return [(fault, fault.times, fault.hits) for fault in self._faults]
+        return [(fault, fault.times, fault.hits) for fault in self.pending]
 
     def restore(self, saved: list[tuple[Fault, int | None, int]]) -> None:
         """Return to what `save` returned. The faults keep their identity."""
         for fault, times, hits in saved:
             fault.times, fault.hits = times, hits
-        self._faults = [fault for fault, _, _ in saved]
+        self.pending = [fault for fault, _, _ in saved]
 
     def load(self, faults: list[Fault], added: int) -> None:
         """Set the pending faults, and the number of faults that were ever added."""
-        self._faults, self.added = faults, added
+        self.pending, self.added = faults, added
 
     def copy(self) -> Faults:
         """Return an independent copy."""
         twin = Faults()
-        twin._faults, twin.added = [replace(fault) for fault in self._faults], self.added
+        twin.pending, twin.added = [replace(fault) for fault in self.pending], self.added
         return twin
 
     def __iter__(self) -> Iterator[Fault]:
         """Yield the pending faults."""
-        return iter(tuple(self._faults))
+        return iter(tuple(self.pending))
 
     def __len__(self) -> int:
         """Return the number of pending faults."""
-        return len(self._faults)
+        return len(self.pending)
 
     def add(
         self,
@@ -228,25 +231,25 @@ class Faults:
                 action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size,
                 kill, meanwhile, number,
             )  # fmt: skip
-            self._faults, self.added = [*self._faults, fault], number
+            self.pending, self.added = [*self.pending, fault], number
         return fault
 
     def clear(self) -> None:
         """Remove every fault."""
         with self.lock:
-            self._faults = []
+            self.pending = []
 
     def take(self, call: LoggedCall, seed: str) -> Fault | None:
         """Return the first fault that hits this call, if any, and count it down."""
-        for fault in self._faults:
+        for fault in self.pending:
             if fault.concerns(call.action) and fault.matches(seed, call):
                 if fault.times is not None:
                     fault.times -= 1
                     if not fault.times:
-                        self._faults.remove(fault)
+                        self.pending.remove(fault)
                 if fault.kill:  # a dead process makes no further calls
                     dead = replace(fault, action=ANY_ACTION, times=None, every=1, when=None, probability=1.0)
-                    self._faults.insert(0, replace(dead, after_effect=False, delay=0.0, meanwhile=None))
+                    self.pending.insert(0, replace(dead, after_effect=False, delay=0.0, meanwhile=None))
                 return fault
         return None
 

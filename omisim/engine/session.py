@@ -82,47 +82,47 @@ class Lockouts:
     """Failed authentications by account. Every fourth in a row locks it, each time a minute longer (AUTH-009)."""
 
     def __init__(self) -> None:
-        self._failures: dict[str, tuple[int, dt.datetime]] = {}  # account → (failures in a row, end of the lock)
+        self.failures: dict[str, tuple[int, dt.datetime]] = {}  # account → (failures in a row, end of the lock)
 
     def copy(self) -> Lockouts:
         """Return an independent copy."""
         twin = Lockouts()
-        twin._failures = dict(self._failures)
+        twin.failures = dict(self.failures)
         return twin
 
     def __len__(self) -> int:
         """Return the number of accounts with failed authentications."""
-        return len(self._failures)
+        return len(self.failures)
 
     def items(self) -> Iterable[tuple[str, tuple[int, dt.datetime]]]:
         """Return the accounts with failed authentications: their number in a row, and the end of the lock."""
-        return self._failures.items()
+        return self.failures.items()
 
     def clear(self) -> None:
         """Forget every failed authentication."""
-        self._failures.clear()
+        self.failures.clear()
 
     def load(self, account_id: str, count: int, until: dt.datetime) -> None:
         """Set the failed authentications of an account, as `items` returned them."""
-        self._failures[account_id] = count, until
+        self.failures[account_id] = count, until
 
     def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return the end of an account's lock, or None if it is not locked."""
-        _, until = self._failures.get(account_id, (0, now))
+        _, until = self.failures.get(account_id, (0, now))
         return until if until > now else None
 
     def record_failure(self, account_id: str, now: dt.datetime) -> None:
         """Count a failed authentication."""
-        count = self._failures.get(account_id, (0, now))[0] + 1
+        count = self.failures.get(account_id, (0, now))[0] + 1
         minutes = min(count // FAILURES_PER_LOCK, MAX_MINUTES) if count % FAILURES_PER_LOCK == 0 else 0
-        self._failures[account_id] = count, now + dt.timedelta(minutes=minutes)
+        self.failures[account_id] = count, now + dt.timedelta(minutes=minutes)
 
     def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
         """Run `proof`, which raises ApiError if it fails, and count the result.
 
         Raises ApiError without running it while the account is locked.
         """
-        until = self.locked_until(account_id, clock.now()) if self._failures else None
+        until = self.locked_until(account_id, clock.now()) if self.failures else None
         if until is not None:
             raise refuse("AUTH-009", account_id=account_id, until=until)
         try:
@@ -130,8 +130,8 @@ class Lockouts:
         except ApiError:
             self.record_failure(account_id, clock.now())
             raise
-        if self._failures:
-            self._failures.pop(account_id, None)
+        if self.failures:
+            self.failures.pop(account_id, None)
 
 
 class Session:

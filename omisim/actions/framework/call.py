@@ -136,8 +136,7 @@ class Call:
 
     def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> Iterator[E]:
         """Yield the caller's entities of a class in creation order, at least those that match the filters."""
-        rows = self.find_rows(cls, [("account_id", self._account_id)], filters)
-        return (row for row in rows if self.owns(row))
+        return filter(self.owns, self.find_rows(cls, [("account_id", self._account_id)], filters))
 
     def find_rows(self, cls: type[E], lookup: Lookup, filters: Filters[Any] | None = None) -> Iterator[E]:
         """Yield the entities that a lookup finds and the filters match, in creation order, and perhaps others.

@@ -55,12 +55,8 @@ class Request:
 def copy_containers(value: Any) -> Any:
     """Return a copy of a value with new lists and mappings at any depth. The call log keeps such copies."""
     cls = value.__class__
-    if cls in JSON_CLASSES:
-        return value
-    if cls is list:
-        return [copy_containers(item) for item in value]
-    if cls is tuple:
-        return tuple([copy_containers(item) for item in value])
-    if cls is dict or isinstance(value, Mapping):
-        return {key: copy_containers(item) for key, item in value.items()}
+    if cls is list or cls is tuple:
+        return cls([v if v.__class__ in JSON_CLASSES else copy_containers(v) for v in value])
+    if cls is dict or (cls not in JSON_CLASSES and isinstance(value, Mapping)):
+        return {name: v if v.__class__ in JSON_CLASSES else copy_containers(v) for name, v in value.items()}
     return value

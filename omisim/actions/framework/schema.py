@@ -37,6 +37,8 @@ __all__ = [
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 MAX_PATTERNS = 1000  # values with wildcards in a filter
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
+_LISTS = (list, tuple)
+_MAY_BE_EMPTY = (str, *_LISTS, Mapping)
 WRONG = object()  # replaces a value of a wrong type while the other values are checked
 Spell = Callable[[str], str]
 
@@ -244,7 +246,7 @@ def _make_reader(cls: Any, shape: Shape | None, *, may_be_empty: bool = False) -
     accepted = (int, float) if cls is float else cls
 
     def read(value: Any, path: str, problems: Problems) -> Any:
-        if isinstance(value, accepted) and (cls is bool or not isinstance(value, bool)):
+        if value.__class__ is cls or (isinstance(value, accepted) and not isinstance(value, bool)):
             return value
         return report_wrong_type(value, path, _NAMES[cls], problems)
 
@@ -270,7 +272,7 @@ def _make_object_reader(shape: Shape, *, may_be_empty: bool) -> Read:
 
 def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> Read:
     def read(value: Any, path: str, problems: Problems) -> Any:
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, _LISTS):
             return report_wrong_type(value, path, "a list", problems)
         items = [
             element(item, f"{path}[{number}]", problems)
@@ -279,7 +281,7 @@ def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> 
         ]
         if is_filter and len(items) > MAX_PATTERNS:
             report_too_many_patterns(items, path, problems)
-        present_items = tuple(item for item in items if item is not None)
+        present_items = tuple([item for item in items if item is not None])
         return present_items if present_items or may_be_empty else None
 
     return read
@@ -293,7 +295,7 @@ def report_too_many_patterns(values: Iterable[Any], path: str, problems: Problem
 
 
 def _is_empty(value: Any) -> bool:
-    return not value and isinstance(value, str | list | tuple | Mapping)
+    return not value and isinstance(value, _MAY_BE_EMPTY)
 
 
 def _read_date(value: Any, path: str, problems: Problems) -> Any:

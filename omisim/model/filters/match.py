@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, fields
 from functools import cache, lru_cache, partial
-from itertools import islice, repeat
-from operator import attrgetter
-from typing import Any, Generic, TypeVar, get_args
+from itertools import compress, islice, repeat
+from operator import attrgetter, is_not
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, make_getter
 
@@ -15,54 +15,42 @@ __all__ = ["E", "Filters", "compile_patterns", "is_pattern", "matches_glob", "se
 
 E = TypeVar("E")
 Test = Callable[[Any], bool]
+MakeTest = Callable[[Any], Test]
+Exact = tuple[str, tuple[object, ...]]
+Compiled = tuple[Sequence[Test], Sequence[Exact]]
+_is_given = partial(is_not, None)
 
 
 class Filters(Generic[E]):
     """The filters of a read for one entity class: a dataclass with a field per filter (`declaration.py`)."""
 
-    __slots__ = ("_exact", "_tests")
-    _exact: Sequence[tuple[str, tuple[object, ...]]]
-    _tests: Sequence[Test]
+    _compiled: ClassVar[Compiled | None] = None  # each instance gets its own on first use
 
     @property
     def tests(self) -> Sequence[Test]:
         """One test for each given filter. Cached, because polling clients repeat their requests."""
-        try:
-            return self._tests
-        except AttributeError:
-            self._prepare()
-            return self._tests
+        return (self._compiled or self._compile())[0]
 
     @property
-    def exact(self) -> Sequence[tuple[str, tuple[object, ...]]]:
+    def exact(self) -> Sequence[Exact]:
         """The path and the values of each given filter that compares a field for equality, for an index on the field.
 
         Cached like `tests`.
         """
-        try:
-            return self._exact
-        except AttributeError:
-            self._prepare()
-            return self._exact
+        return (self._compiled or self._compile())[1]
 
-    def _prepare(self) -> None:
-        cls: Any = type(self)
-        get, makers = _compile(cls)
-        given = [(maker, value) for maker, value in zip(makers, get(self), strict=True) if value is not None]
-        exact = [(path, _as_tuple(value)) for (_, path), value in given if path is not None]
-        # the values of the filters are frozen
-        object.__setattr__(self, "_tests", [make(value) for (make, _), value in given])
-        object.__setattr__(
-            self, "_exact", [(path, values) for path, values in exact if not any(map(_has_pattern, values))]
-        )
-
-
-def _as_tuple(value: Any) -> tuple[object, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _has_pattern(value: object) -> bool:
-    return isinstance(value, str) and is_pattern(value)
+    def _compile(self) -> Compiled:
+        get, makers = _list_makers(type(self))
+        values = get(self)
+        tests, exact = [], []
+        for (make, path, has_wildcards), value in compress(zip(makers, values, strict=True), map(_is_given, values)):
+            tests.append(make(value))
+            if path is not None:
+                choices = value if isinstance(value, tuple) else (value,)
+                if not has_wildcards or not any(map(is_pattern, choices)):
+                    exact.append((path, choices))
+        object.__setattr__(self, "_compiled", (tests, exact))  # the values of the filters are frozen
+        return tests, exact
 
 
 def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: int | None = None) -> tuple[E, ...]:
@@ -73,14 +61,18 @@ def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: in
 
 
 @cache
-def _compile(
-    cls: Any,
-) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[Callable[[Any], Test], str | None], ...]]:
-    """Return a function that gets the values of all filters of a class; for each, its test maker and compared path."""
+def _list_makers(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[MakeTest, str | None, bool], ...]]:
+    """Return a function that gets the values of all filters of a class.
+
+    And for each filter: its test maker, the path that it compares, and whether its values may have wildcards.
+    """
     names = [field.name for field in fields(cls)]
     get = attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),)
     entity = get_args(cls.__orig_bases__[0])[0]
-    return get, tuple((_get_test_maker(entity, field), _find_compared(entity, field)) for field in fields(cls))
+    return get, tuple(
+        (_get_test_maker(entity, field), _find_compared(entity, field), "glob" in field.metadata)
+        for field in fields(cls)
+    )
 
 
 def _find_compared(entity: Any, field: Field[Any]) -> str | None:
@@ -89,7 +81,7 @@ def _find_compared(entity: Any, field: Field[Any]) -> str | None:
     return look if isinstance(look, str) and "holds" not in field.metadata else None
 
 
-def _get_test_maker(entity: Any, field: Field[Any]) -> Callable[[Any], Test]:
+def _get_test_maker(entity: Any, field: Field[Any]) -> MakeTest:
     """Return the function that makes the test of one filter from its values.
 
     Raises TypeError for a filter without a matching field.
@@ -126,7 +118,7 @@ def is_pattern(text: str) -> bool:
 
 
 def _make_equality_test(look: Callable[[Any], Any], expected: Any) -> Test:
-    values = frozenset(_as_tuple(expected))
+    values = frozenset(expected if isinstance(expected, tuple) else (expected,))
 
     def test(entity: Any) -> bool:
         actual = look(entity)
