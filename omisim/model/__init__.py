@@ -176,3 +176,4 @@ ENTITIES: tuple[type[Entity], ...] = (
 )
 for _entity in ENTITIES:
     _entity.id = getattr(_entity, _entity.key)  # the slot itself, which is read without a call
+del _entity
