@@ -109,8 +109,7 @@ def answer_call(
     record.warnings, record.status = answer.warnings, 200
     if action.paged:
         record.results = len(answer.value)
-    if answer.warnings:
-        session.warnings.extend(answer.warnings)
+    session.warnings += answer.warnings
     if state.position != position and engine.settings.timing == "eager":
         engine.scheduler.run_transients()
     if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
