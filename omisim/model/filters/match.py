@@ -40,7 +40,8 @@ class Filters(Generic[E]):
         return (self._compiled or self._compile())[1]
 
     def _compile(self) -> Compiled:
-        get, makers = _list_makers(type(self))
+        cls: Any = type(self)
+        get, makers = _list_makers(cls)
         values = get(self)
         tests, exact = [], []
         for (make, path, has_wildcards), value in compress(zip(makers, values, strict=True), map(_is_given, values)):
