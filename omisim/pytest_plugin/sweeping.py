@@ -111,6 +111,9 @@ def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | Non
         if after:
             engine.restore(after[0])
     item.stash[REPORT] = report
+    if not report.calls:
+        text = "tries nothing: the test makes no call of its cloud. A client that the test makes needs omi_env"
+        pytest.fail(f"{MARKER} {text}", pytrace=False)
     if report.findings or report.unstable:
         pytest.fail(str(report), pytrace=False)
 

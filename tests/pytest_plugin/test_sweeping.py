@@ -54,17 +54,30 @@ class TestSweep:
                 vm_id = omi_gateway.CreateVms(ImageId=source)["Vms"][0]["VmId"]
                 with pytest.raises(HTTPError):
                     omi_gateway.StartVms(VmIds=[vm_id])
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(passed=2)
+        assert re.search(r"::test_reads: \d runs: \d survived", join_output(result))
+        assert "rests on an open question: with switch start_running is 'no-op'" in join_output(result)
+        assert "evidence: measured in 2026: refused" in join_output(result)
+
+    def test_fails_a_test_that_makes_no_call(self, pytester: pytest.Pytester) -> None:
+        """A sweep of nothing would pass whatever the code does, so it fails with the likely reason. OOS calls count."""
+        source = """
+            import pytest
 
             @pytest.mark.omisim_sweep
             def test_rests(omi_cloud):
                 pass
+
+            @pytest.mark.omisim_sweep(kinds=["cut"])
+            def test_lists(omi_oos):
+                omi_oos.list_buckets()
         """
         result = run_plugin(pytester, source)
-        result.assert_outcomes(passed=3)
+        result.assert_outcomes(passed=1, failed=1)
+        assert "omisim_sweep tries nothing: the test makes no call of its cloud." in join_output(result)
         assert "::test_rests: 0 runs: none: the code makes no call" in join_output(result)
-        assert re.search(r"::test_reads: \d runs: \d survived", join_output(result))
-        assert "rests on an open question: with switch start_running is 'no-op'" in join_output(result)
-        assert "evidence: measured in 2026: refused" in join_output(result)
 
     def test_sets_the_fixtures_up_once(self, pytester: pytest.Pytester) -> None:
         """Each run starts in the cloud that the fixtures have made; the test's assertions count in each."""
