@@ -14,6 +14,7 @@ from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.engine.marks import Mark
 from omisim.model.serialize import format_date
+from omisim.testing.arguments import require_some, takes_cloud
 from omisim.testing.remnants import ENDING, describe, get_state, iter_remnants, iter_rows
 from omisim.testing.vocabulary import DELETIONS
 
@@ -31,6 +32,7 @@ _DEFAULT_KINDS: Final = ("image", "snapshot", "vm", "volume")
 # --- resources
 
 
+@takes_cloud
 def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that no resource is left to delete.
 
@@ -41,6 +43,7 @@ def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None
     _assert_empty("left behind, to be deleted in this order", remnants)
 
 
+@takes_cloud
 def deletion_order(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> tuple[str, ...]:
     """Return the ids that `nothing_left` would list, in an order in which they can be deleted.
 
@@ -49,6 +52,7 @@ def deletion_order(cloud: Cloud, *, account: str | None = None, since: Mark | No
     return tuple(row.id for row in iter_remnants(cloud, account, since))
 
 
+@takes_cloud
 def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that no OMI or snapshot is public in its Region, or was made public after the mark `since`."""
     findings = []
@@ -64,6 +68,7 @@ def nothing_public(cloud: Cloud, *, account: str | None = None, since: Mark | No
     _assert_empty("public in the Region", findings)
 
 
+@takes_cloud
 def tagged(
     cloud: Cloud,
     *keys: str,
@@ -76,6 +81,7 @@ def tagged(
     The default kinds are image, snapshot, vm and volume, including the volumes of a VM and the snapshots of an OMI.
     Raises ValueError for a kind that cannot have tags.
     """
+    require_some("tagged", "key", keys)
     findings = []
     tagged_kinds = {kind for kind, _ in TAGGED.values()}
     for kind in kinds:
@@ -91,8 +97,10 @@ def tagged(
 # --- changes and calls
 
 
+@takes_cloud
 def deleted_in_order(cloud: Cloud, *resource_ids: str) -> None:
     """Assert that these resources were deleted in this order, for example an OMI before its snapshots."""
+    require_some("deleted_in_order", "id", resource_ids)
     last_seq, previous_id = -1, ""
     for resource_id in resource_ids:
         changes = [change for change in cloud.timeline(resource_id) if change.kind != "volume_link"]
@@ -104,8 +112,10 @@ def deleted_in_order(cloud: Cloud, *resource_ids: str) -> None:
         last_seq, previous_id = ends[0], resource_id
 
 
+@takes_cloud
 def called_in_order(cloud: Cloud, *actions: str, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that calls of these actions succeeded in this order; other calls may come between them."""
+    require_some("called_in_order", "action", actions)
     for action in actions:
         cloud.calls(action)  # raises ValueError for an unknown action
     successful_calls = [
@@ -119,6 +129,7 @@ def called_in_order(cloud: Cloud, *actions: str, account: str | None = None, sin
             raise AssertionError(f"{action} was not called successfully{after}; successful calls: {succeeded}")
 
 
+@takes_cloud
 def not_called(
     cloud: Cloud, action: str, *, account: str | None = None, since: Mark | None = None, **parameters: Any
 ) -> None:
@@ -127,12 +138,14 @@ def not_called(
     _assert_empty(f"calls of {calls.query}", map(str, calls))
 
 
+@takes_cloud
 def nothing_refused(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that no call was refused and no connection dropped. The error names the rule of each refusal."""
     calls = cloud.calls(account=account, since=since)
     _assert_empty("refused calls", [str(call) for call in calls if call.error is not None or call.dropped])
 
 
+@takes_cloud
 def no_warnings(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that no call caused a warning, for example about a dropped licence."""
     calls = cloud.calls(account=account, since=since)

@@ -82,6 +82,7 @@ class TestTypedMethods:
         [
             ("create_vm", "Account has no attribute 'create_vm'; did you mean create_vms?"),
             ("acount_id", "Account has no attribute 'acount_id'; did you mean account_id?"),
+            ("calls", "Account has no attribute 'calls'; its cloud has: account.cloud.calls"),
             ("create_nat_service", "CreateNatService is not served by omisim: DHCP options, NAT services"),
             ("xyzzy", "Account has no attribute 'xyzzy'"),
         ],

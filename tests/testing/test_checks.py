@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Vm
-from omisim.testing import checks
+from omisim.testing import checks, laws
 
 EVERYBODY = {"additions": {"global_permission": True}}
 
@@ -257,3 +259,22 @@ class TestCalls:
         alice.create_image(image_name="bare", root_device_name="/dev/sda1", block_device_mappings=[bsu])
         with pytest.raises(AssertionError, match=r"^1 warnings:\n  .*\(CreateImage by alice .*\)$"):
             checks.no_warnings(cloud)
+
+
+CHECKS = (laws.check, laws.broken, *(getattr(checks, name) for name in checks.__all__))
+
+
+class TestArguments:
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_are_a_cloud_first(self, alice: Account, check: Any) -> None:
+        """An account in place of its cloud is a TypeError that says so, for checks of the laws too."""
+        with pytest.raises(TypeError, match=f"^{check.__name__} takes a Cloud, not <account .*: pass alice.cloud$"):
+            check(alice, "ReadVms")
+
+    @pytest.mark.parametrize(
+        ("check", "noun"), [(checks.called_in_order, "action"), (checks.deleted_in_order, "id"), (checks.tagged, "key")]
+    )
+    def test_are_not_empty(self, cloud: Cloud, check: Any, noun: str) -> None:
+        """A check of no action, resource or tag would always pass, and is a TypeError."""
+        with pytest.raises(TypeError, match=f"{check.__name__} takes at least one {noun}"):
+            check(cloud)

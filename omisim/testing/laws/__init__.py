@@ -26,6 +26,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.engine.marks import Mark
 from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
+from omisim.testing.arguments import takes_cloud
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
 from omisim.testing.laws.calls import make_call
 from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_clouds, of_rows
@@ -36,6 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@takes_cloud
 def check(cloud: Cloud, since: Mark | None = None) -> None:
     """Check every law for a cloud, or for its changes since a mark. Raises Broken.
 
@@ -47,6 +49,7 @@ def check(cloud: Cloud, since: Mark | None = None) -> None:
             raise finding
 
 
+@takes_cloud
 def broken(cloud: Cloud, since: Mark | None = None, *, whole: bool = True) -> list[Broken]:
     """Return a Broken for each finding of the laws, without raising; an empty list if all hold.
 
