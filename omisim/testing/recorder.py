@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omisim.actions.fcu_only import is_fcu_only
+from omisim.base.suggest import describe_unknown
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
@@ -59,7 +60,9 @@ class Recorder:
                 bucket(account, name)
 
     def account(self, name: str) -> Account:
-        """Return an account by its name. An unknown name creates the account in eu-west-2."""
+        """Return an account of the cloud by its name. Raises ValueError, with a suggestion, for an unknown name."""
+        if name not in self.cloud.accounts:
+            raise ValueError(describe_unknown("account", name, self.cloud.accounts))
         return self.cloud.account(name)
 
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:

@@ -93,6 +93,17 @@ class TestMachineSubclass:
         run_state_machine_as_test(Lonely, settings=FEW)
         assert worlds == {("cloudgouv-eu-west-1", "clock")}
 
+    def test_has_no_accounts_but_its_own(self) -> None:
+        """A mistyped name of an account is refused with a suggestion; it would silently create another account."""
+
+        class Mistyped(CloudMachine):
+            @invariant()
+            def look(self) -> None:
+                self.account("alise")
+
+        with pytest.raises(ValueError, match="unknown account 'alise'; did you mean alice"):
+            run_state_machine_as_test(Mistyped, settings=FEW)
+
     @pytest.mark.parametrize(("values", "message"), WRONG)
     def test_with_an_unknown_attribute_is_refused(self, values: dict[str, object], message: str) -> None:
         """A mistake in a class attribute is a one-line error when the class is created."""
