@@ -27,7 +27,10 @@ DEFAULT_ACCOUNT: Final = "alice"
 _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
     "scenario": (str, "a path relative to the rootdir or the name of a shipped scenario"),
     "region": (str, "the name of a Region"),
-    "accounts": (str | list | tuple | Mapping, 'names, for example ["alice", "bob@us-east-2"]'),
+    "accounts": (
+        str | list | tuple | Mapping,
+        'names, for example ["alice", "bob@us-east-2"] or "alice bob"',
+    ),
     "limiter": (bool, "True or False"),
     "children": (bool, "True or False"),
     "virtual_time": (bool, "True or False"),
@@ -161,7 +164,7 @@ def _parse_accounts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, 
     if isinstance(accounts, Mapping):
         return [(name, _check_account(arguments or {})) for name, arguments in accounts.items()]
     words: Iterable[Any] = accounts.split() if isinstance(accounts, str) else accounts
-    if invalid := [word for word in words if not isinstance(word, str)]:
+    if invalid := [word for word in words if not isinstance(word, str) or "," in word]:
         raise ValueError(f"accounts must be {_TYPES['accounts'][1]}, not {invalid[0]!r}")
     parts = [word.partition("@") for word in words]
     return [(name, {"region": region} if region else {}) for name, _, region in parts]

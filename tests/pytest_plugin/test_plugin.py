@@ -259,6 +259,7 @@ class TestMarker:
             ("region='eu-west-9'", "region must be one of eu-west-2, *, not 'eu-west-9'; did you mean *"),
             ("accounts=['bob@mars']", "region must be one of eu-west-2, *, not 'mars'"),
             ("accounts=3", "accounts must be names, for example *, not 3"),
+            ("accounts=['alice,bob']", "accounts must be names, for example *, not 'alice,bob'"),
             ("accounts=['alice', 3]", "accounts must be names, for example *, not 3"),
             ("accounts={'alice': 3}", "accounts must map names to arguments of Cloud.account, not to 3"),
             ("accounts={'bob': {'regio': 1}}", "unknown argument of an account 'regio'; did you mean region?; *"),
@@ -339,6 +340,7 @@ class TestIniOptions:
             ("history = many", "omisim_history must be a number from 0 to 1000000000, not 'many'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),
             ("switches = x", "omisim_switches must be lines of name = value, not *"),
+            ("accounts = alice, bob", "accounts must be names, for example * or \"alice bob\", not 'alice,'"),
         ],
     )
     def test_with_unknown_values_are_refused_at_the_start(
