@@ -61,7 +61,7 @@ def create_account(
     call.check(call.account.creates_accounts, "ACC-007", account_id=call.account.account_id)
     _check_free(call, email)
     call.stop_if_refused()
-    account = open_account(call.tx, email, call.region, None, {})
+    account, _ = open_account(call.tx, email, call.region, None, {})
     return call.put(replace(account, **call.values))  # each parameter is named for its field
 
 

@@ -13,12 +13,13 @@ from omisim.state.transaction import Transaction
 __all__ = ["DEFAULT", "add_default_group", "make_open_rule", "open_account"]
 
 DEFAULT = "default"
+_EVERYTHING = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
 
 
 def open_account(
     tx: Transaction, name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]
-) -> AccountRow:
-    """Create an account with its first access key and its default security group. Returns the account.
+) -> tuple[AccountRow, AccessKey]:
+    """Create an account with its first access key and its default security group. Returns the account and the key.
 
     Its id, password and key derive from the cloud's seed and the name.
     """
@@ -46,7 +47,7 @@ def open_account(
     tx.add(row)
     tx.add(key)
     add_default_group(tx, number)
-    return row
+    return row, key
 
 
 def add_default_group(tx: Transaction, account_id: str, net_id: str | None = None) -> None:
@@ -69,5 +70,4 @@ def add_default_group(tx: Transaction, account_id: str, net_id: str | None = Non
 
 def make_open_rule(tx: Transaction, **fields: Any) -> SecurityGroupRule:
     """Return a rule for all protocols and ports: for any address, unless `fields` say otherwise."""
-    everything = SecurityGroupRule(from_port_range=-1, ip_protocol="-1", ip_ranges=("0.0.0.0/0",), to_port_range=-1)
-    return replace(everything, security_group_rule_id=tx.new_id("security_group_rule"), **fields)
+    return replace(_EVERYTHING, security_group_rule_id=tx.new_id("security_group_rule"), **fields)

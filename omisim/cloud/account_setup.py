@@ -18,7 +18,7 @@ from omisim.state.transaction import Transaction
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["find_account", "find_or_create_account", "replace_access_key"]
+__all__ = ["find_account", "find_first_key", "find_or_create_account", "replace_access_key"]
 
 
 def find_account(state: State, name: str) -> AccountRow:
@@ -29,10 +29,16 @@ def find_account(state: State, name: str) -> AccountRow:
     return rows[0]
 
 
+def find_first_key(state: State, row: AccountRow) -> AccessKey | None:
+    """Return the oldest access key of an account, or None if all have been deleted."""
+    keys: list[AccessKey] = state.find_by("access_key", "account_id", row.account_id)
+    return keys[0] if keys else None
+
+
 def find_or_create_account(
     engine: Engine, name: str, region: str | None, alias: str | None, quotas: Mapping[QuotaName, int] | None
-) -> AccountRow:
-    """Return the account with this name, created if there is none.
+) -> tuple[AccountRow, AccessKey | None]:
+    """Return the account with this name, created if there is none, and the key of a new one.
 
     Raises ValueError for an invalid argument, and for one that differs from the existing account.
     """
@@ -48,7 +54,7 @@ def find_or_create_account(
     ):
         if value is not None and value != existing:
             raise ValueError(f"account {name!r} already exists with {parameter}={existing!r}, not {value!r}")
-    return row
+    return row, None
 
 
 def _check_new_account(name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> None:

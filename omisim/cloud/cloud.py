@@ -15,7 +15,7 @@ from omisim.base.private_file import write_private
 from omisim.base.suggest import check_known, describe_unknown
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
-from omisim.cloud.account_setup import find_account, find_or_create_account, replace_access_key
+from omisim.cloud.account_setup import find_account, find_first_key, find_or_create_account, replace_access_key
 from omisim.cloud.calls import Calls, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
@@ -101,7 +101,7 @@ class Cloud:
             raise ValueError(f"history must be a positive int, not {history!r}")
         if fetch is not None and not callable(fetch):
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
-        if not isinstance(answers, Mapping | None):
+        if answers is not None and not isinstance(answers, Mapping):
             raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")
         settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
         settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
@@ -141,11 +141,11 @@ class Cloud:
             ValueError: An argument is invalid, or differs from the existing account.
         """
         with self.engine.atomic():
-            row = find_or_create_account(self.engine, name, region, alias, quotas)
+            row, key = find_or_create_account(self.engine, name, region, alias, quotas)
             account = self._accounts.get(name)
             if account is None or account.account_id != row.account_id:
-                keys = self.engine.state.find_by("access_key", "account_id", row.account_id)
-                account = self._accounts[name] = Account(self, row, keys[0] if keys else None)
+                key = key or find_first_key(self.engine.state, row)
+                account = self._accounts[name] = Account(self, row, key)
             return account
 
     def allow_account_creation(self, name: str) -> None:

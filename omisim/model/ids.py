@@ -75,11 +75,13 @@ def _make_pattern(kind: str) -> re.Pattern[str]:
     return re.compile(f"(?:{'|'.join(PREFIXES[kind])})[0-9a-f]{{{_HEX_DIGITS.get(kind, 8)}}}")
 
 
+@lru_cache(maxsize=1024)  # the resources of each test have the same ids
 def make_id(kind: str, seed: str, number: int) -> str:
     """Return an id that depends only on the kind, the cloud's seed and the number."""
     return PREFIXES[kind][0] + derive_hex(seed, number, kind)[: _HEX_DIGITS.get(kind, 8)]
 
 
+@lru_cache(maxsize=256)
 def make_account_id(seed: str, name: str) -> str:
     """Return an account id: twelve digits (ID-011)."""
     return f"{int(derive_hex(seed, name, 'account'), 16) % 10**12:012d}"

@@ -51,7 +51,7 @@ def check_licence(state: State, code: str) -> None:
 
 def parse_licences(permissions: Mapping[str, Mapping[str, bool]] | None, state: State) -> dict[str, bool]:
     """Return the argument `licences` of a cloud as codes with their decisions. Raises ValueError for another value."""
-    if not isinstance(permissions, Mapping | None):
+    if permissions is not None and not isinstance(permissions, Mapping):
         raise ValueError(f'licences must be like {{"0002": {{"export": False}}}}, not {permissions!r}')
     decisions = {}
     for code, says in (permissions or {}).items():

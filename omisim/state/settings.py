@@ -73,7 +73,7 @@ class Settings:
         check_known("unserved", unserved, UNSERVED_MODES)
         if not isinstance(seed, int | str):
             raise ValueError(f"seed must be int or str, not {seed!r}")
-        if not isinstance(switches, Mapping | None):
+        if switches is not None and not isinstance(switches, Mapping):
             raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")
         for name, value in (switches or {}).items():
             _check_switch(name, value)
