@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -37,7 +38,7 @@ def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None =
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
     images = find_visible(call, Image, parsed_filters)
-    return call.select((_view_image(call, image) for image in images), parsed_filters)
+    return call.select(map(partial(_view_image, call), images), parsed_filters)
 
 
 def _view_image(call: Call, image: Image) -> Image:

@@ -18,21 +18,24 @@ __all__ = [
 ]  # fmt: skip
 
 Shared = TypeVar("Shared", Image, Snapshot)
+_FIELDS: Mapping[type, str] = {Image: "permissions_to_launch", Snapshot: "permissions_to_create_volume"}
 
 
 def get_permissions(entity: Image | Snapshot) -> PermissionsOnResource:
     """Return the permissions of other accounts on an OMI or a snapshot."""
-    return entity.permissions_to_launch if isinstance(entity, Image) else entity.permissions_to_create_volume
+    permissions: PermissionsOnResource = getattr(entity, _FIELDS[entity.__class__])
+    return permissions
 
 
 def is_visible(call: Call, entity: Image | Snapshot) -> bool:
     """Whether the entity is the caller's, shared with the caller, or public in its Region (SHR-002, SHR-010)."""
-    return call.owns(entity) or (_is_shared(call, entity) and _is_in_region(call, entity.account_id))
+    if call.owns(entity):
+        return True
+    return _includes(get_permissions(entity), call.account.account_id) and _is_in_region(call, entity.account_id)
 
 
-def _is_shared(call: Call, entity: Image | Snapshot) -> bool:
-    granted = get_permissions(entity)
-    return granted.global_permission or call.account.account_id in granted.account_ids
+def _includes(granted: PermissionsOnResource, account_id: str) -> bool:
+    return granted.global_permission or account_id in granted.account_ids
 
 
 def _is_in_region(call: Call, account_id: str) -> bool:
@@ -41,19 +44,19 @@ def _is_in_region(call: Call, account_id: str) -> bool:
 
 def find_visible(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:
     """Yield the visible entities of a class in creation order, at least those that match the filters."""
+    me, get_granted = call.account.account_id, attrgetter(_FIELDS[cls])
     rows = find_shareable(call, cls, filters)
     for owner, group in groupby(rows, key=attrgetter("account_id")):  # the platform has many in a row in each Region
-        if owner == call.account.account_id:
+        if owner == me:
             yield from group
         elif _is_in_region(call, owner):
-            yield from (row for row in group if _is_shared(call, row))
+            yield from (row for row in group if _includes(get_granted(row), me))
 
 
 def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:
     """Yield the entities of a class in creation order that are visible and match the filters, and perhaps others."""
     me = call.account.account_id
-    shared_with = f"permissions_to_{'launch' if cls is Image else 'create_volume'}.account_ids"
-    return call.find_rows(cls, [("account_id", me), (shared_with, me), ("public", True)], filters)
+    return call.find_rows(cls, [("account_id", me), (f"{_FIELDS[cls]}.account_ids", me), ("public", True)], filters)
 
 
 def get_usable(call: Call, cls: type[Shared], row_id: str, rule: str) -> Shared:

@@ -101,7 +101,8 @@ def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) ->
         return _create(item.config, _merge(read_ini(item.config), options))
     cloud = start.fork()
     cloud.engine.copy_faults(start.engine)
-    _reconfigure(cloud, options)
+    if options:
+        _reconfigure(cloud, options)
     _open_accounts(cloud, options)
     return cloud
 

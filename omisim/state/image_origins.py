@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeVar, cast
 
 from omisim.base.frozen import replace
@@ -21,12 +23,12 @@ def find_origin(state: State, image: Image, account_id: str | None = None) -> tu
     The origin is "official", "Marketplace", or for the OMIs of other accounts "shared"; an account's own OMI is
     "imported" if it was created from a manifest, else "own".
     """
-    return _derive_origin(image, _list_parts(state, image, account_id))
+    return _derive_origin(image, _list_parts(state, image.account_id, account_id))
 
 
-def _list_parts(state: State, image: Image, account_id: str | None) -> tuple[AccountRow, bool]:
+def _list_parts(state: State, owner_id: str, account_id: str | None) -> tuple[AccountRow, bool]:
     """Return what the origin of an OMI depends on: its owner, and whether an account sees it as its owner does."""
-    return state.get("account", image.account_id), account_id in (None, image.account_id)
+    return state.get("account", owner_id), account_id in (None, owner_id)
 
 
 def _derive_origin(image: Image, parts: tuple[AccountRow, bool]) -> tuple[str, str]:
@@ -58,7 +60,11 @@ def _fill_in(image: Image, parts: tuple[AccountRow, bool]) -> Image:
 def add_origin(state: State, value: V, account_id: str | None = None) -> V:
     """Return a result with the origin of each OMI filled in. Any other result is returned unchanged."""
     if isinstance(value, Image):
-        return cast("V", _fill_in(value, _list_parts(state, value, account_id)))
-    if isinstance(value, tuple) and value and isinstance(value[0], Image):
-        return cast("V", tuple([_fill_in(image, _list_parts(state, image, account_id)) for image in value]))
-    return value
+        return cast("V", add_origin(state, (value,), account_id)[0])
+    if not isinstance(value, tuple) or not value or not isinstance(value[0], Image):
+        return value
+    filled: list[Image] = []
+    for owner_id, images in groupby(value, key=attrgetter("account_id")):
+        parts = _list_parts(state, owner_id, account_id)
+        filled += [_fill_in(image, parts) for image in images]
+    return cast("V", tuple(filled))
