@@ -6,6 +6,7 @@ A rule refers to its error by the row's name. Codes, types and HTTP statuses are
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omisim.base.data_files import load_toml
@@ -107,6 +108,7 @@ class ApiError(Exception):
         vars(twin).update(vars(self))
         return twin
 
-    def __reduce__(self) -> tuple[type[ApiError], tuple[Rule, dict[str, Any], ErrorKind]]:
-        """Support pickling, which pytest-xdist needs."""
-        return ApiError, (self._row, self.facts, self._kind)
+    def __reduce__(self) -> tuple[type[ApiError], tuple[Rule, dict[str, Any], ErrorKind], dict[str, Any]]:
+        """Support pickling, which pytest-xdist needs, with the similar ids of this moment."""
+        state = vars(self) | {"find_similar_ids": partial(tuple, self.similar_ids)}
+        return ApiError, (self._row, self.facts, self._kind), state

@@ -180,3 +180,13 @@ class TestApiError:
         error = refuse("OMI-022", image_name="golden", taken_by="ami-12345678")
         twin = pickle.loads(pickle.dumps(error))
         assert (str(twin), twin.facts, twin.rule) == (str(error), error.facts, error.rule)
+
+    def test_keeps_its_call_when_it_is_pickled(self, alice: Account, golden: Image) -> None:
+        """The request id, the similar ids, the origins of OMIs and notes cross to another process too."""
+        with pytest.raises(ApiError) as refusal:
+            alice.delete_image(image_id=golden.image_id[:-1] + ("0" if golden.image_id[-1] != "0" else "1"))
+        refusal.value.add_note("in the nightly run")
+        twin = pickle.loads(pickle.dumps(refusal.value))
+        assert twin.request_id == alice.cloud.calls()[-1].request_id
+        assert (twin.similar_ids, twin.__notes__) == ((golden.image_id,), ["in the nightly run"])
+        assert twin.explain() == refusal.value.explain()
