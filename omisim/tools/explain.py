@@ -33,8 +33,8 @@ _FCU = files("omisim").joinpath("doors", "fcu")
 class Explanation:
     """The answer for a word.
 
-    `kind` is "rule", "error", "action", "state", "resource" or "word", `title` the word as omisim spells it, `text` the
-    explanation, `facts` further lines as (name, text), and `data` the row that it comes from, for programs.
+    `kind` is "rule", "error", "status", "action", "state", "resource" or "word", `title` the word as omisim spells it,
+    `text` the explanation, `facts` further lines as (name, text), and `data` the row that it comes from, for programs.
     """
 
     kind: str
@@ -65,7 +65,7 @@ def explain(word: str) -> tuple[Explanation, ...]:
         return ()
     return tuple(
         explanation
-        for table in (_rules, _errors, _actions, _words, _resources, _states)
+        for table in (_rules, _errors, _fcu_errors, _statuses, _actions, _words, _vm_types, _resources, _states)
         for explanation in table(word.strip(), key)
     )
 
@@ -83,7 +83,7 @@ def list_words() -> tuple[str, ...]:
     errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
     words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *_list_fcu_actions(), *LIFECYCLES]
-    words += [*states, *_products()]
+    words += [*states, *_products(), *_list_fcu_errors(), *(str(kind.status) for kind in ERRORS.values())]
     return tuple(dict.fromkeys(filter(None, words)))
 
 
@@ -131,6 +131,42 @@ def _errors(word: str, key: str) -> Iterator[Explanation]:
             facts = [("EC2", f"FCU answers {kind.fcu}")] if kind.fcu else []
             facts += _list_rules(raised_by) or [("Rules", "no rule raises it; faults and switches can")]
             yield Explanation("error", kind.name, text, tuple(facts), asdict(kind))
+
+
+@cache
+def _list_fcu_errors() -> Mapping[str, Mapping[str, str]]:
+    """Return the codes of FCU that depend on more than the error, each with what has it: a rule id or text → text."""
+    tables = load_toml("omisim", "doors/fcu/errors.toml")
+    causes: dict[str, dict[str, str]] = {}
+    for rule_id, code in tables["rules"].items():
+        causes.setdefault(code, {})[rule_id] = load_every_rule()[rule_id].says
+    for prefix, code in tables["malformed"].items():
+        text = f"one with the prefix {prefix} is malformed" if prefix else "that of an account is malformed"
+        causes.setdefault(code, {})["Id"] = text
+    for kind, code in tables["missing"].items():
+        causes.setdefault(code, {})["Id"] = f"that of a {kind} does not exist"
+    for name, codes in tables["kinds"].items():
+        for kind, code in codes.items():
+            causes.setdefault(code, {})[name] = f"the error of OAPI for a {kind}"
+    return causes
+
+
+def _fcu_errors(word: str, _key: str) -> Iterator[Explanation]:
+    for code, causes in _list_fcu_errors().items():
+        if code.lower() == word.lower():
+            yield Explanation("error", code, "a code of FCU, the EC2-compatible API", tuple(causes.items()))
+
+
+def _statuses(word: str, _key: str) -> Iterator[Explanation]:
+    codes_by_type: dict[str, list[str]] = {}
+    for kind in ERRORS.values():
+        if str(kind.status) == word:
+            codes_by_type.setdefault(kind.type, []).append(f"{kind.code} ({kind.name})")
+    if codes_by_type:
+        text = "the HTTP status of the errors of these types, with their codes"
+        yield Explanation(
+            "status", word, text, tuple((name, ", ".join(codes)) for name, codes in codes_by_type.items())
+        )
 
 
 # --- actions
@@ -245,6 +281,18 @@ def _spellings(term: str, row: Mapping[str, Any]) -> set[str]:
 @cache
 def _products() -> Mapping[str, tuple[str, str]]:
     return {code: tuple(row) for code, row in load_toml("omisim.spec", "catalog.toml")["product_types"].items()}
+
+
+def _vm_types(word: str, _key: str) -> Iterator[Explanation]:
+    if not re.fullmatch(r"\w+\.\w+", word):  # the catalogue takes a moment
+        return
+    from omisim.spec.vm_types import find_vm_shape  # loads the model, which other words do not need
+
+    shape = find_vm_shape(word.lower())
+    if shape is not None:
+        size = f"{shape.vcores} vCore{'s' * (shape.vcores > 1)} and {shape.memory:g} GiB of memory"
+        text = f"a VM type of generation {shape.generation} with {size}, and the performance {shape.performance}"
+        yield Explanation("word", shape.name, text, (("See", "VM type"),), asdict(shape))
 
 
 # --- kinds of resources and their states

@@ -92,6 +92,34 @@ def test_knows_the_types_of_volumes() -> None:
     assert {explain(word)[0].title for word in ("standard", "gp2", "io1")} == {"volume type"}
 
 
+def test_knows_every_status() -> None:
+    """An HTTP status leads to the types and codes of its errors."""
+    (explanation,) = explain("409")
+    assert explanation.kind == "status"
+    assert "6003 (invalid-state)" in dict(explanation.facts)["InvalidState"]
+
+
+def test_knows_every_vm_type() -> None:
+    """A type of OUTSCALE, of any size, and a name of AWS have a shape."""
+    assert explain("tinav5.c2r4p1")[0].text.startswith("a VM type of generation 5 with 2 vCores and 4 GiB of memory")
+    assert explain("T2.small")[0].text.endswith("with 1 vCore and 2 GiB of memory, and the performance medium")
+    assert explain("tinav5.c0r4p1") == explain("t2.smal") == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("InvalidSnapshot.InUse", ("SNP-016", load_rules()["SNP-016"].says)),
+        ("NatGatewayNotFound", ("Id", "that of a NAT gateway does not exist")),
+        ("InvalidVpcID.Malformed", ("Id", "one with the prefix vpc- is malformed")),
+        ("IncorrectInstanceState", ("invalid-state", "the error of OAPI for a vm")),
+    ],
+)
+def test_knows_every_code_of_fcu(code: str, cause: tuple[str, str]) -> None:
+    """A code that depends on the rule, the kind or the id leads to these."""
+    assert cause in [fact for explanation in explain(code) for fact in explanation.facts]
+
+
 def test_knows_the_timings_and_the_client_token() -> None:
     """A reader of the documentation meets them on the first pages."""
     assert {explain(word)[0].title for word in ("eager", "manual", "reads")} == {"timing"}
