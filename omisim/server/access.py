@@ -20,9 +20,8 @@ from omisim.server.http_error import HttpError
 
 __all__ = ["Access"]
 
-COOKIE = "omisim_session"
 MAX_SESSIONS = 64  # the oldest one ends when another begins
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 
 
 class Access:
@@ -90,10 +89,16 @@ class Access:
         return self._read_cookie(request) in self._sessions
 
     @staticmethod
-    def _read_cookie(request: HttpRequest) -> str:
+    def _name_cookie(request: HttpRequest) -> str:
+        """Return the name of the server's cookie. It has the port, because a browser sends a cookie to every port."""
+        match = _HOST.fullmatch(request.host)
+        return f"omisim_session_{match[2]}" if match and match[2] else "omisim_session"
+
+    def _read_cookie(self, request: HttpRequest) -> str:
         """Return the value of the server's cookie, or "". SimpleCookie would read none beside a malformed one."""
+        own_name = self._name_cookie(request)
         pairs = (text.strip().partition("=") for text in request.headers.get("cookie", "").split(";"))
-        return next((value for name, _, value in pairs if name == COOKIE), "")
+        return next((value for name, _, value in pairs if name == own_name), "")
 
     def open_session(self, request: HttpRequest) -> str:
         """Return the Set-Cookie header of a new session for a page of this server. Raises HttpError without Origin."""
@@ -104,9 +109,9 @@ class Access:
         if len(self._sessions) > MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         secure = "; Secure" if self._scheme == "https" else ""
-        return f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/_omisim{secure}"
+        return f"{self._name_cookie(request)}={session}; HttpOnly; SameSite=Strict; Path=/_omisim{secure}"
 
     def close_session(self, request: HttpRequest) -> str:
         """End the session of a request; return the Set-Cookie header that removes it."""
         self._sessions.pop(self._read_cookie(request), None)
-        return f"{COOKIE}=; HttpOnly; SameSite=Strict; Path=/_omisim; Max-Age=0"
+        return f"{self._name_cookie(request)}=; HttpOnly; SameSite=Strict; Path=/_omisim; Max-Age=0"

@@ -68,7 +68,7 @@ class TestToken:
             ({"authorization": "Bearer u", "x_omisim_token": "t"}, 401),
             ({"x_omisim_token": ""}, 401),
             ({"x_omisim_token": "ä"}, 401),
-            ({"cookie": "omisim_session=t"}, 401),
+            ({"cookie": "omisim_session_8333=t"}, 401),
         ],
     )
     def test_is_needed_in_one_of_two_headers(self, control: Control, headers: dict[str, str], status: int) -> None:
@@ -150,6 +150,13 @@ class TestSession:
         cookies = f"{foreign}; {cookie.partition(';')[0]}; {foreign}"
         assert ask(control, "calls", cookie=cookies, sec_fetch_site="same-origin").status == 200
 
+    def test_has_a_cookie_of_each_server_of_a_machine(self, control: Control) -> None:
+        """Its name has the port: a page of a second server would replace the cookie of the first one."""
+        hosts = ("127.0.0.1:8333", "127.0.0.1:8334", "[::1]:8335", "a.localhost")
+        requests = [HttpRequest("POST", host, "", {"origin": f"http://{host}"}) for host in hosts]
+        names = [Access("t").open_session(request).partition("=")[0] for request in requests]
+        assert names == ["omisim_session_8333", "omisim_session_8334", "omisim_session_8335", "omisim_session"]
+
     def test_begins_with_the_token_and_ends(self, control: Control, cookie: str) -> None:
         """Only a page gets a cookie, only for the token; DELETE ends the session."""
         given = {"cookie": cookie.partition(";")[0], "origin": f"http://{OWN}"}
@@ -165,7 +172,7 @@ class TestSession:
             ask(control, "session", "POST", x_omisim_token="t", origin=f"http://{OWN}")
         given = {"cookie": cookie.partition(";")[0], "origin": f"http://{OWN}"}
         assert ask(control, "settle", "POST", **given).status == 401
-        assert ask(control, "settle", "POST", cookie="omisim_session", origin=f"http://{OWN}").status == 401
+        assert ask(control, "settle", "POST", cookie="omisim_session_8333", origin=f"http://{OWN}").status == 401
 
 
 class TestSite:
