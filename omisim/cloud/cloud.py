@@ -343,8 +343,9 @@ class Cloud:
     def calls(
         self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any
     ) -> Calls:
-        """Return the recorded calls that match, oldest first. Requests to object storage are not among them.
+        """Return the recorded calls of OAPI and FCU that match, oldest first.
 
+        Requests to object storage are not among them; the console shows them between the calls.
         `calls(...).one()` returns the single match. Each recorded call has `account`, `parameters`, `error` and
         `warnings`.
 

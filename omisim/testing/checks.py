@@ -140,7 +140,10 @@ def not_called(
 
 @takes_cloud
 def nothing_refused(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
-    """Assert that no call was refused and no connection dropped. The error names the rule of each refusal."""
+    """Assert that no call was refused and no connection dropped. The error names the rule of each refusal.
+
+    Requests to object storage do not count.
+    """
     calls = cloud.calls(account=account, since=since)
     _assert_empty("refused calls", [str(call) for call in calls if call.error is not None or call.dropped])
 
