@@ -19,6 +19,7 @@ from omisim.base.frozen import frozen
 from omisim.base.hosts import host_name, is_loopback
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
 from omisim.formats.sigv4 import (
+    ANSWERED,
     DIALECTS,
     canonical_query,
     find_scope_problem,
@@ -135,7 +136,7 @@ def check_date(signature: Signature, *clocks: Callable[[], dt.datetime]) -> None
 def verify_signature(request: HttpRequest, signature: Signature, secret_key: str) -> None:
     """Refuse a signature that does not match the request and the secret key (AUTH-006)."""
     headers, body, query = request.headers, request.body, request.query
-    values = tuple([headers.get(name, "") for name in signature.headers.split(";")])
+    values = tuple([headers.get(name) or ANSWERED.get(name, "") for name in signature.headers.split(";")])
     is_short = len(body) <= LONGEST_KEPT and len(query) <= LONGEST_KEPT
     matches = _matches if is_short else _matches.__wrapped__
     if not matches(secret_key, signature, request.method, request.path, query, request.host, values, body):

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from omisim.base.foreign import parse_url
 from omisim.formats.sigv4 import (
+    ANSWERED,
     DATE,
     canonical_query,
     find_scope_problem,
@@ -154,7 +155,7 @@ class _Signature(NamedTuple):
 
 
 def _get_header(headers: Mapping[str, str], name: str, host: str) -> str:
-    return headers.get("host", host) if name == "host" else headers.get(name, "")
+    return headers.get("host", host) if name == "host" else headers.get(name) or ANSWERED.get(name, "")
 
 
 def _read_url_signature(

@@ -171,6 +171,15 @@ def test_requests_of_every_size_arrive_whole(server: Running, alice: Account) ->
         )
 
 
+def test_a_signature_may_cover_what_the_server_answers_itself(server: Running, alice: Account) -> None:
+    """A signature covers `Expect: 100-continue` too, as that of curl does if its user gives the header."""
+    name = urlsplit(server.url).netloc
+    names, more = "content-type;expect;host;x-{}-date", {"expect": "100-continue"}
+    request = sign_request(alice, "/api/v1/ReadVms", host=name, names=names, more=more)
+    headers: dict[str, Any] = dict(request.headers)
+    assert requests.post(f"{server.url}/api/v1/ReadVms", request.body, headers=headers, timeout=30).status_code == 200
+
+
 HEAPS = """
 import ctypes, sys, threading
 
