@@ -43,6 +43,11 @@ class TestOperations:
                 assert message.startswith(f"{name} is an action of EC2"), name
         assert alice.cloud == before
 
+    def test_that_are_not_served_are_recorded_with_their_caller(self, alice: Account) -> None:
+        """The call log names the account that sent an action which omisim does not serve."""
+        ask(alice, {"Action": "DescribeHosts"})
+        assert alice.cloud.calls()[-1].account == "alice"
+
     @pytest.mark.parametrize("name", EMPTY)
     def test_of_empty_families_find_no_id(self, alice: Account, name: str) -> None:
         """An id of a family without resources is not found; a filter finds nothing. [FCU-004]"""

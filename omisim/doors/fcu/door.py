@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 
 from omisim.base.foreign import encode_text
 from omisim.base.hosts import parse_host
-from omisim.doors.fcu.actions import FcuAction, find_action
+from omisim.doors.fcu.actions import find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
 from omisim.doors.fcu.query import Query, parse_pairs, parse_query
@@ -61,7 +61,8 @@ class FcuDoor:
         query = (self._parse_cached if is_short else parse_query)(request.query, request.body)
         account_id: str | None = None
         try:
-            account_id, region, action = self._identify(request, query, host_time)
+            account_id, region = self._identify(request, query, host_time)
+            action = find_action(query.action)
             if request.method not in ("GET", "POST"):
                 raise refuse("FCU-003/method", method=request.method)
             context = Context(engine, account_id, region, engine.clock.now())
@@ -78,16 +79,13 @@ class FcuDoor:
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
         return self._respond(200, text, outcome.request_id, warnings)
 
-    def _identify(
-        self, request: HttpRequest, query: Query, host_time: dt.datetime
-    ) -> tuple[str | None, str, FcuAction]:
-        """Return the caller, its Region and the action. An unknown action is refused after an unknown caller."""
+    def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str]:
+        """Return the caller and the Region of a request."""
         named_region = _find_region(request.host, request.path)
         row = load_rows().get(query.action)
         name = row.calls if row is not None and row.open else ""
         parse = partial(_parse_signature, query)
-        account_id, region = identify_caller(self.engine, request, name, named_region, host_time, parse)
-        return account_id, region, find_action(query.action)
+        return identify_caller(self.engine, request, name, named_region, host_time, parse)
 
     def _refuse(self, error: ApiError) -> HttpResponse:
         code = find_code(error)
