@@ -326,12 +326,12 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     allowed = [s for s in states if s not in lifecycle.refused[action]]
     noun = _NOUNS.get(kind, kind.replace("_", " "))
     name = action.partition(" ")[0]  # without a condition, such as (stopped only)
-    shown_action = action.replace(name, f"{{{name}}}")
+    call = f"{{{name}}} with these parameters" if action != name else f"{{{name}}}"
     return Rule(
         id=f"{kind}/{action}/{state}",
         says=f"{action} is refused while the {noun} is in the state {state}.",
         error=no.error,
-        details=f"The {noun} {{id}} is in the state {state}; {shown_action} requires {_join_states(allowed)}.",
+        details=f"The {noun} {{id}} is in the state {state}; {call} requires {_join_states(allowed)}.",
         fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
         evidence=no.evidence,
         source=action_page(name),

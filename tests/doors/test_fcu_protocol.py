@@ -271,6 +271,12 @@ class TestAnswers:
         response = ask(alice, {**parameters, **ids})
         assert (ET.fromstring(response.body).findtext("Errors/Error/Message") or "").startswith(message)
 
+    def test_to_changes_of_a_running_instance_say_what_they_require(self, alice: Account, vm: Vm) -> None:
+        """Some attributes change while the instance is stopped only; the message says so in the terms of the client."""
+        parameters = {"Action": "ModifyInstanceAttribute", "InstanceId": vm.vm_id, "InstanceType.Value": "t2.small"}
+        message = ET.fromstring(ask(alice, parameters).body).findtext("Errors/Error/Message") or ""
+        assert message.endswith("state running; ModifyInstanceAttribute with these parameters requires stopped.")
+
     def test_to_refused_requests_explain_the_parameters_of_ec2(self, alice: Account) -> None:
         """The explanation in the call log names the action's own parameter, not one of a structure in it."""
         image_id = alice.cloud.images.official("ubuntu").image_id
