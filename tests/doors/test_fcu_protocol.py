@@ -58,6 +58,16 @@ class TestRequests:
         assert texts_of(answer, "volumeId") == [ids[0], ids[2]]
         assert texts_of(ask(alice, {"Action": "DescribeVolumes", "VolumeId": ids[1]}), "volumeId") == [ids[1]]
 
+    def test_may_number_the_instance_of_the_console(self, alice: Account, vm: Vm) -> None:
+        """Boto 2 sends a list of one instance; more are refused. [FCU-063]"""
+        request = {"Action": "GetConsoleOutput", "InstanceId.1": vm.vm_id}
+        assert texts_of(ask(alice, request), "instanceId") == [vm.vm_id]
+        assert error_of(ask(alice, {**request, "InstanceId.2": vm.vm_id})) == (400, "InvalidParameterValue")
+        assert error_of(ask(alice, {"Action": "GetConsoleOutput", "InstanceId.1.1": vm.vm_id})) == (
+            400,
+            "InvalidParameterValue",
+        )
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -180,10 +190,17 @@ class TestRequests:
 
 
 class TestSignatures:
-    @pytest.mark.parametrize(("service", "status"), [("ec2", 200), ("fcu", 200), ("api", 401), ("lbu", 401)])
+    @pytest.mark.parametrize(
+        ("service", "status"), [("ec2", 200), ("fcu", 200), ("api", 401), ("lbu", 401), ("127", 401)]
+    )
     def test_are_of_this_service(self, alice: Account, service: str, status: int) -> None:
         """The scope names ec2 or fcu. [FCU-014]"""
         assert ask(alice, {"Action": "DescribeVolumes"}, service=service).status == status
+
+    def test_may_take_the_service_from_the_host(self, alice: Account) -> None:
+        """The service of boto 2 at a local server is 127. [FCU-014]"""
+        request = sign(alice, body="Action=DescribeVolumes", host="127.0.0.1:8333", service="127")
+        assert send(alice, request).status == 200
 
     def test_cover_the_request(self, alice: Account) -> None:
         """A changed body or query string is refused as SignatureDoesNotMatch. [AUTH-006/signature, FCU-010]"""

@@ -117,6 +117,6 @@ def _parse_signature(query: Query, request: HttpRequest) -> Signature:
     if in_query and "authorization" in request.headers:
         raise refuse("AUTH-005", reason="it is signed twice, in its Authorization header and in its query string")
     signature = parse_query_signature(parameters) if in_query else parse_signature(request)
-    if signature.scope[2] not in SERVICES:
+    if signature.scope[2] not in (*SERVICES, request.host.partition(".")[0]):  # as boto 2 and curl name the service
         raise refuse("FCU-014", service=signature.scope[2])
     return signature

@@ -108,6 +108,12 @@ def _presign(context: Context, path: str) -> str:
     return make_object_url(place)  # of a caller without a valid key, whom nothing but auth="off" lets in
 
 
+def _prepare_console(_: Context, tree: Tree) -> Tree:
+    """Prepare GetConsoleOutput, to which boto 2 sends a list of one instance (FCU-063)."""
+    node = tree.get("InstanceId")
+    return {**tree, "InstanceId": node["1"]} if isinstance(node, dict) and [*node] == ["1"] else tree
+
+
 def _prepare_product_types(context: Context, tree: Tree) -> Tree:
     """Find the product codes of an image or a snapshot that the caller can see (FCU-018)."""
     image_id, snapshot_id = tree.pop("ImageId", ""), tree.pop("SnapshotId", "")
@@ -135,6 +141,7 @@ def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
 
 PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
     **NETWORK_PREPARE,
+    "console": _prepare_console,
     "image_change": _prepare_image_change,
     "image_reset": _prepare_reset("image", "launchPermission", "LaunchPermission", "permissions_to_launch"),
     "instance_change": _prepare_instance_change,
