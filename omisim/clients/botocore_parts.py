@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
 from botocore.parsers import EC2QueryParser, ResponseParserFactory
@@ -51,7 +51,7 @@ class FormSigner(SigV4Auth):  # type: ignore[misc]  # botocore has no types
         if request.data.__class__ is not dict:
             sign_at(self._now, super().add_auth, request)
             return
-        request.data = form = urlencode(request.data, doseq=True, quote_via=_quote)
+        request.data = form = "&".join([f"{_quote(name)}={_quote(str(value))}" for name, value in request.data.items()])
         request.context["timestamp"] = at = self._now().strftime(DATE)
         self._modify_request_before_signing(request)  # sets the date
         url = urlsplit(request.url)
