@@ -163,8 +163,10 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
     if claimed is not None and region not in (None, claimed.region):
         access_key = find_claimed_key(request)
         raise _bad_key(access_key, claimed, region) if access_key else _bad_login(claimed.email)
-    owners = (key.account_id for key in engine.state.rows("access_key").values())
-    for account in map(partial(engine.state.get, "account"), owners) if claimed is None else (claimed,):
+    if claimed is not None:
+        return claimed.account_id, claimed.region
+    for key in engine.state.rows("access_key").values():
+        account: AccountRow = engine.state.get("account", key.account_id)
         if region in (None, account.region):
             return account.account_id, account.region
     raise refuse("AUTH-005", reason="this cloud does not have an account in this Region yet")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - the exception that clients catch
@@ -37,7 +37,7 @@ class CloudAdapter(BaseAdapter):
         # requests offers no other way to give a body; consumed, so that it can be streamed again
         vars(response).update(_content=answer.body, _content_consumed=True)
         response.status_code = answer.status
-        response.reason = HTTPStatus(answer.status).phrase
+        response.reason = responses[answer.status]
         for name, value in answer.headers.items():
             response.headers[name] = value
         response.encoding = "utf-8"
