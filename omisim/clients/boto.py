@@ -18,6 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
+from botocore.handlers import BUILTIN_HANDLERS
 
 from omisim.base.hosts import endpoint
 from omisim.base.process import hold_at_fork
@@ -71,7 +72,7 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         raw = _Body(response.body) if service == "fcu" else _make_stream(request.method, response)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
-    client.meta.events.register_first(f"before-send.{protocol}", send)
+    client.meta.events.register_last(f"before-send.{protocol}", send)  # after handlers that may change the request
     signer = client._request_signer  # noqa: SLF001 - pre-signing emits no event that could set the date
     original = signer.get_auth_instance
 
@@ -129,6 +130,9 @@ def _session() -> boto3.Session:
     Two settings of botocore spare a quarter of a call: parsers of answers, and a User-Agent that stays the same.
     """
     session = botocore.session.get_session()
+    for event, handler, *_ in BUILTIN_HANDLERS:
+        if getattr(handler, "__module__", "").startswith("moto."):  # it would compare each URL with those of AWS
+            session.unregister(event, handler)
     session.register_component("data_loader", LOADER)
     session.register_component("response_parser_factory", AnswerParsers())
     boto3_session = boto3.Session(botocore_session=session)

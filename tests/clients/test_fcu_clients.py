@@ -16,12 +16,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import Credentials
 from botocore.parsers import EC2QueryParser
 from botocore.utils import parse_timestamp
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.interpreter import run_python
 
 from omisim import Account, Cloud
 from omisim.clients.botocore_parts import AnswerParsers, read_timestamp
@@ -157,6 +158,18 @@ _SCALARS = {"boolean": "true", "integer": "-7", "long": "8", "float": "0.5", "do
             "timestamp": "2026-01-01T00:00:00.000Z", "string": "é &amp; &lt;"}  # fmt: skip
 
 
+BESIDE_MOTO = """
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
+from omisim import Cloud
+seen = []
+BotocoreStubber.process_request = lambda self, request: seen.append(request.url)
+with mock_aws():
+    Cloud().account("alice").client("fcu").describe_volumes()
+print(seen)
+"""
+
+
 def make_content(shape: Any, depth: int = 0) -> str:
     """Return the XML content of a shape with all its members: lists of two items, and deep within empty elements."""
     if shape.type_name == "list":
@@ -206,6 +219,20 @@ class TestSettings:
         """A timestamp in the answers' form takes a shorter way to the same time, in a time zone of the same class."""
         at, expected = read_timestamp(value), parse_timestamp(value)
         assert (at, type(at.tzinfo)) == (expected, type(expected.tzinfo))
+
+    def test_show_no_request_to_moto(self) -> None:
+        """moto, imported before and in use, does not look at the requests of omisim's own clients."""
+        assert run_python(BESIDE_MOTO) == "[]\n"
+
+    def test_let_handlers_change_a_request(self, omi_fcu: Any, cloud: Cloud) -> None:
+        """A handler of the event before-send changes a request before the cloud gets it."""
+
+        def add_header(request: AWSPreparedRequest, **_event: Any) -> None:
+            request.headers["X-Own"] = "1"
+
+        omi_fcu.meta.events.register("before-send.ec2", add_header)
+        omi_fcu.describe_regions()
+        assert cloud.calls()[-1].headers["x-own"] == "1"
 
     def test_name_boto3_as_the_user_agent(self, omi_fcu: Any, cloud: Cloud) -> None:
         """A request says that it is boto3's."""
