@@ -56,9 +56,12 @@ from omisim.state.state import State
 MOST_VMS_PER_LAUNCH = 1000
 
 
-def view_vm(state: State, vm: Vm) -> Vm:
-    """Return the answered form of a VM, with its disks, and in a Net with its NICs."""
-    view = _view_with_disks(vm, state.find_by("volume_link", "vm_id", vm.vm_id))
+def view_vm(state: State, vm: Vm, links: Sequence[VolumeLink] | None = None) -> Vm:
+    """Return the answered form of a VM, with its disks, and in a Net with its NICs.
+
+    `links` are those of its volumes, if they are known.
+    """
+    view = _view_with_disks(vm, state.find_by("volume_link", "vm_id", vm.vm_id) if links is None else links)
     return view if vm.net_id is None else view_vm_in_net(state, view)
 
 
@@ -203,6 +206,7 @@ def _launch(
     call.add(vm, then=None if boot else "park")
     add_nics(call, vm, nics)
     call.record_origin(vm, vm.vm_type, ("launched from", vm.image_id))
+    links = []
     for disk in disks:
         bsu = disk.bsu
         volume = add_volume(
@@ -210,8 +214,8 @@ def _launch(
             bsu.snapshot_id, state=VolumeState.IN_USE, vm_id=vm.vm_id, values=disk.values,
         )  # fmt: skip
         keep = bsu.delete_on_vm_deletion is False
-        add_link(call, volume.volume_id, vm.vm_id, disk.device_name, delete_on_vm_deletion=not keep)
-    return view_vm(call.state, vm)
+        links.append(add_link(call, volume.volume_id, vm.vm_id, disk.device_name, delete_on_vm_deletion=not keep))
+    return view_vm(call.state, vm, links)
 
 
 def _find_launchable_image(call: Call, image_id: str) -> Image | None:

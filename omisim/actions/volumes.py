@@ -276,9 +276,9 @@ def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeI
     add_link(call, volume_id, vm_id, device_name, delete_on_vm_deletion=False)
 
 
-def add_link(call: Call, volume_id: str, vm_id: str, device_name: str, *, delete_on_vm_deletion: bool) -> None:
+def add_link(call: Call, volume_id: str, vm_id: str, device_name: str, *, delete_on_vm_deletion: bool) -> VolumeLink:
     """Add a link of a volume to a VM, in the state attaching."""
-    call.add(
+    return call.add(
         VolumeLink(
             delete_on_vm_deletion=delete_on_vm_deletion,
             device_name=device_name,

@@ -57,10 +57,9 @@ class DueTable(Table):
 
     def _drop_stale(self) -> None:
         for timer, heap in enumerate(self.heaps):
-            while heap and self._is_stale(heap[0], timer):
+            while heap:
+                at, order, row_id = heap[0]
+                due: Due | None = self.by_id.get(row_id)
+                if due is not None and due.order == order and due.at == at and due.timer == timer:
+                    break
                 heappop(heap)
-
-    def _is_stale(self, entry: Entry, timer: int) -> bool:
-        at, order, row_id = entry
-        due: Due | None = self.by_id.get(row_id)
-        return due is None or due.order != order or due.at != at or due.timer != timer
