@@ -43,8 +43,8 @@ def _count_once(work: Callable[[], object]) -> int:
 def test_of_a_read_is_below_one_percent(alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cheapest read executes at most 1 % more instructions than by an engine that knows no store."""
 
-    def commit_without_store(engine: Engine, before: Checkpoint) -> None:
-        vars(engine)["_depth"] = before.depth
+    def commit_without_store(self: Engine, before: Checkpoint) -> None:
+        self._depth = before.depth
 
     def read() -> object:
         return alice.call("ReadVolumes")
