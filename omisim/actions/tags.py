@@ -12,7 +12,7 @@ from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
 from omisim.base.frozen import replace
 from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
-from omisim.model.filters import FiltersTag
+from omisim.model.filters import FiltersTag, compile_filters
 from omisim.model.filters.dicts import FiltersTagDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -124,7 +124,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
     vm_type = str(call.switch("vm_tag_type"))
     parsed_filters = as_parsed(filters)
     lookups: list[Lookup] = [[("owner of tags", call.account.account_id)]]
-    for path, values in parsed_filters.exact if parsed_filters is not None else ():
+    for path, values in compile_filters(parsed_filters)[1]:
         if path in _INDEXES:
             lookups.append([(_INDEXES[path], value) for value in values])
     rows = (

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from omisim.base.sharing import share
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
-from omisim.model.filters import Filters, select_matching
+from omisim.model.filters import Filters, compile_filters, select_matching
 from omisim.model.ids import derive_hex
 from omisim.spec.errors import ApiError
 from omisim.spec.lifecycle import get_cell_rule, get_phase
@@ -145,7 +145,7 @@ class Call:
         """
         kind, state = cls.kind, self.state
         lookups = [lookup]
-        for path, values in filters.exact if filters is not None else ():
+        for path, values in compile_filters(filters)[1]:
             if path == cls.key:
                 return state.find_by_ids(kind, values)
             if path in INDEXES[kind]:

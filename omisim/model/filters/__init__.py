@@ -21,7 +21,7 @@ from omisim.model.filters.disks import (
     FiltersSnapshotExportTask,
     FiltersVolume,
 )
-from omisim.model.filters.match import Filters, select_matching
+from omisim.model.filters.match import Filters, compile_filters, select_matching
 from omisim.model.filters.networks import (
     FiltersInternetService,
     FiltersNet,
@@ -38,5 +38,6 @@ __all__ = [
     "FiltersKeypair", "FiltersNet", "FiltersNic", "FiltersProductType", "FiltersPublicIp", "FiltersQuota",
     "FiltersReadImageExportTask", "FiltersReadVolumeUpdateTask", "FiltersRouteTable", "FiltersSecurityGroup",
     "FiltersService", "FiltersSnapshot", "FiltersSnapshotExportTask", "FiltersSubnet", "FiltersSubregion", "FiltersTag",
-    "FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory", "FiltersVolume", "select_matching",
+    "FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory", "FiltersVolume",
+    "compile_filters", "select_matching",
 ]  # fmt: skip

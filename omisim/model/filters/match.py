@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, make_getter
 
-__all__ = ["E", "Filters", "compile_patterns", "is_pattern", "matches_glob", "select_matching"]
+__all__ = ["E", "Filters", "compile_filters", "compile_patterns", "is_pattern", "matches_glob", "select_matching"]
 
 E = TypeVar("E")
 Test = Callable[[Any], bool]
@@ -22,41 +22,43 @@ _is_given = partial(is_not, None)
 
 
 class Filters(Generic[E]):
-    """The filters of a read for one entity class: a dataclass with a field per filter (`declaration.py`)."""
+    """The filters of a read for one entity class: a dataclass with a field per filter (`declaration.py`).
 
-    _compiled: ClassVar[Compiled | None] = None  # each instance gets its own on first use
+    `compiled` is kept by `compile_filters`.
+    """
 
-    @property
-    def tests(self) -> Sequence[Test]:
-        """One test for each given filter. Cached, because polling clients repeat their requests."""
-        return (self._compiled or self._compile())[0]
+    compiled: ClassVar[Compiled | None] = None
 
-    @property
-    def exact(self) -> Sequence[Exact]:
-        """The path and the values of each given filter that compares a field for equality, for an index on the field.
 
-        Cached like `tests`.
-        """
-        return (self._compiled or self._compile())[1]
+def compile_filters(filters: Filters[E] | None) -> Compiled:
+    """Return one test for each given filter; and for an index, the path and values of each that compares a field.
 
-    def _compile(self) -> Compiled:
-        cls: Any = type(self)
-        get, makers = _list_makers(cls)
-        values = get(self)
-        tests, exact = [], []
-        for (make, path, has_wildcards), value in compress(zip(makers, values, strict=True), map(_is_given, values)):
-            tests.append(make(value))
-            if path is not None:
-                choices = value if isinstance(value, tuple) else (value,)
-                if not has_wildcards or not any(map(is_pattern, choices)):
-                    exact.append((path, choices))
-        object.__setattr__(self, "_compiled", (tests, exact))  # the values of the filters are frozen
-        return tests, exact
+    Cached in the filters, because polling clients repeat their requests.
+    """
+    if filters is None:
+        return (), ()
+    return filters.compiled or _compile(filters)
+
+
+def _compile(filters: Filters[E]) -> Compiled:
+    cls: Any = type(filters)
+    get, makers = _list_makers(cls)
+    values = get(filters)
+    tests, exact = [], []
+    for (make, path, has_wildcards), value in compress(zip(makers, values, strict=True), map(_is_given, values)):
+        tests.append(make(value))
+        if path is not None:
+            choices = value if isinstance(value, tuple) else (value,)
+            if not has_wildcards or not any(map(is_pattern, choices)):
+                exact.append((path, choices))
+    object.__setattr__(filters, "compiled", (tests, exact))  # which are frozen
+    return tests, exact
 
 
 def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: int | None = None) -> tuple[E, ...]:
     """Return the entities that match every given filter, in their order: all, or the first `limit`."""
-    for test in filters.tests if filters is not None else ():
+    tests, _ = compile_filters(filters)
+    for test in tests:
         entities = filter(test, entities)
     return tuple(islice(entities, limit))
 
