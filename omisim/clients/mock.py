@@ -47,11 +47,16 @@ class Mock:
     start = __enter__
 
     def stop(self) -> None:
-        """Leave the environment that `start` has entered."""
+        """Leave the environment that `start` has entered. Raises RuntimeError if there is none."""
+        if not self._environments:
+            raise RuntimeError("stop() was called without start()")
         self._environments.pop().close()
 
     def __call__(self, decorated: F) -> F:
-        """Decorate a function, or the test methods of a class. A class with a setup shares its cloud with each test."""
+        """Decorate a function, or the test methods of a class. A class with a setup shares its cloud with each test.
+
+        The cloud of a generator, such as a fixture that yields a client, lasts until the generator ends.
+        """
         if inspect.isclass(decorated):
             return cast("F", self._decorate_class(decorated))
         if inspect.iscoroutinefunction(decorated):
@@ -62,6 +67,14 @@ class Mock:
                     return await decorated(*args, **kwargs)
 
             return cast("F", async_wrapper)
+        if inspect.isgeneratorfunction(decorated):
+
+            @wraps(decorated)
+            def generator_wrapper(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return (yield from decorated(*args, **kwargs))
+
+            return cast("F", generator_wrapper)
 
         @wraps(decorated)
         def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from io import StringIO
 from typing import Any
 from unittest import TestCase, TextTestRunner, defaultTestLoader
@@ -62,6 +62,23 @@ class TestMock:
         decorate = use() or omisim.mock
         assert asyncio.run(decorate(add)()).startswith("vol-")
 
+    @pytest.mark.filterwarnings("error")
+    def test_decorates_generator_functions(self) -> None:
+        """The cloud of a fixture lasts until its end: the code behind the yield would reach AWS without it."""
+        before = dict(os.environ)
+
+        @omisim.mock
+        def made() -> Generator[str]:
+            yield add_volume()
+            yield add_volume()
+
+        first, second = made()
+        assert first != second
+        opened = made()
+        next(opened)
+        opened.close()
+        assert dict(os.environ) == before
+
     def test_takes_a_cloud_or_the_options_of_one(self) -> None:
         """A given cloud is used as it is; its authentication is its own."""
         cloud = Cloud()
@@ -89,6 +106,11 @@ class TestMock:
         inner.stop()
         assert (len(first.account("alice").read_volumes()), len(second.account("alice").read_volumes())) == (0, 1)
         outer.stop()
+
+    def test_does_not_stop_before_it_starts(self) -> None:
+        """A stop without a start is a RuntimeError, as that of moto."""
+        with pytest.raises(RuntimeError, match=r"stop\(\) was called without start\(\)"):
+            omisim.mock().stop()
 
     def test_decorates_the_tests_of_a_class(self) -> None:
         """A class without a setup has a new cloud for each test, one with a setup shares it with its test."""
