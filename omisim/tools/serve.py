@@ -178,8 +178,9 @@ def add_account(cloud: Cloud, argument: str) -> None:
     """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
     full_name, *key = argument.split(":")
     name, _, region = full_name.partition("@")
-    if not name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
-        raise ValueError(f"--account must be NAME[@REGION][:ACCESS_KEY:SECRET_KEY], not {argument!r}")
+    if not name or "," in name or len(key) not in (0, 2) or not all(key) or not _KEY.fullmatch("".join(key[:1])):
+        text = "NAME[@REGION][:ACCESS_KEY:SECRET_KEY], once for each account"
+        raise ValueError(f"--account must be {text}, not {argument!r}")
     account = cloud.account(name, region=region or None)
     if key:
         try:

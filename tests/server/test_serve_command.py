@@ -122,6 +122,7 @@ class TestServeCommand:
         [
             (["--account", ":AK:SK"], "NAME"),
             (["--account", "alice:AK"], "NAME"),
+            (["--account", "alice,bob"], "once for each account"),
             (["--account", "alice@mars"], "region"),
             (["--account", "alice:AK:SK", "--account", "bob:AK:SK"], "belongs to another account"),
             (["--state", "/nowhere/at/all.json"], "directory does not exist"),
