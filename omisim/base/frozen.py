@@ -53,8 +53,7 @@ def replace(instance: T, /, **changes: Any) -> T:
     Raises TypeError for an instance of another class, and AttributeError for an unknown field.
     """
     cls = instance.__class__
-    copy: Any = object.__new__(cls)
-    _get_copier(cls)(instance, copy)  # type: ignore[arg-type]  # for mypy, type[T] may not be hashable
+    copy = _get_copier(cls)(instance)  # type: ignore[arg-type]  # for mypy, type[T] may not be hashable
     for name, value in changes.items():
         setattr(copy, name, value)
     copy.__class__ = cls
@@ -86,13 +85,13 @@ def _make_init(cls: Any, twin: type, *, kw_only: bool) -> Any:
 
 
 @cache
-def _get_copier(cls: Any) -> Callable[[Any, Any], None]:
-    """Return the function that copies the fields of an instance to a new object, and makes it one of the twin class."""
+def _get_copier(cls: Any) -> Callable[[Any], Any]:
+    """Return the function that copies the fields of an instance to a new one of the twin class."""
     if cls not in _TWINS:
         raise TypeError(f"{cls.__name__} must be a class that `frozen` has made")
-    lines = ['_enter(new, "__class__", _twin)', *(f"new.{one.name} = old.{one.name}" for one in fields(cls))]
-    copier: Callable[[Any, Any], None] = _compile(
-        cls, "_copy", ["old", "new"], lines, {"_enter": object.__setattr__, "_twin": _TWINS[cls]}
+    lines = ["new = _create(_twin)", *(f"new.{one.name} = old.{one.name}" for one in fields(cls)), "return new"]
+    copier: Callable[[Any], Any] = _compile(
+        cls, "_copy", ["old"], lines, {"_create": object.__new__, "_twin": _TWINS[cls]}
     )
     return copier
 

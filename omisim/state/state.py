@@ -107,7 +107,7 @@ class State:
     def find_by(self, kind: str, index: str, key: object) -> list[Any]:
         """Return the rows under a key of an index, in creation order."""
         table = self.tables[kind]
-        return [table.by_id[row_id] for row_id in table.find_ids(index, key)]
+        return list(map(table.by_id.__getitem__, table.find_ids(index, key)))
 
     def find_by_ids(self, kind: str, row_ids: Iterable[object]) -> Iterator[Any]:
         """Yield the rows with these ids, in creation order. Other ids are ignored."""
