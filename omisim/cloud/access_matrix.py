@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from textwrap import wrap
 from typing import Any
@@ -131,19 +131,22 @@ def who_can(engine: Engine, image_id: str) -> Access:
     image: Image | None = engine.state.get("image", image_id)
     if image is None:
         raise ValueError(f"{image_id!r} is not an OMI of this cloud")
-    rights = {row: _list_rights(engine, row, image) for row in engine.state.rows("account").values()}
-    allowed = {row: row_rights for row, row_rights in rights.items() if row_rights}
+    tx = engine.begin("who_can", observed=False)
+    accounts: Iterable[AccountRow] = engine.state.rows("account").values()
+    rights = {row.name: _list_rights(Call("who_can", row, row.region, tx), image) for row in accounts}
+    allowed = [row for row in accounts if rights[row.name]]
     origins = {row.name: find_origin(engine.state, image, row.account_id)[0] for row in allowed}
     support = find_origin(engine.state, image)[1]
-    return Access({row.name: row_rights for row, row_rights in allowed.items()}, origins, support)
+    return Access({row.name: rights[row.name] for row in allowed}, origins, support)
 
 
-def _list_rights(engine: Engine, account: AccountRow, image: Image) -> tuple[str, ...]:
-    call = Call("who_can", account, account.region, engine.begin("who_can", observed=False))
+def _list_rights(call: Call, image: Image) -> tuple[str, ...]:
     return tuple(
-        right
-        for right, (action, allows) in RIGHTS.items()
-        if allows(call, image) and (action == "ReadImages" or get_cell_rule("image", action, image.state) is None)
+        [
+            right
+            for right, (action, allows) in RIGHTS.items()
+            if allows(call, image) and (action == "ReadImages" or get_cell_rule("image", action, image.state) is None)
+        ]
     )
 
 

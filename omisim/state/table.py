@@ -72,7 +72,8 @@ class Table:
         """Return the rows by id, in creation order."""
         rows = self.by_id
         if not self.sorted or isinstance(rows, Layers):
-            rows = self.by_id = dict(sorted(rows.items(), key=lambda item: self.order(item[0])))
+            order = self.creation.get
+            rows = self.by_id = dict(sorted(rows.items(), key=lambda item: order(item[0])))
             self.sorted = True
         return rows
 

@@ -84,7 +84,7 @@ def indexes_follow_changes(step: Step, change: Change) -> str | None:
     for index, declared in INDEXES[change.kind].items():
         new = declared.list_keys(row) if row is not None else ()
         old = declared.list_keys(change.before) if change.before is not None else ()
-        for key in (*old, *new):
+        for key in dict.fromkeys((*old, *new)):
             if (change.id in state.tables[change.kind].find_ids(index, key)) != (key in new):
                 return f"{change.id} is {'not ' if key in new else ''}found under the {index} {key}"
     return None
@@ -123,12 +123,12 @@ def _is_initial_right(kind: str) -> bool:
 
 def _find_index_problem(table: Table, initial: Table) -> str | None:
     """Compare a table with its indexes, where it differs from an initial one, which is right."""
-    rows, indexes = table.rows(), table.catch_up()
-    orders = list(map(table.order, rows))
-    if orders != sorted(orders) or rows.keys() != dict(table.creation.items()).keys():
+    rows, indexes, first = table.rows(), table.catch_up(), initial.rows()
+    creation = dict(table.creation.items())
+    if rows.keys() != creation.keys() or list(rows) != sorted(rows, key=creation.__getitem__):
         return f"the table of {table.kind} is out of order"
-    changed = [row_id for row_id, row in rows.items() if initial.get(row_id) is not row]
-    replaced = [row for row_id, row in initial.rows().items() if rows.get(row_id) is not row]
+    changed = [row_id for row_id, row in rows.items() if first.get(row_id) is not row]
+    replaced = [row for row_id, row in first.items() if rows.get(row_id) is not row]
     for index, declared in INDEXES.get(table.kind, {}).items():
         expected: dict[object, set[str]] = {}  # the ids of changed rows by key
         for row_id in changed:
@@ -136,8 +136,8 @@ def _find_index_problem(table: Table, initial: Table) -> str | None:
                 expected.setdefault(key, set()).add(row_id)
         other_keys = _list_other_keys(indexes[index], initial.catch_up()[index])
         for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, replaced))}:
-            same = {row_id for row_id in initial.find_ids(index, key) if rows.get(row_id) is initial.get(row_id)}
-            if list(table.find_ids(index, key)) != sorted(same | expected.get(key, set()), key=table.order):
+            same = {row_id for row_id in initial.find_ids(index, key) if rows.get(row_id) is first[row_id]}
+            if list(table.find_ids(index, key)) != sorted(same | expected.get(key, set()), key=creation.__getitem__):
                 return f"the index {index} of {table.kind} does not match its rows"
     for account_id, totals in table.count_totals().items() if table.totals is not None else ():
         if Counter(totals) != Counter(table.get_totals(str(account_id))):  # 0 is the same as absent

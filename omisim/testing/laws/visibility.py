@@ -15,6 +15,7 @@ from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot, Vm, Volume
 from omisim.model.filters import FiltersImage, FiltersSnapshot, FiltersVm, FiltersVolume
 from omisim.state.initial_state import initial_state, iter_users
+from omisim.state.transaction import Transaction
 from omisim.testing.laws.table import law, on_cloud
 
 __all__ = ["granted", "may_see", "read"]
@@ -44,12 +45,12 @@ def _may_see(account_id: str, region: str, row: Any, owner: AccountRow) -> bool:
 
 def read(engine: Engine, account: AccountRow, action: str, **parameters: Any) -> tuple[Any, ...]:
     """Run a read action for an account without a log entry and without applying due transitions."""
-    return _answer(engine, account, Request(action, parameters, PYTHON))
+    return _answer(engine.begin("law", observed=False), account, Request(action, parameters, PYTHON))
 
 
-def _answer(engine: Engine, account: AccountRow, request: Request) -> tuple[Any, ...]:
+def _answer(tx: Transaction, account: AccountRow, request: Request) -> tuple[Any, ...]:
     action = ACTIONS[request.action]
-    call = Call(request.action, account, account.region, engine.begin("law", observed=False))
+    call = Call(request.action, account, account.region, tx)
     rows: tuple[Any, ...] = action.function(call, **action.shape.parse(request, call.report))
     return rows
 
@@ -62,9 +63,9 @@ def _make_read(action: str, filters: Any, ids: str, row_id: str) -> Request:
 
 def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any) -> str | None:
     owner: AccountRow = engine.state.get("account", row.account_id)
-    request = _make_read(action, filters_class, f"{row.key}s", row.id)
+    request, tx = _make_read(action, filters_class, f"{row.key}s", row.id), engine.begin("law", observed=False)
     for account in iter_users(engine.state):
-        seen = _answer(engine, account, request)
+        seen = _answer(tx, account, request)
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:
@@ -116,7 +117,7 @@ _LISTS = (("image", "ReadImages"), ("snapshot", "ReadSnapshots"), ("volume", "Re
 @on_cloud("UNK-30")
 def unfiltered_reads_are_complete_and_ordered(cloud: Cloud) -> str | None:
     """A read without filters lists exactly the resources that the account may see, in creation order."""
-    owners = cloud.engine.state.rows("account")
+    owners, tx = cloud.engine.state.rows("account"), cloud.engine.begin("law", observed=False)
     for kind, action in _LISTS:
         rows, request = cloud.engine.state.rows(kind), Request(action, {}, PYTHON)
         catalogue = initial_state().rows(kind)
@@ -126,7 +127,7 @@ def unfiltered_reads_are_complete_and_ordered(cloud: Cloud) -> str | None:
         for account in iter_users(cloud.engine.state):
             public = _list_catalogue_ids(kind, account.region, account.account_id) if is_unchanged else ()
             expected = [*public, *(row.id for row in new_rows if may_see(account, row, owners[row.account_id]))]
-            seen = [row.id for row in _answer(cloud.engine, account, request)]
+            seen = [row.id for row in _answer(tx, account, request)]
             if seen != expected:
                 return f"{action} of {account.name} {_describe_difference(seen, expected)}"
     return None
