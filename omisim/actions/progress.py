@@ -21,6 +21,6 @@ def compute_progress(call: Call, entity: Snapshot | ImageExportTask | SnapshotEx
     due: Due | None = call.state.get("due", f"{entity.kind}:{entity.id}")
     if due is None or due.at is None:
         return 50
-    whole = call.tx.settings.durations.seconds_for(entity, entity.state, due.event)
+    whole = call.tx.settings.seconds_for(entity, entity.state, due.event)
     seconds_left = (due.at - call.now).total_seconds()
     return min(99, max(1, round(100 * (1 - seconds_left / whole)))) if whole else 99

@@ -240,9 +240,7 @@ class Cloud:
 
         For example `cloud.durations["snapshot.pending"] = 600`. With the timing "reads", they are numbers of reads.
         """
-        durations = self.engine.settings.durations
-        durations.counts_reads = self.timing == "reads"
-        return durations
+        return Durations(self.engine.settings)
 
     def advance(self, seconds: float) -> None:
         """Advance the clock by a number of seconds, and apply each due transition and timer at its own time.

@@ -21,7 +21,7 @@ from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import find_vm_shape
 from omisim.state.references import list_references
-from omisim.state.settings import Settings
+from omisim.state.settings import Durations, Settings
 from omisim.state.state import ROWS, Change, State
 
 __all__ = [
@@ -213,8 +213,7 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
         with reading(f".settings.{name}"):
             Settings.checked(**{**checked, name: value})
     settings = Settings.checked(**{**checked, **given})
-    settings.durations.counts_reads = settings.timing == "reads"
-    _read_numbers(values, "durations", float, settings.durations)
+    _read_numbers(values, "durations", float, Durations(settings))
     _read_numbers(values, "capacity", int, settings.capacity)
     _read_numbers(values, "licences", bool, settings.licences)
     settings.unknown_images = read_value(bool, values, "unknown_images", ".settings")

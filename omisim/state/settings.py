@@ -54,7 +54,7 @@ class Settings:
     timing: str
     auth: str
     switches: dict[str, Value]
-    durations: Durations
+    durations: dict[str, float]  # "<kind>.<state>" → seconds or reads, where they override the lifecycle's (Durations)
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
     licences: dict[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
@@ -77,7 +77,7 @@ class Settings:
             raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")
         for name, value in (switches or {}).items():
             _check_switch(name, value)
-        return cls(str(seed), timing, auth, dict(switches or {}), Durations(), unserved=unserved)
+        return cls(str(seed), timing, auth, dict(switches or {}), {}, unserved=unserved)
 
     def copy(self) -> Settings:
         """Return an independent copy, for a fork."""
@@ -86,7 +86,7 @@ class Settings:
             self.timing,
             self.auth,
             self.switches.copy(),
-            self.durations.fork(),
+            self.durations.copy(),
             self.unknown_images,
             self.capacity.copy(),
             self.licences.copy(),
@@ -111,6 +111,18 @@ class Settings:
         self.read_switches.add(name)
         return self.switches.get(name, SWITCHES[name].default)
 
+    def reads_for(self, entity: Entity, state: str) -> int:
+        """Return the number of counted reads for which this entity stays in this state (timing "reads")."""
+        return int(self.durations.get(f"{entity.kind}.{state}", 1))
+
+    def seconds_for(self, entity: Entity, state: str, event: str) -> float:
+        """Return the seconds that this entity spends in this state."""
+        own = self.durations.get(f"{entity.kind}.{state}")
+        if own is not None:
+            return own
+        after = LIFECYCLES[entity.kind].moves[state][event].after
+        return after(entity) if isinstance(after, PerGib) else after or 0.0
+
 
 class Durations(MutableMapping[str, float]):
     """Durations of transient states, by "<kind>.<state>", where they override the lifecycle's.
@@ -118,11 +130,9 @@ class Durations(MutableMapping[str, float]):
     They are seconds; with the timing "reads" (`counts_reads`), they are numbers of reads, by default one.
     """
 
-    __slots__ = ("_seconds", "counts_reads")
-
-    def __init__(self, seconds: dict[str, float] | None = None, *, counts_reads: bool = False) -> None:
-        self._seconds: dict[str, float] = seconds or {}
-        self.counts_reads = counts_reads
+    def __init__(self, settings: Settings) -> None:
+        self._seconds = settings.durations
+        self.counts_reads: bool = settings.timing == "reads"
 
     def __getitem__(self, key: str) -> float:
         """Return the duration of a state: the override, or the lifecycle's seconds, or one read.
@@ -173,25 +183,9 @@ class Durations(MutableMapping[str, float]):
         """Return the number of overrides."""
         return len(self._seconds)
 
-    def fork(self) -> Durations:
-        """Return an independent copy."""
-        return Durations(self._seconds.copy(), counts_reads=self.counts_reads)
-
     def copy(self) -> dict[str, float]:
         """Return the overrides."""
         return self._seconds.copy()
-
-    def reads_for(self, entity: Entity, state: str) -> int:
-        """Return the number of counted reads for which this entity stays in this state (timing "reads")."""
-        return int(self._seconds.get(f"{entity.kind}.{state}", 1))
-
-    def seconds_for(self, entity: Entity, state: str, event: str) -> float:
-        """Return the seconds that this entity spends in this state."""
-        own = self._seconds.get(f"{entity.kind}.{state}")
-        if own is not None:
-            return own
-        after = LIFECYCLES[entity.kind].moves[state][event].after
-        return after(entity) if isinstance(after, PerGib) else after or 0.0
 
 
 def _list_transients() -> list[str]:

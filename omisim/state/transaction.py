@@ -122,7 +122,7 @@ class Transaction:
         state = entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
         timer, timing = LIFECYCLES[entity.kind].moves[state][event].timer, self.settings.timing
         at = self.at + dt.timedelta(seconds=seconds) if timer or timing in ("eager", "clock") else None
-        reads = self.settings.durations.reads_for(entity, state) if timing == "reads" and not timer else None
+        reads = self.settings.reads_for(entity, state) if timing == "reads" and not timer else None
         due = Due(entity.kind, entity.id, event, at, timer, self.state.position, reads)
         self.write("due", f"{entity.kind}:{entity.id}", due)
 
@@ -133,7 +133,7 @@ class Transaction:
         if event is None:
             self._cancel(entity)
         else:
-            self.schedule(entity, event, self.settings.durations.seconds_for(entity, state, event))
+            self.schedule(entity, event, self.settings.seconds_for(entity, state, event))
 
     def _cancel(self, entity: Entity) -> None:
         """Cancel the due transition of an entity, if it has one."""
