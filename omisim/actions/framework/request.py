@@ -58,5 +58,9 @@ def copy_containers(value: Any) -> Any:
     if cls is list or cls is tuple:
         return cls([v if v.__class__ in JSON_CLASSES else copy_containers(v) for v in value])
     if cls is dict or (cls not in JSON_CLASSES and isinstance(value, Mapping)):
-        return {name: v if v.__class__ in JSON_CLASSES else copy_containers(v) for name, v in value.items()}
+        copy = dict(value)
+        for name, v in value.items():
+            if v.__class__ not in JSON_CLASSES:
+                copy[name] = copy_containers(v)
+        return copy
     return value

@@ -274,15 +274,15 @@ def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> 
     def read(value: Any, path: str, problems: Problems) -> Any:
         if not isinstance(value, _LISTS):
             return report_wrong_type(value, path, "a list", problems)
-        items = [
-            element(item, f"{path}[{number}]", problems)
-            for number, item in enumerate(value)
-            if item is not None and (is_filter or item or not _is_empty(item))
-        ]
+        items = []
+        for number, item in enumerate(value):
+            if item is not None and (is_filter or item or not _is_empty(item)):
+                read = element(item, f"{path}[{number}]", problems)
+                if read is not None:
+                    items.append(read)
         if is_filter and len(items) > MAX_PATTERNS:
             report_too_many_patterns(items, path, problems)
-        present_items = tuple([item for item in items if item is not None])
-        return present_items if present_items or may_be_empty else None
+        return tuple(items) if items or may_be_empty else None
 
     return read
 

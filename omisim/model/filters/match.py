@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, fields
 from functools import cache, lru_cache, partial
-from itertools import compress, islice, repeat
-from operator import attrgetter, is_not
+from itertools import islice, repeat
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, make_getter
@@ -18,7 +18,6 @@ Test = Callable[[Any], bool]
 MakeTest = Callable[[Any], Test]
 Exact = tuple[str, tuple[object, ...]]
 Compiled = tuple[Sequence[Test], Sequence[Exact]]
-_is_given = partial(is_not, None)
 
 
 class Filters(Generic[E]):
@@ -43,9 +42,11 @@ def compile_filters(filters: Filters[E] | None) -> Compiled:
 def _compile(filters: Filters[E]) -> Compiled:
     cls: Any = type(filters)
     get, makers = _list_makers(cls)
-    values = get(filters)
     tests, exact = [], []
-    for (make, path, has_wildcards), value in compress(zip(makers, values, strict=True), map(_is_given, values)):
+    for maker, value in zip(makers, get(filters), strict=True):
+        if value is None:
+            continue
+        make, path, has_wildcards = maker
         tests.append(make(value))
         if path is not None:
             choices = value if isinstance(value, tuple) else (value,)
