@@ -55,7 +55,7 @@ class Cleaning(CloudMachine):
     platform = False
     shrink_seconds = 600  # more than the default, for a busy machine
 
-    @rule(name=st.sampled_from(sorted(CloudMachine.accounts)), keep=st.integers(1, 2))
+    @rule(name=st.sampled_from(sorted(accounts)), keep=st.integers(1, 2))
     def clean_up(self, name: str, keep: int) -> None:
         """The newest OMIs are left."""
         account = self.account(name)
