@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -37,14 +36,15 @@ from omisim.spec.rules import refuse
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
     parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
-    images = find_visible(call, Image, parsed_filters)
-    return call.select(map(partial(_view_image, call), images), parsed_filters)
+    me, images = call.account.account_id, find_visible(call, Image, parsed_filters)
+    views = (image if image.account_id == me else _view_foreign(call, image) for image in images)
+    return call.select(views, parsed_filters)
 
 
-def _view_image(call: Call, image: Image) -> Image:
-    """Return an OMI with the permissions that the caller may see: of a public one all (OMI-085)."""
+def _view_foreign(call: Call, image: Image) -> Image:
+    """Return another account's OMI with the permissions that the caller may see: of a public one all (OMI-085)."""
     granted = image.permissions_to_launch
-    if not granted.account_ids or granted.global_permission or call.owns(image):
+    if not granted.account_ids or granted.global_permission:
         return image
     return replace(image, permissions_to_launch=visible_permissions(call, granted, owner=False))
 
