@@ -36,7 +36,7 @@ REASONS: Mapping[str, str] = {
         r"volume type must be one of|'(gp2|standard)' == '(gp2|standard)'",
     "REG-001: an account lives in one Region": r"NotImplemented|eu-west-1a|us-west-1|copy_nonexist",
     "LNK-003: the volume is in another zone than the instance": r"ZoneMismatch",
-    "OMI-001, OMI-101: a request without content is refused": r"requires a source|OWS.Error' == 'DryRun",
+    "OMI-101, FCU-062: a request without content is refused": r"requires RootDeviceName|OWS.Error' == 'DryRun",
     "OMI-121: an account deregisters its own OMIs only": r"AuthFailure\) when calling the DeregisterImage",
     "FCU-004: a deregistered OMI is not found": r"InvalidAMIID.NotFound\) when calling the DescribeImages",
     "volume/UnlinkVolume/available: the volume is in no state to be detached": r"== 'InvalidAttachment.NotFound'",
