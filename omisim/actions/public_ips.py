@@ -47,8 +47,8 @@ def _clear_link(ip: PublicIp) -> PublicIp:
 def assign_public_address(tx: Transaction, vm: Vm, **fields: Any) -> Vm:
     """Return a running VM with its public address: the linked public IP, or a temporary one (VM-030).
 
-    `fields` are other changes of the VM.
-    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016).
+    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016). `fields` are other
+    fields of the VM to set.
     """
     linked = find_linked_ips(tx.state, vm.vm_id)
     if linked:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from functools import wraps
 from typing import Any, TypeVar, cast, overload
 from unittest import TestCase
@@ -67,14 +67,8 @@ class Mock:
                     return await decorated(*args, **kwargs)
 
             return cast("F", async_wrapper)
-        if inspect.isgeneratorfunction(decorated):
-
-            @wraps(decorated)
-            def generator_wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self:
-                    return (yield from decorated(*args, **kwargs))
-
-            return cast("F", generator_wrapper)
+        if inspect.isgeneratorfunction(decorated) or inspect.isasyncgenfunction(decorated):
+            return cast("F", self._decorate_generator(decorated))
 
         @wraps(decorated)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -82,6 +76,21 @@ class Mock:
                 return decorated(*args, **kwargs)
 
         return cast("F", wrapper)
+
+    def _decorate_generator(self, decorated: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(decorated)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return (yield from decorated(*args, **kwargs))
+
+        @wraps(decorated)
+        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                async with aclosing(decorated(*args, **kwargs)) as values:
+                    async for value in values:
+                        yield value
+
+        return async_wrapper if inspect.isasyncgenfunction(decorated) else wrapper
 
     def _decorate_class(self, cls: type) -> type:
         setup = next((name for name in _TEARDOWNS if name in vars(cls)), None)

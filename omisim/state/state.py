@@ -268,7 +268,7 @@ class State:
         return table
 
     def _own_journal(self) -> list[Change]:
-        """Return the whole journal, which is no longer shared."""
+        """Return the whole journal, after copying the part that forks share."""
         if self._shared:
             self._shared, self._journal, self._start = [], self._shared + self._journal, self._trimmed
         return self._journal

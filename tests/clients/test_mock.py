@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from io import StringIO
 from typing import Any
 from unittest import TestCase, TextTestRunner, defaultTestLoader
@@ -77,6 +77,25 @@ class TestMock:
         opened = made()
         next(opened)
         opened.close()
+        assert dict(os.environ) == before
+
+    def test_decorates_asynchronous_generator_functions(self) -> None:
+        """The cloud of an asynchronous fixture lasts until its end, too, also if that comes early."""
+        before = dict(os.environ)
+
+        @omisim.mock
+        async def made() -> AsyncGenerator[str]:
+            yield add_volume()
+            yield add_volume()
+
+        async def use() -> tuple[str, str]:
+            opened = made()
+            first = await anext(opened)
+            await opened.aclose()
+            return first, [volume_id async for volume_id in made()][1]
+
+        first, second = asyncio.run(use())
+        assert first != second
         assert dict(os.environ) == before
 
     def test_takes_a_cloud_or_the_options_of_one(self) -> None:
