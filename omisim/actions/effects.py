@@ -21,6 +21,7 @@ from omisim.model import (
     Image,
     ImageState,
     LinkState,
+    Origin,
     Snapshot,
     SnapshotState,
     StateComment,
@@ -33,36 +34,38 @@ from omisim.model import (
 from omisim.state.state import State
 from omisim.state.transaction import Effects, Transaction
 
-__all__ = ["EFFECTS", "find_waiting_images"]
+__all__ = ["EFFECTS", "find_waiting_image"]
 
 NOT_BOOTED = "Client.NotStartedAtCreation"  # invented: only the length of the real text is known (FLD-013)
 
 
 def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> None:
-    """Set the progress of a completed snapshot to 100, and finish the OMIs that waited for it alone (ST-OMI-5)."""
-    tx.put(replace(snapshot, progress=100))
+    """Finish the OMI that a completed snapshot was made for, if it waited for no other (ST-OMI-5)."""
     if tx.settings.switch("snapshot_cut") == "completion" and snapshot.volume_id is not None:
         content = tx.state.get("content", snapshot.volume_id)
         if content != tx.state.get("content", snapshot.snapshot_id) and tx.state.get("volume", snapshot.volume_id):
             tx.write("content", snapshot.snapshot_id, content)
-    for image in find_waiting_images(tx.state, snapshot.snapshot_id):
+    image = find_waiting_image(tx.state, snapshot.snapshot_id)
+    if image is not None:
         snapshots = (tx.state.get("snapshot", snapshot_id) for snapshot_id in image.snapshot_ids)
         if all(row.state is SnapshotState.COMPLETED for row in snapshots):
             tx.move(image, "finish")
 
 
 def _fail_snapshot(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
-    """Fail the OMIs that wait for a failed snapshot, with its reason (ST-OMI-6)."""
-    reason = comment or f"The snapshot {snapshot.snapshot_id} failed."
-    for image in find_waiting_images(tx.state, snapshot.snapshot_id):
-        state_comment = StateComment(state_code="snapshot-error", state_message=reason)
-        tx.move(image, "fail", state_comment=state_comment)
+    """Fail the OMI that a failed snapshot was made for, with its reason (ST-OMI-6)."""
+    image = find_waiting_image(tx.state, snapshot.snapshot_id)
+    if image is not None:
+        reason = comment or f"The snapshot {snapshot.snapshot_id} failed."
+        tx.move(image, "fail", state_comment=StateComment(state_code="snapshot-error", state_message=reason))
 
 
-def find_waiting_images(state: State, snapshot_id: str) -> list[Image]:
-    """Return the pending OMIs that a snapshot is part of."""
-    images = state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot_id)
-    return [image for image in images if image.state is ImageState.PENDING]
+def find_waiting_image(state: State, snapshot_id: str) -> Image | None:
+    """Return the pending OMI that a snapshot was made for, or None. No other OMI is pending with this snapshot."""
+    origin: Origin | None = state.get("origin", snapshot_id)
+    parents = origin.parents if origin is not None else ()
+    images = (state.get("image", parent) for relation, parent in parents if relation == "part of")
+    return next((image for image in images if image is not None and image.state is ImageState.PENDING), None)
 
 
 def _drop_content(tx: Transaction, entity: Snapshot | Volume, _comment: str) -> None:
@@ -163,7 +166,7 @@ def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
 
 def _finish_update(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> None:
     """Apply a completed update task to its volume (VOL-047)."""
-    tx.put(replace(task, completion_date=tx.at, progress=100))
+    tx.put(replace(task, completion_date=tx.at))
     volume: Volume | None = tx.state.get("volume", task.volume_id)
     if volume is not None:  # it may have been deleted
         target = task.volume_update.target

@@ -110,7 +110,7 @@ def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
     place = Place(_get_region(tx, task), task.osu_export.osu_bucket, f"{_get_prefix(task)}{MANIFEST}")
     store_object(tx, place, write_manifest(manifest), "application/json", key.account_id, {})
     _record_origin(tx, place, task, image.product_codes)
-    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=make_object_url(place)), progress=100))
+    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=make_object_url(place))))
 
 
 def _upload_disk(
@@ -142,7 +142,6 @@ def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) ->
     place = _put_disk(tx, task, key, _make_disk_key(task, task.snapshot_id), task.size, task.snapshot_id)
     origin: Origin | None = tx.state.get("origin", task.snapshot_id)
     _record_origin(tx, place, task, origin.codes if origin else ())
-    tx.put(replace(task, progress=100))
 
 
 def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:

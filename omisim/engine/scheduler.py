@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omisim.actions.effects import find_waiting_images
+from omisim.actions.effects import find_waiting_image
 from omisim.base.clock import Clock
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import suggest
@@ -161,8 +161,8 @@ class Scheduler:
         state = self._state.get(due.kind, due.id).state
         if "fail" not in LIFECYCLES[due.kind].moves[state]:
             return None
-        images = find_waiting_images(self._state, due.id) if due.kind == "snapshot" else []
-        targets = [(due.kind, due.id), *(("image", image.image_id) for image in images)]
+        image = find_waiting_image(self._state, due.id) if due.kind == "snapshot" else None
+        targets = [(due.kind, due.id), *([("image", image.image_id)] if image else [])]
         hits = (f for f in self.failures if any(f.kind == kind and f.id in (None, row_id) for kind, row_id in targets))
         return next(hits, None)
 

@@ -106,7 +106,7 @@ class Transaction:
             self.write(kind, entity.id, None)
             self._cancel(entity)
         else:
-            moved = replace(entity, state=type(state)(to.state), **fields)
+            moved = replace(entity, state=type(state)(to.state), **to.sets, **fields)
             self.write(kind, entity.id, moved)
             self._schedule(moved)
         effect = self._effects.after.get((kind, to.state))
