@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.base.redact import redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches, shorten
 from omisim.base.suggest import describe_unknown, suggest
@@ -79,7 +80,9 @@ def search_calls(
 def _find_mismatches(record: CallRecord, account: str | None, parameters: Mapping[str, Any]) -> Iterator[str]:
     if account not in (None, record.account):
         yield f"the caller is not {account}"
-    yield from find_mismatches(parameters, record.parameters)
+    if next(find_mismatches(parameters, record.unredacted_parameters), None):
+        shown_mismatches = tuple(find_mismatches(redact(parameters), record.parameters))
+        yield from shown_mismatches or ["a secret or the signature of a URL differs"]
 
 
 def _describe_mismatch(record: CallRecord, reasons: tuple[str, ...]) -> str:

@@ -41,7 +41,7 @@ class LoggedCall(Protocol):
         """The API's name of the action."""
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def unredacted_parameters(self) -> dict[str, Any]:
         """The parameters, by the API's names."""
 
 
@@ -121,7 +121,7 @@ class Fault:
 
     def matches(self, seed: str, call: LoggedCall) -> bool:
         """Whether the fault hits this call of its action. Counts the calls with its parameters."""
-        if self.when is not None and next(find_mismatches(self.when, call.parameters), None):
+        if self.when is not None and next(find_mismatches(self.when, call.unredacted_parameters), None):
             return False
         self.hits += 1
         if self.hits % self.every:

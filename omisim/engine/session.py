@@ -74,7 +74,13 @@ class CallRecord:
     @property
     def parameters(self) -> dict[str, Any]:
         """A new dict of the request's parameters by API names, without secret keys, passwords and signatures."""
-        parameters: dict[str, Any] = redact(to_api_names(self.arguments))
+        parameters: dict[str, Any] = redact(self.unredacted_parameters)
+        return parameters
+
+    @property
+    def unredacted_parameters(self) -> dict[str, Any]:
+        """A new dict of the request's parameters by API names as they were sent: to repeat or compare, not to show."""
+        parameters: dict[str, Any] = to_api_names(self.arguments)
         return parameters
 
 

@@ -128,7 +128,8 @@ class Recorder:
                 self._steps.append(ScriptLine(text, id_count=self._count_ids()))
                 continue
             error = str(record.error).partition(": ")[0] if record.error else "Dropped" if record.dropped else ""
-            self._steps.append(ScriptCall(record.account, record.action, record.parameters, error, self._count_ids()))
+            parameters = record.unredacted_parameters  # with the signature of a URL, which the script uses
+            self._steps.append(ScriptCall(record.account, record.action, parameters, error, self._count_ids()))
         self._record_wait(self.cloud.engine.clock.now())
         self._mark_recorded()
 

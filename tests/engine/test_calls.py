@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.storing import export_disk
 
 from omisim import Account, Cloud
 from omisim.base.subset import find_mismatches
@@ -40,6 +41,17 @@ class TestCallLog:
         assert story.calls("CreateImage", ImageName="golden", NoReboot=True).one().account == "alice"
         assert len(story.calls("ReadImages", Filters={"ImageNames": ["golden"]})) == 2
         assert len(story.calls("ReadImages", Filters={"States": ["available"]})) == 1
+
+    @pytest.mark.usefixtures("oos")
+    def test_is_filtered_by_a_signed_url(self, cloud: Cloud, alice: Account) -> None:
+        """A URL must match with its signature, which neither a call nor a mismatch shows."""
+        url = export_disk(alice)
+        alice.create_snapshot(file_location=url, snapshot_size=2**30)
+        assert len(cloud.calls("CreateSnapshot", FileLocation=url)) == 1
+        others = cloud.calls("CreateSnapshot", FileLocation=f"{url}0", SnapshotSize=2**30)
+        assert not others
+        assert others.closest[0].endswith(": a secret or the signature of a URL differs")
+        assert url.rpartition("=")[2] not in repr(cloud.calls())
 
     def test_is_filtered_since_a_mark(self, story: Cloud, alice: Account) -> None:
         """Calls before a mark do not count, and undoing does not remove those after it."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 import requests
 from support.catalogue import SUBREGION
+from support.storing import export_disk
 
 from omisim import Account, ApiError, Cloud
 from omisim.engine.faults import Killed
@@ -131,6 +132,16 @@ class TestFaultOptions:
         alice.create_tags(resource_ids=[volume], tags=[{"key": "blessed", "value": ""}])
         with pytest.raises(ApiError):
             alice.create_tags(resource_ids=[volume], tags=[{"key": "cursed", "value": ""}])
+
+    @pytest.mark.usefixtures("oos")
+    def test_when_selects_calls_by_a_signed_url(self, cloud: Cloud, alice: Account) -> None:
+        """`when` compares the signature of a URL, too, which the call log does not show. [THR-002]"""
+        url = export_disk(alice)
+        cloud.faults.add("CreateSnapshot", when={"FileLocation": url})
+        with pytest.raises(ApiError, match="IMP-002"):
+            alice.create_snapshot(file_location=f"{url}0", snapshot_size=2**30)
+        with pytest.raises(ApiError, match="THR-002"):
+            alice.create_snapshot(file_location=url, snapshot_size=2**30)
 
     def test_probability_is_determined_by_the_seed(self) -> None:
         """`probability` gives about the right frequency, and the same one for the same seed. [THR-002]"""

@@ -8,7 +8,7 @@ from typing import Any
 from omisim import Account, Cloud
 from omisim.model import Image, ImageExportTask
 
-__all__ = ["BUCKET", "TARGET", "export_image", "export_manifest", "presign_url", "put_manifest"]
+__all__ = ["BUCKET", "TARGET", "export_disk", "export_image", "export_manifest", "presign_url", "put_manifest"]
 
 BUCKET = "exports"
 TARGET = {"DiskImageFormat": "qcow2", "OsuBucket": BUCKET}
@@ -39,6 +39,15 @@ def export_manifest(account: Account, image: Image) -> str:
     """Export an OMI; return a URL of its manifest."""
     export_image(account, image)
     return presign_url(account, f"{image.image_id}/manifest.json")
+
+
+def export_disk(account: Account) -> str:
+    """Export a snapshot of a new volume of 1 GiB; return a URL of the file."""
+    volume = account.create_volume(subregion_name=f"{account.region}a", size=1)
+    snapshot = account.create_snapshot(volume_id=volume.volume_id)
+    target = {"disk_image_format": "qcow2", "osu_bucket": BUCKET}
+    account.create_snapshot_export_task(snapshot_id=snapshot.snapshot_id, osu_export=target)
+    return presign_url(account, list_object_keys(account.cloud)[-1])
 
 
 def put_manifest(account: Account, manifest: Any) -> str:

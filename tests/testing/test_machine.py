@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from support.planted_bugs import PLANTED
+from support.storing import BUCKET, export_disk
 from tools import planted
 
 from omisim import ApiError, Cloud
@@ -360,6 +361,16 @@ class TestScript:
             "# alice: DeleteTags",
         ]
         exec(script, {"Cloud": Cloud})
+
+    def test_has_the_signatures_of_urls(self) -> None:
+        """A script repeats an import by the signed URL, which the call log redacts."""
+        recorder = Recorder()
+        recorder.start_cloud("eager", {BUCKET: "eu-west-2"})
+        account = recorder.account(BUCKET)
+        account.create_snapshot(file_location=export_disk(account), snapshot_size=2**30)
+        script = recorder.render()
+        assert "redacted" not in script
+        exec(script, {"Cloud": Cloud, "bucket": bucket})
 
     def test_shows_refused_calls_with_their_refusal(self) -> None:
         """A refused call is written with its refusal; parameters that are not Python names go in a dict."""

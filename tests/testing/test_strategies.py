@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
+from support.storing import BUCKET, export_disk
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
@@ -18,6 +19,7 @@ from omisim.formats.disk_image import BadImage, decode
 from omisim.formats.manifest import parse_manifest
 from omisim.spec.vm_types import find_vm_shape
 from omisim.testing import laws, strategies
+from omisim.testing.script import bucket
 from omisim.testing.strategies import requests
 
 MANY = settings(max_examples=2000, database=None)
@@ -56,6 +58,21 @@ class TestRequests:
             lambda request: alice.can(action, **request) is fine,
             settings=settings(max_examples=2000, database=None),
         )
+
+    def test_repeat_an_earlier_request_with_its_secrets(self) -> None:
+        """A repeated request equals the earlier one: its URL has the signature, which the call log does not show."""
+        cloud = Cloud()
+        alice = cloud.account("alice")
+        bucket(alice, BUCKET)
+        earlier = {"FileLocation": export_disk(alice), "SnapshotSize": 2**30 + 1, "ClientToken": "first"}
+        alice.call("CreateSnapshot", **earlier)
+        assert cloud.calls("CreateSnapshot")[-1].parameters != earlier
+        repeated = find(
+            requests("CreateSnapshot", cloud, alice),
+            lambda request: request.get("SnapshotSize") == earlier["SnapshotSize"],
+            settings=MANY,
+        )
+        assert repeated == earlier
 
     def test_name_resources_of_an_account_whose_name_is_an_address(self) -> None:
         """An account with an @ in its name is one of the user's: only the platform's own accounts own nothing here."""

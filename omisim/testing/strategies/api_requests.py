@@ -63,7 +63,7 @@ def _request(draw: Draw, action: str, cloud: Cloud, account: Account) -> dict[st
     is_arbitrary = style == "arbitrary"
     earlier = _list_recent_calls(action, cloud, account) if style == "repeated" else ()
     if earlier:
-        return earlier[draw(st.integers(0, len(earlier) - 1))].parameters
+        return earlier[draw(st.integers(0, len(earlier) - 1))].unredacted_parameters
     builder = RequestBuilder(draw, cloud, account, arbitrary=is_arbitrary, valid=style in ("valid", "flawed"))
     builder.id_choices = VALID_IDS if builder.valid else RECENT_IDS if style == "recent" else ALL_IDS
     builder.scattered = style in ("arbitrary", "scattered")
