@@ -43,12 +43,28 @@ class Failing(CloudMachine):
         raise LookupError(volume)
 
 
+class FailingAtOnce(Failing):
+    """A machine with an error for each timing, the first value drawn: Hypothesis finds both before it shrinks."""
+
+    first = second = None  # type: ignore[assignment]
+    timings = ("eager", "manual")
+    shrink_seconds = 0
+
+    @invariant()
+    def look(self) -> None:
+        """Fail in any cloud."""
+        self.account("alice").read_regions()
+        if self.cloud.engine.settings.timing == "eager":
+            raise LookupError
+        raise AssertionError
+
+
 class TestFailureOfSeveralErrors:
     def test_is_printed_shortly(self) -> None:
         """Each error comes with the frames of the code under test and one script."""
-        Failing.TestCase.settings = settings(FEW, max_examples=100)
+        FailingAtOnce.TestCase.settings = settings(FEW, max_examples=100)
         with pytest.raises(ExceptionGroup, match="2 distinct failures") as failure:
-            Failing.TestCase("runTest").debug()
+            FailingAtOnce.TestCase("runTest").debug()
         text = "".join(traceback.format_exception(failure.value))
         assert text.count("# --- reproduction script") == 2
         assert "Draw 1" not in text
