@@ -70,6 +70,16 @@ def limit_files(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@contextmanager
+def default_handling(number: signal.Signals) -> Iterator[None]:
+    """Start processes that do not ignore a signal, even if nohup lets this one ignore it."""
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 class TestContent:
     def test_survives_without_a_clean_stop(self, tmp_path: Path) -> None:
         """Each commit is in the file before it is answered: state, clock, session and settings."""
@@ -562,9 +572,10 @@ class TestCommand:
     @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
     def test_stops_cleanly_on_a_signal(self, tmp_path: Path, number: signal.Signals) -> None:
         """SIGHUP and SIGTERM stop the server with status 0, and its keys are accepted at the next start."""
-        server = Server(tmp_path / "cloud.db")
+        with default_handling(number):
+            server = Server(tmp_path / "cloud.db")
         server.run.send_signal(number)
-        assert server.run.communicate(timeout=20)[1] == ""
+        assert server.run.communicate(timeout=60)[1] == ""
         assert server.run.returncode == 0
         assert [path.name for path in tmp_path.iterdir()] == ["cloud.db"]
 
