@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -55,7 +55,7 @@ class FormSigner(SigV4Auth):  # type: ignore[misc]  # botocore has no types
         request.context["timestamp"] = at = self._now().strftime(DATE)
         self._modify_request_before_signing(request)  # sets the date
         url = urlsplit(request.url)
-        headers = {name.lower(): " ".join(value.split()) for name, value in request.headers.items()}
+        headers = {name.lower(): " ".join(value.split()) for name, value in _list_headers(request)}
         headers["host"] = url.netloc
         names = sorted(headers.keys() - SIGNED_HEADERS_BLACKLIST)
         lines, signed = "".join([f"{name}:{headers[name]}\n" for name in names]), ";".join(names)
@@ -71,8 +71,15 @@ class FormSigner(SigV4Auth):  # type: ignore[misc]  # botocore has no types
 def encode_headers(request: Any, **_event: Any) -> None:
     """Encode the headers of a request, which takes botocore four times as long: it does so in an e-mail message."""
     request.headers = {
-        name: value.encode() if value.__class__ is str else value for name, value in request.headers.items()
+        name: value.encode() if value.__class__ is str else value for name, value in _list_headers(request)
     }
+
+
+def _list_headers(request: Any) -> Iterable[tuple[str, Any]]:
+    """Return the headers of a request. The `items` of botocore's e-mail message looks for surrogates in each value."""
+    headers = request.headers
+    listed: Iterable[tuple[str, Any]] = getattr(headers, "raw_items", headers.items)()
+    return listed
 
 
 class AnswerParsers(ResponseParserFactory):  # type: ignore[misc]  # botocore has no types

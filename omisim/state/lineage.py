@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omisim.model import Content, Image, ImageExportTask, Origin
+from omisim.model import Content, Image, Origin
 from omisim.state.state import State
 
 __all__ = ["KINDS", "get_product_codes", "has_system"]
@@ -33,9 +33,10 @@ def has_system(state: State, row_id: str) -> bool:
     origin: Origin | None = state.get("origin", row_id)
     if (content is not None and content.files) or origin is None:
         return True
-    export: ImageExportTask | None = state.get("image_export", row_id)
-    image: Image | None = export.source if export is not None else state.get("image", row_id)
-    if image is not None:
-        return any(has_system(state, snapshot_id) for snapshot_id in image.snapshot_ids)
+    if origin.kind in ("image", "image_export"):
+        row = state.get(origin.kind, row_id)
+        image: Image | None = row.source if row and origin.kind == "image_export" else row
+        if image is not None:
+            return any(has_system(state, snapshot_id) for snapshot_id in image.snapshot_ids)
     parents = [parent for how, parent in origin.parents if how in CONTENT]
     return any(has_system(state, parent) for parent in parents) if parents else origin.kind != "volume"
