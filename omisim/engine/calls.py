@@ -83,7 +83,7 @@ def answer_call(
         position=position, serial=session.requests, api=dialect.api,
     )  # fmt: skip
     session.calls.append(record)
-    fault = unserved = None
+    fault = unserved = tx = None
     try:
         action = dialect.own.get(request.action) or ACTIONS.get(request.action)
         if action is None:
@@ -110,8 +110,8 @@ def answer_call(
     if action.paged:
         record.results = len(answer.value)
     session.warnings += answer.warnings
-    if state.position != position and engine.settings.timing == "eager":
-        engine.scheduler.run_transients()
+    if tx is not None and tx.transients is not None and not answer.dry:
+        engine.scheduler.run_transients(tx.transients)
     if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
         return _record_failure(engine, record, failure, dialect)
     answer.request_id = number

@@ -105,9 +105,10 @@ class Engine:
         """Write from Python as a call would: an atomic block that begins with what is due."""
         with self.atomic():
             self.scheduler.apply_due()
-            yield self.begin(cause)
-            if self.settings.timing == "eager":
-                self.scheduler.run_transients()
+            tx = self.begin(cause)
+            yield tx
+            if tx.transients is not None:
+                self.scheduler.run_transients(tx.transients)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

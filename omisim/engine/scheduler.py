@@ -18,6 +18,7 @@ from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
+from omisim.state.transients import Transients
 
 __all__ = ["Failure", "Scheduler"]
 
@@ -72,11 +73,13 @@ class Scheduler:
             self._apply(due, due.at or now)
         return now
 
-    def run_transients(self) -> None:
-        """Run every transient state to its end without moving the clock (timing "eager")."""
+    def run_transients(self, transients: Transients) -> None:
+        """Run the transient states of a unit of work to their ends without moving the clock (timing "eager")."""
         now = self._clock.now()
-        while due := self._state.next_due(timers=False, until=None):
-            self._apply(due, now)
+        while due := transients.pop():
+            row = self._state.get(due.kind, due.id)
+            if row is not None and due.event in LIFECYCLES[due.kind].moves[row.state]:  # no call inside it ended this
+                self._apply(due, now, transients)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward and apply each transition that becomes due, at its own time."""
@@ -143,19 +146,31 @@ class Scheduler:
         rows: list[Due] = [due for key in has_reads_left for due in self._state.find_by("due", "counted", key)]
         return min(rows, key=lambda due: due.order, default=None)
 
-    def _apply(self, due: Due, at: dt.datetime) -> None:
+    def _apply(self, due: Due, at: dt.datetime, transients: Transients | None = None) -> None:
         failure = self._find_failure(due) if self.failures else None
         if failure:
             self.failures.remove(failure)
-            self._move(due, "fail", at, "fault", failure.comment)
+            self._move(due, "fail", at, "fault", failure.comment, transients)
         else:
-            self._move(due, due.event, at, "due")
+            self._move(due, due.event, at, "due", transients=transients)
 
-    def _move(self, due: Due, event: str, at: dt.datetime, cause: str, comment: str = "") -> None:
+    def _move(
+        self,
+        due: Due,
+        event: str,
+        at: dt.datetime,
+        cause: str,
+        comment: str = "",
+        transients: Transients | None = None,
+    ) -> None:
+        """Apply an event. The transients that follow join those that run already, if any."""
         tx = self._begin(self._state, self._settings, cause, at)
+        tx.transients = transients
         if event == "fail" and due.kind == "vm":
             comment = comment or "Server.InternalError"
         tx.move(self._state.get(due.kind, due.id), event, comment)
+        if transients is None and tx.transients is not None:
+            self.run_transients(tx.transients)
 
     def _find_failure(self, due: Due) -> Failure | None:
         state = self._state.get(due.kind, due.id).state

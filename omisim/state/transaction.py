@@ -13,6 +13,7 @@ from omisim.spec.lifecycle import LIFECYCLES, IllegalMove, get_automatic_event
 from omisim.state.observer import Observer
 from omisim.state.settings import Settings
 from omisim.state.state import ROWS, State
+from omisim.state.transients import Transients
 
 __all__ = ["Effects", "Transaction"]
 
@@ -48,6 +49,7 @@ class Transaction:
         self.observer = observer
         self._effects = effects
         self.cause = cause
+        self.transients: Transients | None = None  # from the first transient state on, with the timing "eager"
 
     def next_number(self, counter: str) -> int:
         """Increment a counter and return its value."""
@@ -117,14 +119,19 @@ class Transaction:
     def schedule(self, entity: Entity, event: str, seconds: float) -> None:
         """Schedule an event in `seconds` from now, in place of the state's own one.
 
-        With the timing "reads", a transient state lasts for a number of reads instead; with "manual", until a request.
+        With the timing "eager", a transient state ends with this unit of work (`transients`); with "reads", it lasts
+        for a number of reads, and with "manual", until a request.
         """
-        state = entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
-        timer, timing = LIFECYCLES[entity.kind].moves[state][event].timer, self.settings.timing
+        kind, state = entity.kind, entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
+        key, timer, timing = f"{kind}:{entity.id}", LIFECYCLES[kind].moves[state][event].timer, self.settings.timing
         at = self.at + dt.timedelta(seconds=seconds) if timer or timing in ("eager", "clock") else None
         reads = self.settings.reads_for(entity, state) if timing == "reads" and not timer else None
-        due = Due(entity.kind, entity.id, event, at, timer, self.state.position, reads)
-        self.write("due", f"{entity.kind}:{entity.id}", due)
+        due = Due(kind, entity.id, event, at, timer, self.state.position, reads)
+        if timer or timing != "eager":
+            self.write("due", key, due)
+            return
+        self.transients = self.transients or Transients()
+        self.transients.add(key, due)
 
     def _schedule(self, entity: Entity, then: str | None = None) -> None:
         """Schedule the event that leaves an entity's new state: `then`, or the state's own one, if it has one."""
@@ -138,5 +145,7 @@ class Transaction:
     def _cancel(self, entity: Entity) -> None:
         """Cancel the due transition of an entity, if it has one."""
         key = f"{entity.kind}:{entity.id}"
+        if self.transients is not None:
+            self.transients.cancel(key)
         if self.state.get("due", key) is not None:
             self.write("due", key, None)

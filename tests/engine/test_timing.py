@@ -13,7 +13,8 @@ from support.catalogue import SUBREGION, find_official
 from support.reread import reread
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
-from omisim.model import Image, Vm, Volume
+from omisim.base.frozen import replace
+from omisim.model import Image, Vm, Volume, VolumeState
 
 
 def volume_of(account: Account, size: int = 10) -> Volume:
@@ -35,6 +36,19 @@ class TestEagerTiming:
         before = cloud.now
         volume_of(alice)
         assert cloud.now - before == dt.timedelta(milliseconds=1)
+
+    def test_keeps_no_transient_for_later(self, cloud: Cloud, alice: Account) -> None:
+        """A transient state that ends with its call is never in the table of due transitions."""
+        volume_of(alice)
+        assert [change.id for change in cloud.engine.state.journal if change.kind == "due"] == []
+
+    def test_forgets_a_transient_that_was_ended_within_its_transaction(self, cloud: Cloud, alice: Account) -> None:
+        """A resource that left its transient state before its transaction ended stays in the new state."""
+        with cloud.engine.transaction("setup") as tx:
+            volume = replace(volume_of(alice), state=VolumeState.CREATING, volume_id="vol-12345678")
+            tx.add(volume)
+            cloud.fail(volume.volume_id)
+        assert reread(alice, volume).state == "error"
 
     def test_leaves_timers_to_the_clock(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A terminated VM is kept until the clock has passed its retention. [ST-VM-10]"""

@@ -24,6 +24,7 @@ from omisim.state.layers import Layers
 from omisim.state.state import State
 from omisim.state.table import Table
 from omisim.state.transaction import Transaction
+from omisim.state.transients import Transients
 
 __all__ = ["PLANTED"]
 
@@ -248,9 +249,16 @@ def _start_any(call: Call, rows: Any, move: Callable[[Vm], Vm]) -> tuple[Any, ..
 
 
 def one_at_a_time(patch: Patch) -> None:
-    """With the timing eager one transient runs after a call, and the rest wait."""
-    patch.setattr(Scheduler, "run_transients", lambda self: [self._apply(due, self._clock.now()) for due in [
-        self._state.next_due(timers=False, until=None)] if due])  # fmt: skip
+    """With the timing eager the first transient runs after a call, and the rest wait."""
+    run = Scheduler.run_transients
+
+    def wrong(scheduler: Scheduler, transients: Transients) -> None:
+        first = Transients()
+        if (due := transients.pop()) is not None:
+            first.add(f"{due.kind}:{due.id}", due)
+        run(scheduler, first)
+
+    patch.setattr(Scheduler, "run_transients", wrong)
 
 
 def of_the_source(patch: Patch) -> None:

@@ -28,6 +28,7 @@ from omisim.model import (
 )
 from omisim.spec.rules import load_rules
 from omisim.state.references import REFERENCES
+from omisim.state.transaction import Transaction
 from omisim.testing import laws
 from omisim.testing.laws.bookkeeping import DANGLING
 from omisim.testing.laws.table import of_rows
@@ -236,6 +237,11 @@ def _list_all(call: Call, cls: Any, _filters: Any) -> Any:
     return call.state.rows(cls.kind).values()
 
 
+def _schedule_always(tx: Transaction, entity: Any, event: str, _seconds: float) -> None:
+    due = Due(entity.kind, entity.id, event, tx.at, timer=False, order=tx.state.position)
+    tx.write("due", f"{entity.kind}:{entity.id}", due)
+
+
 # laws that only a defect of the code breaks, and what such a defect looks like
 DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "loading_a_dump_restores_the_cloud": ("omisim.engine.engine.to_dict", lambda *_: EMPTY),
@@ -249,7 +255,7 @@ DEFECTS: dict[str, tuple[str, Callable[..., Any]]] = {
         "omisim.actions.framework.call.Call.select",
         lambda _call, rows, _filters: tuple(rows)[1:],
     ),
-    "eager_timing_leaves_no_transient": ("omisim.engine.scheduler.Scheduler.run_transients", lambda _self: None),
+    "eager_timing_leaves_no_transient": ("omisim.state.transaction.Transaction.schedule", _schedule_always),
     "who_can_matches_permissions": ("omisim.testing.laws.visibility.who_can", lambda _state, _id: {}),
 }
 
