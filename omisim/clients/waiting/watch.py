@@ -79,14 +79,15 @@ class Watch:
                     self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
         is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
         is_locked = is_still and all(_is_locking(frame) for _, frame in frames)
-        is_stuck = (not running or is_locked) and not kernel.is_busy()
+        is_busy = kernel.is_busy() or not all(map(_ident, running))  # a busy machine begins a new thread late
+        is_stuck = (not running or is_locked) and not is_busy
         if earliest is None:
             if is_stuck and self._lull >= self._patience:
                 self._lull = 0.0
                 self._raise(RuntimeError(self._describe()))
         elif is_stuck or self._lull >= max(MIN_REAL, (kernel.find_wake_up(earliest) or 0.0) - kernel.time.now()):
             kernel.settle(jump=True)
-        elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not kernel.is_busy():
+        elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not is_busy:
             kernel.wake(earliest, "time")
 
     def _note_places(self, running: list[Member]) -> list[tuple[Member, FrameType]]:

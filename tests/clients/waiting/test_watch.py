@@ -18,7 +18,9 @@ import pytest
 
 from omisim import Cloud
 from omisim.clients.waiting import cloud_time, watch
+from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.private import current_frames
+from omisim.clients.waiting.waits import Wait
 
 KEPT: dict[str, Callable[[float], None]] = {"nap": time.sleep}
 HELD = threading.Lock()  # made before any context, as by a module under test
@@ -130,6 +132,31 @@ class TestSleepThatIsNotFollowed:
         with cloud.sleeping(), os.fdopen(reader, "rb", 0) as source, os.fdopen(writer, "wb", 0) as target:
             threading.Timer(0.1, target.write, (b"x",)).start()
             assert [source.read(1), time.sleep(0)][0] == b"x"  # type: ignore[func-returns-value]
+
+
+class TestThreadThatIsBeingStarted:
+    """A thread that the system has not begun to run, as on a busy machine."""
+
+    @pytest.mark.parametrize(("deadline", "ending"), [(10.0, "time"), (None, "ready")])
+    def test_lets_nothing_end_the_waits_of_others(self, cloud: Cloud, deadline: float | None, ending: str) -> None:
+        """Until it runs, time does not pass, and there is no deadlock."""
+        kernel = Kernel(cloud, {})
+        kernel.owner = kernel.add()
+        starting = kernel.add()
+        starting.thread = threading.Thread()
+        wait = kernel.owner.wait = Wait(deadline)
+        wait.member = kernel.owner
+        looks = watch.Watch(kernel, patience=0.01)
+
+        def look() -> str:
+            for _ in range(2 * watch.LOCKED_LOOKS):
+                looks.look(0.002)
+            return wait.outcome
+
+        assert look() == ""
+        kernel.remove(starting)
+        assert look() == ending
+        assert (wait.error is None) is (ending == "time")
 
 
 class TestRealTime:
