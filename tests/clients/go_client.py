@@ -58,7 +58,7 @@ class Go:
             service=self._service,
             names="accept;content-type;host;x-{}-date",
         )
-        answer = self._session.post(self._server.url + request.path, data=body, headers=request.headers, timeout=20)
+        answer = self._session.post(self._server.url + request.path, data=body, headers=request.headers, timeout=60)
         assert answer.headers["Content-Type"] == "application/json"
         body_data: dict[str, Any] = answer.json()
         schema = get_schema(f"{action}Response" if answer.ok else "ErrorResponse")

@@ -167,7 +167,7 @@ class TestAnswers:
         session = alice.gateway().call.session if place == "gateway" else requests.Session()
         url = f"{server.url if place == 'over http' else endpoint('api', alice.region)}/api/v1/ReadVms"
         with cloud.intercept(), session:
-            answer = session.post(url, json={}, stream=True, timeout=5)
+            answer = session.post(url, json={}, stream=True, timeout=60)
         assert (answer.status_code, answer.reason) == (401, "Unauthorized")
         with pytest.raises(requests.HTTPError, match="401 Client Error: Unauthorized for url"):
             answer.raise_for_status()
@@ -182,10 +182,10 @@ class TestAnswers:
         with cloud.intercept(), requests.Session() as plain, requests.Session() as retrying:
             retrying.mount("https://", HTTPAdapter(max_retries=1))
             answers = [
-                plain.post(url, timeout=5),
-                plain.post(url, json={}, timeout=(5, 5)),
-                plain.post(url, json={}, timeout=5, stream=True),
-                retrying.post(url, json={}, timeout=5),
+                plain.post(url, timeout=60),
+                plain.post(url, json={}, timeout=(60, 60)),
+                plain.post(url, json={}, timeout=60, stream=True),
+                retrying.post(url, json={}, timeout=60),
             ]
         for answer in answers:
             assert answer.json()["Regions"]
@@ -203,7 +203,7 @@ class TestAnswers:
         """A body may be of any type that requests sends over a network."""
         with cloud.intercept():
             url = f"{endpoint('api', alice.region)}/api/v1/ReadRegions"
-            answer = requests.post(url, data=make_body(b"{}"), timeout=5)
+            answer = requests.post(url, data=make_body(b"{}"), timeout=60)
         assert answer.status_code == 200
 
     def test_of_requests_come_from_a_tool_that_has_replaced_its_adapter(
@@ -212,7 +212,7 @@ class TestAnswers:
         """A library such as responses, which replaces `HTTPAdapter.send`, keeps answering in front of the cloud."""
         monkeypatch.setattr(HTTPAdapter, "send", lambda *_args, **_options: requests.Response())
         with cloud.intercept():
-            answer = requests.post(f"{endpoint('api', alice.region)}/api/v1/ReadRegions", timeout=5)
+            answer = requests.post(f"{endpoint('api', alice.region)}/api/v1/ReadRegions", timeout=60)
         assert answer.status_code is None
 
     def test_of_aiohttp_need_not_be_read(self, cloud: Cloud, alice: Account) -> None:

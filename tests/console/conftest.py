@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from omisim import Cloud
 from omisim.server import Running
@@ -15,6 +15,8 @@ from omisim.server import Running
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REFUSED = re.compile(r"responded with a status of 40[01]")  # the page shows the reason
 NO_BROWSER = "no Chromium is installed: apt install chromium"
+PATIENCE = 60_000  # milliseconds in which a busy machine shows what a test expects
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(name="browser", scope="module")
@@ -32,7 +34,7 @@ def _page(browser: Browser) -> Iterator[Page]:
     """A page in which nothing fails: no exception, and nothing that its Content-Security-Policy forbids."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)

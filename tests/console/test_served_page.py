@@ -37,7 +37,7 @@ class TestPage:
         page.goto(f"{server.url}/_omisim/")
         expect(page.get_by_label("Token")).to_be_visible()
         assert golden.image_id not in page.content()
-        assert requests.get(f"{server.url}/_omisim/view", timeout=10).status_code == 401
+        assert requests.get(f"{server.url}/_omisim/view", timeout=60).status_code == 401
 
     def test_takes_the_token_out_of_the_address(self, console: Page, server: Running) -> None:
         """The token is exchanged for a cookie that no script can read, and that serves for a reload."""
@@ -67,7 +67,7 @@ class TestPage:
     def test_has_a_strict_policy(self, server: Running) -> None:
         """Every file comes with the policy and its own type; nothing is taken from another host."""
         for name in list_page_files():
-            answer = requests.get(f"{server.url}/_omisim/{name}", timeout=10)
+            answer = requests.get(f"{server.url}/_omisim/{name}", timeout=60)
             assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert not re.search(r"(?:src|href)=.?(?:https?:)?//|@import|url\((?!#)", answer.text)
@@ -75,7 +75,7 @@ class TestPage:
 
     def test_is_found_without_its_slash(self, server: Running) -> None:
         """Its links are relative, so its address ends with a slash."""
-        answer = requests.get(f"{server.url}/_omisim", timeout=10, allow_redirects=False)
+        answer = requests.get(f"{server.url}/_omisim", timeout=60, allow_redirects=False)
         assert (answer.status_code, answer.headers["Location"]) == (308, "/_omisim/")
 
 
@@ -83,7 +83,7 @@ class TestCloud:
     def test_may_be_another_one_of_the_server(self, page: Page, server: Running, alice: Account, golden: Image) -> None:
         """The address names a cloud, which the page reads, follows and changes; the first one stays as it is."""
         headers = {"Authorization": f"Bearer {server.token}"}
-        requests.post(f"{server.url}/_omisim/clouds", json={"name": "other"}, headers=headers, timeout=30)
+        requests.post(f"{server.url}/_omisim/clouds", json={"name": "other"}, headers=headers, timeout=60)
         alice.delete_image(image_id=golden.image_id)
         page.goto(f"{server.url}/_omisim/?cloud=other#token={server.token}")
         expect(page.locator(".title")).to_have_text("other")

@@ -60,7 +60,7 @@ def read_over_http(alice: Account) -> str:
     with alice.cloud.serve() as server:
         path, host = "/api/v1/ReadVolumes", server.url.partition("//")[2]
         headers = dict(sign_request(alice, path, host=host, at=alice.cloud.now).headers)
-        answer = requests.post(server.url + path, b"{}", headers=headers, timeout=10)
+        answer = requests.post(server.url + path, b"{}", headers=headers, timeout=60)
     return str(answer.json()["Volumes"][0]["State"])
 
 

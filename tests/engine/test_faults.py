@@ -178,7 +178,7 @@ class TestFaultOptions:
         with cloud.intercept(), pytest.raises(requests.ConnectionError):
             requests.post("https://api.eu-west-2.outscale.com/api/v1/ReadRegions", timeout=5)
         with cloud.serve() as server, pytest.raises(requests.ConnectionError):
-            requests.post(f"{server.url}/api/v1/ReadRegions", timeout=5)
+            requests.post(f"{server.url}/api/v1/ReadRegions", timeout=60)
         with pytest.raises(ConnectionError):
             alice.read_regions()
 
@@ -262,7 +262,7 @@ class TestKill:
         with cloud.serve() as server:
             for _ in range(2):
                 with pytest.raises(requests.ConnectionError):
-                    requests.post(f"{server.url}/api/v1/ReadRegions", timeout=5)
+                    requests.post(f"{server.url}/api/v1/ReadRegions", timeout=60)
 
 
 class TestMeanwhile:

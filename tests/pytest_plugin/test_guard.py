@@ -134,7 +134,7 @@ class TestThreadThatOutlivesItsTest:
         go, done, errors = threading.Event(), threading.Event(), []
 
         def poll():
-            go.wait(5)
+            go.wait(60)
             try:
                 requests.post(URL, json={}, timeout=1)
             except Exception as error:
@@ -149,7 +149,7 @@ class TestThreadThatOutlivesItsTest:
             for name in fixtures:
                 request.getfixturevalue(name)
             go.set()
-            assert done.wait(5)
+            assert done.wait(60)
             assert "the thread poller was started in an environment of the account alice" in str(errors[0])
 
         def test_leaves_an_idle_thread_of_trio(omi_env):

@@ -93,7 +93,7 @@ class TestToken:
     def test_is_not_taken_from_variants_of_a_header(self, cloud: Cloud, header: str) -> None:
         """WSGI cannot tell X_Omisim_Token from X-Omisim-Token, so the server rejects it."""
         with cloud.serve(token="t") as server:
-            answer = requests.get(f"{server.url}/_omisim/dump", headers={header: "t"}, timeout=30)
+            answer = requests.get(f"{server.url}/_omisim/dump", headers={header: "t"}, timeout=60)
         assert answer.status_code == 400
 
     def test_is_of_no_use_in_a_request_to_a_proxy(self, cloud: Cloud) -> None:

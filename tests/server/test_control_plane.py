@@ -26,12 +26,12 @@ from omisim.server.streams import MAX_STREAMS, ChangeFeed
 class TestControlPlane:
     def test_needs_its_token(self, server: Running) -> None:
         """Health is open; every other endpoint needs the token."""
-        assert requests.get(f"{server.url}/_omisim/health", timeout=10).json()["status"] == "ok"
+        assert requests.get(f"{server.url}/_omisim/health", timeout=60).json()["status"] == "ok"
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"X-Omisim-Token": "ü".encode()}):
-            answer = requests.get(f"{server.url}/_omisim/dump", headers=headers, timeout=10)
+            answer = requests.get(f"{server.url}/_omisim/dump", headers=headers, timeout=60)
             assert answer.status_code == 401
         good = {"X-Omisim-Token": server.token}
-        assert requests.get(f"{server.url}/_omisim/dump", headers=good, timeout=10).status_code == 200
+        assert requests.get(f"{server.url}/_omisim/dump", headers=good, timeout=60).status_code == 200
 
     def test_resets_the_cloud(self, cloud: Cloud, alice: Account, control: Client) -> None:
         """A reset forgets accounts, calls and faults."""
@@ -211,7 +211,7 @@ class TestControlPlane:
     def test_refuses_a_body_that_is_not_an_object(self, server: Running, body: bytes) -> None:
         """A body is a JSON object."""
         headers = {"X-Omisim-Token": server.token}
-        assert requests.post(f"{server.url}/_omisim/settle", data=body, headers=headers, timeout=10).status_code == 400
+        assert requests.post(f"{server.url}/_omisim/settle", data=body, headers=headers, timeout=60).status_code == 400
 
 
 class TestControlDescription:
@@ -222,9 +222,9 @@ class TestControlDescription:
     def test_answers_405_with_the_methods_of_a_path(self, server: Running) -> None:
         """Another method is 405 with the allowed ones; HEAD is GET without a body."""
         headers = {"X-Omisim-Token": server.token}
-        answer = requests.put(f"{server.url}/_omisim/faults", headers=headers, timeout=10)
+        answer = requests.put(f"{server.url}/_omisim/faults", headers=headers, timeout=60)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, DELETE")
-        assert requests.head(f"{server.url}/_omisim/health", timeout=10).status_code == 200
+        assert requests.head(f"{server.url}/_omisim/health", timeout=60).status_code == 200
 
     @settings(max_examples=150)
     @given(st.data())

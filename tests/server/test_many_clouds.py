@@ -34,7 +34,7 @@ def create_volume(server: Running, account: Account, **headers: str) -> requests
     address = server.url.partition("//")[2]
     request = sign_request(account, "/api/v1/CreateVolume", json.dumps(VOLUME).encode(), host=address)
     url = f"{server.url}/api/v1/CreateVolume"
-    return requests.post(url, request.body, headers={**request.headers, **headers}, timeout=10)
+    return requests.post(url, request.body, headers={**request.headers, **headers}, timeout=60)
 
 
 def count_volumes(cloud: Cloud) -> int:
@@ -153,7 +153,7 @@ class TestHeader:
         """The answer has the name that was probably meant."""
         control.post("clouds", name="job-17")
         headers = {"X-Omisim-Cloud": "job-7", "X-Omisim-Token": server.token}
-        answer = requests.get(server.url + path, headers=headers, timeout=10)
+        answer = requests.get(server.url + path, headers=headers, timeout=60)
         assert answer.status_code == HTTPStatus.NOT_FOUND
         assert "this server has no cloud 'job-7'; did you mean job-17?" in answer.text
 
@@ -161,14 +161,14 @@ class TestHeader:
         """Without the token, an unknown and a known cloud are the same 401."""
         control.post("clouds", name="job")
         for name in ("job", "jop"):
-            answer = requests.get(f"{server.url}/_omisim/dump", headers={"X-Omisim-Cloud": name}, timeout=10)
+            answer = requests.get(f"{server.url}/_omisim/dump", headers={"X-Omisim-Cloud": name}, timeout=60)
             assert (answer.status_code, "job" in answer.text) == (HTTPStatus.UNAUTHORIZED, False)
 
     @pytest.mark.parametrize("path", ["/api/v1/ReadVms", "/_omisim/accounts"])
     def test_without_a_name_is_answered_by_404(self, server: Running, path: str) -> None:
         """An unset variable of a script does not lead to the first cloud."""
         headers = {"X-Omisim-Cloud": "", "X-Omisim-Token": server.token}
-        answer = requests.get(server.url + path, headers=headers, timeout=10)
+        answer = requests.get(server.url + path, headers=headers, timeout=60)
         assert answer.status_code == HTTPStatus.NOT_FOUND
         assert "this server has no cloud ''" in answer.text
         with pytest.raises(ValueError, match="this server has no cloud ''"):
@@ -176,7 +176,7 @@ class TestHeader:
 
     def test_sent_twice_is_rejected(self, server: Running) -> None:
         """A proxy and the server must not choose different clouds."""
-        line = HTTPConnection(server.url.partition("//")[2], timeout=10)
+        line = HTTPConnection(server.url.partition("//")[2], timeout=60)
         line.putrequest("GET", "/_omisim/health")
         for name in ("default", "other"):
             line.putheader("X-Omisim-Cloud", name)
@@ -208,10 +208,10 @@ class TestAccessKey:
         client = boto3.Session().client("s3")
         client.create_bucket(Bucket="bucket-of-the-job")
         form = client.generate_presigned_post("bucket-of-the-job", "key")
-        sent = requests.post(form["url"], data=form["fields"], files={"file": b"text"}, timeout=10)
+        sent = requests.post(form["url"], data=form["fields"], files={"file": b"text"}, timeout=60)
         assert sent.status_code == HTTPStatus.NO_CONTENT
         url = client.generate_presigned_url("get_object", Params={"Bucket": "bucket-of-the-job", "Key": "key"})
-        assert requests.get(url, timeout=10).content == b"text"
+        assert requests.get(url, timeout=60).content == b"text"
 
     def test_selects_the_cloud_of_keys_and_accounts_made_later(self, control: Client, server: Running) -> None:
         """Two clouds never create the same key, and a deleted one selects no cloud any more. [AK-001, ID-010]"""
@@ -279,7 +279,7 @@ class TestRemoval:
             account.create_keypair(keypair_name=f"k{len(account.read_keypairs())}")
             listener.join(0.05)
         control.delete("clouds", name="job")
-        listener.join(10)
+        listener.join(60)
         assert not listener.is_alive()
 
 
@@ -314,7 +314,7 @@ class TestThousands:
         with cloud.engine.lock, first.cloud.engine.lock:
             thread = Thread(target=send)
             thread.start()
-            thread.join(10)
+            thread.join(60)
         assert statuses == [200]
 
     def test_of_requests_at_once_create_one_cloud_of_a_name(self, cloud: Cloud) -> None:

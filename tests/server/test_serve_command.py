@@ -49,7 +49,7 @@ class Process:
     def stop(self) -> tuple[int, str]:
         """Tell it to stop; return its exit status and what it said."""
         self.run.send_signal(signal.SIGTERM)
-        _, output = self.run.communicate(timeout=20)
+        _, output = self.run.communicate(timeout=60)
         return self.run.returncode, output
 
 
@@ -112,7 +112,7 @@ class TestServeCommand:
         assert main(["env"]) == 0
         assert main(["env", "nobody"]) == 1
         assert process.variables["OMISIM_TOKEN"] == "secret"
-        requests.post(f"{process.variables['OMISIM_URL']}/api/v1/ReadVms", data=b"{}", timeout=10)
+        requests.post(f"{process.variables['OMISIM_URL']}/api/v1/ReadVms", data=b"{}", timeout=60)
         assert process.stop() == (0, "")
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert (lines[-1]["path"], lines[-1]["status"], lines[-1]["rule"]) == ("/api/v1/ReadVms", 401, "AUTH-005")
@@ -198,7 +198,7 @@ class TestServeCommand:
             assert log is not None
             writer = Thread(target=log.writelines, args=[["line\n"] * 50_000], daemon=True)
             writer.start()
-            writer.join(20)
+            writer.join(60)
             assert not writer.is_alive()
             assert os.read(reader, 5) == b"line\n"
         os.close(reader)

@@ -61,7 +61,7 @@ class TestClientsOfTheServer:
         client.put_object(Bucket=BUCKET, Key="a b/ç", Body=b"x" * 100_000)
         url = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a b/ç"})
         assert url.startswith(server.url)
-        assert requests.get(url, timeout=10).content == b"x" * 100_000
+        assert requests.get(url, timeout=60).content == b"x" * 100_000
         head = client.head_object(Bucket=BUCKET, Key="a b/ç")
         assert head["ContentLength"] == 100_000
 
@@ -96,7 +96,7 @@ class TestClientsOfTheServer:
     @pytest.mark.parametrize("path", ["/api/v1/ReadRegions", "/api/latest/ReadRegions", "//api/latest/ReadRegions"])
     def test_may_use_any_path_of_an_action(self, server: Running, path: str) -> None:
         """Doubled slashes and both versions are equivalent. [REQ-001]"""
-        line = HTTPConnection(server.url.partition("//")[2], timeout=10)  # requests would mend the path
+        line = HTTPConnection(server.url.partition("//")[2], timeout=60)  # requests would mend the path
         line.request("POST", path, b"{}")
         assert json.loads(line.getresponse().read())["Regions"]
         line.close()
@@ -107,7 +107,7 @@ class TestClientsOfTheServer:
         [AUTH-005, REQ-002]
         """
         answers = [
-            requests.post(f"{server.url}/api/v1/{name}", data=b"{}", timeout=10) for name in ("ReadVms", "Nothing")
+            requests.post(f"{server.url}/api/v1/{name}", data=b"{}", timeout=60) for name in ("ReadVms", "Nothing")
         ]
         assert [answer.status_code for answer in answers] == [401, 401]
         assert answers[0].headers["X-Omisim-Rule"] == "AUTH-005"
@@ -126,10 +126,10 @@ class TestClientsOfTheServer:
     def test_that_send_garbage_get_an_answer(self, server: Running, raw: bytes) -> None:
         """Any bytes on a connection are answered, and the server goes on."""
         address = server.url.rpartition("/")[2].partition(":")
-        with socket.create_connection((address[0], int(address[2])), timeout=10) as line:
+        with socket.create_connection((address[0], int(address[2])), timeout=60) as line:
             line.sendall(raw)
             assert line.recv(12).startswith(b"HTTP/1.1 ")
-        assert requests.get(f"{server.url}/_omisim/health", timeout=10).status_code == 200
+        assert requests.get(f"{server.url}/_omisim/health", timeout=60).status_code == 200
 
 
 class TestSilentConnections:
@@ -138,7 +138,7 @@ class TestSilentConnections:
     @staticmethod
     def _open(server: Running) -> socket.socket:
         host, _, port = server.url.rpartition("/")[2].partition(":")
-        line = socket.create_connection((host, int(port)), timeout=10)
+        line = socket.create_connection((host, int(port)), timeout=60)
         if server.ca is None:
             return line
         return ssl.create_default_context(cafile=server.ca).wrap_socket(line, server_hostname=host)
@@ -162,7 +162,7 @@ class TestSilentConnections:
         with cloud.serve(tls=tls) as server, ExitStack() as stack:
             lines = [stack.enter_context(self._open(server)) for _ in range(host.THREADS + 4)]
             health = f"{server.url}/_omisim/health"
-            assert requests.get(health, timeout=10, verify=server.ca or True).status_code == 200
+            assert requests.get(health, timeout=60, verify=server.ca or True).status_code == 200
             for line in (lines[0], lines[-1]):
                 line.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert line.recv(12) == b"HTTP/1.1 200"
@@ -175,7 +175,7 @@ def post_signed(session: requests.Session, account: Account, server: Running) ->
     auth = Authentication(profile, host)
     body = json.dumps({"SubregionName": "eu-west-2a", "Size": 1})
     headers = auth.forge_headers_signed("/api/v1/CreateVolume", body)
-    return session.post(f"{server.url}/api/v1/CreateVolume", data=body, headers=headers, timeout=30).status_code
+    return session.post(f"{server.url}/api/v1/CreateVolume", data=body, headers=headers, timeout=60).status_code
 
 
 def test_server_releases_its_port(cloud: Cloud) -> None:

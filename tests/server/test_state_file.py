@@ -583,7 +583,7 @@ class TestCommand:
     @pytest.mark.parametrize("case", ["twice", "in-thread"])
     def test_stops_on_signals_at_any_moment(self, case: str) -> None:
         """A second signal that comes while the first is handled blocks nothing, nor does one that a thread receives."""
-        run = subprocess.run([sys.executable, "-c", SIGNALS, case], timeout=20, capture_output=True, check=False)
+        run = subprocess.run([sys.executable, "-c", SIGNALS, case], timeout=60, capture_output=True, check=False)
         assert (run.returncode, run.stderr) == (0, b"")
 
     def test_accepts_a_key_that_the_file_has(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

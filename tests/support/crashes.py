@@ -46,7 +46,7 @@ class Server:
     def kill(self) -> None:
         """End the process as a crash does."""
         self.run.send_signal(signal.SIGKILL)
-        self.run.communicate(timeout=20)
+        self.run.communicate(timeout=60)
 
     def control(self, method: str, name: str, **parameters: Any) -> Any:
         """Call the control plane."""
@@ -55,7 +55,7 @@ class Server:
 
     def connect(self) -> closing[HTTPConnection]:
         """Open a connection, and close it at the end of the context."""
-        return closing(HTTPConnection("127.0.0.1", self.port, timeout=20))
+        return closing(HTTPConnection("127.0.0.1", self.port, timeout=60))
 
 
 def _make_key(number: int) -> str:

@@ -83,7 +83,7 @@ class TestRecording:
             worker.join()
             with Cloud(auth="off").serve() as server:
                 server.cloud.account("bob")
-                urlopen(Request(f"{server.url}/api/v1/ReadVms", b""), timeout=10).close()
+                urlopen(Request(f"{server.url}/api/v1/ReadVms", b""), timeout=60).close()
         assert coverage.actions == {"UpdateVolume", "CreateSnapshot", "DeleteVolume", "ReadVms"}
 
     def test_stops_at_the_end_of_its_context(self, alice: Account) -> None:

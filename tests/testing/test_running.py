@@ -155,6 +155,7 @@ class TestShrinking:
         class Counting(CloudMachine):
             accounts: ClassVar = {"alice": "eu-west-2"}
             platform = False
+            shrink_seconds = 600  # more than the default, for a busy machine
 
             @rule()
             def count(self) -> None:

@@ -31,8 +31,8 @@ class Mine(CloudMachine):
 settings.register_profile("team", database=DirectoryBasedExampleDatabase(sys.argv[1]))
 settings.load_profile("team")
 try:
-    slow = [HealthCheck.too_slow]  # on a busy machine
-    run_state_machine_as_test(Mine, settings=settings(phases=[Phase[sys.argv[2]]], suppress_health_check=slow))
+    slow = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # on a busy machine
+    run_state_machine_as_test(Mine, settings=settings(phases=[Phase[sys.argv[2]]], **slow))
 except LookupError:
     print(Mine.begun)
 """

@@ -54,7 +54,7 @@ class TestQuickShrinking:
         for name, value in MISSING[missing].items():
             monkeypatch.setattr(shrinking, name, value)
         options = settings(database=None, deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
-        with shrinking.quick_shrinking(5), pytest.raises(AssertionError) as failure:
+        with shrinking.quick_shrinking(60), pytest.raises(AssertionError) as failure:
             run_state_machine_as_test(Counter, settings=options)
         report = "\n".join(failure.value.__notes__)
         assert (report.count("state.add()"), report.count("state.rest()")) == (3, 0)

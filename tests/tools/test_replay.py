@@ -327,7 +327,7 @@ class TestServerRecording:
         with place.open("w") as stream, run_server(cloud, record=stream) as server:
             for action, body in (("CreateVolume", b'{"Size": 1, "SubregionName": "eu-west-2a"}'), ("ReadVolumes", b"")):
                 request = sign_request(alice, f"/api/v1/{action}", body, host=server.url.partition("//")[2])
-                assert requests.post(server.url + request.path, data=body, headers=request.headers, timeout=10).ok
+                assert requests.post(server.url + request.path, data=body, headers=request.headers, timeout=60).ok
         assert alice.secret_key not in place.read_text()
         assert json.loads(place.read_text().splitlines()[0])["account"] == "alice@eu-west-2"
         assert format_divergences(replay(exchanges(place.read_text().splitlines()), seed=7)) == []

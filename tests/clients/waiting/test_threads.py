@@ -80,7 +80,7 @@ class TestExecutor:
         """At the end of the context, sleeping jobs end and queued ones are cancelled, so that nothing is left over."""
         with cloud.sleeping():
             jobs = [EXECUTOR.submit(time.sleep, AN_HOUR) for _ in range(3)]
-        assert all(job.cancelled() or isinstance(job.exception(timeout=5), SystemExit) for job in jobs)
+        assert all(job.cancelled() or isinstance(job.exception(timeout=60), SystemExit) for job in jobs)
 
 
 class TestThreads:
@@ -153,7 +153,7 @@ class TestThreads:
         with cloud.sleeping():
             thread = threading.Thread(target=nap)
             thread.start()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
         assert reached == []
 
