@@ -65,7 +65,10 @@ def is_pending(future: Future[Any]) -> bool:
 
 def is_job_pending(result: Any, pool: Any) -> bool:
     """Whether a pool of multiprocessing still works on a result. A pool that is terminated forgets its jobs."""
-    return vars(result)["_job"] in vars(result)["_cache"] and vars(pool)["_state"] in ("RUN", "CLOSE")
+    job = vars(result)
+    # the result of a map leaves the cache before it wakes the threads that wait for it, and drops its pool thereafter
+    is_waking = bool(job.get("_value")) and job["_pool"] is not None
+    return (job["_job"] in job["_cache"] or is_waking) and vars(pool)["_state"] in ("RUN", "CLOSE")
 
 
 def get_target(thread: Thread) -> Any:

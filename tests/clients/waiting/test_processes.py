@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import connection
-from multiprocessing.pool import ApplyResult, IMapIterator, Pool, ThreadPool
+from multiprocessing.pool import ApplyResult, IMapIterator, MapResult, Pool, ThreadPool
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +87,28 @@ class TestJob:
     def test_in_a_pool_lets_time_stand_still(self, cloud: Cloud, pool: Pool, act: Callable[[Pool], str]) -> None:
         """The time limits of the results of a pool of multiprocessing do not pass while it works."""
         assert measure(cloud, lambda: act(pool)) == 0
+
+    def test_in_a_pool_lets_time_stand_still_until_its_result_is_there(self, cloud: Cloud) -> None:
+        """The result of a map is removed from the jobs of its pool before it wakes the thread that waits for it."""
+
+        class SlowCache(dict[int, Any]):
+            def __delitem__(self, key: int) -> None:
+                super().__delitem__(key)
+                work()
+
+        def finish() -> None:  # in a thread that takes no part
+            begun.wait()
+            vars(MapResult)["_set"](results[0], 0, (True, ["done"]))
+
+        def run() -> None:
+            results.append(MapResult(pool, 1, 1, None, None))
+            begun.set()
+            assert results[0].get(timeout=10) == ["done"]
+
+        pool: Any = SimpleNamespace(_pool=[], _cache=SlowCache(), _state="RUN")
+        begun, results = threading.Event(), list[Any]()
+        threading.Thread(target=finish).start()
+        assert measure(cloud, run) == 0
 
     @pytest.mark.parametrize("cls", [ApplyResult, IMapIterator])
     def test_in_a_pool_that_is_terminated_is_not_waited_for(self, cloud: Cloud, cls: Any) -> None:
