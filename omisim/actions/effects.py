@@ -1,4 +1,4 @@
-"""The side effects of transitions, and the preconditions that turn an event into a failure.
+"""What comes with a transition: a reason to fail, the values of the new state, and side effects on other entities.
 
 `EFFECTS` is the only table of couplings between lifecycles. A side effect writes through the same Transaction as its
 transition.
@@ -6,12 +6,15 @@ transition.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.new_account import DEFAULT
 from omisim.actions.nic_links import detach_nic
 from omisim.actions.nic_views import find_nics
-from omisim.actions.public_ips import assign_public_address, unlink_public_ips, update_stopped_address
-from omisim.actions.uploads import fail_export, find_upload_error, upload_image, upload_snapshot
+from omisim.actions.public_ips import assign_public_address, keep_public_address, unlink_public_ips
+from omisim.actions.uploads import find_upload_error, upload_image, upload_snapshot
 from omisim.actions.vm_attributes import show_boot_actions
 from omisim.actions.vm_diagnostics import end_first_boot, make_boot_password, make_stop_entry
 from omisim.base.frozen import replace
@@ -19,10 +22,12 @@ from omisim.model import (
     ActionsOnNextBoot,
     GroupHold,
     Image,
+    ImageExportTask,
     ImageState,
     LinkState,
     Origin,
     Snapshot,
+    SnapshotExportTask,
     SnapshotState,
     StateComment,
     Vm,
@@ -36,10 +41,11 @@ from omisim.state.transaction import Effects, Transaction
 
 __all__ = ["EFFECTS", "find_waiting_image"]
 
+Values = Mapping[str, Any]
 NOT_BOOTED = "Client.NotStartedAtCreation"  # invented: only the length of the real text is known (FLD-013)
 
 
-def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> None:
+def _finish_image(tx: Transaction, snapshot: Snapshot, _comment: str) -> None:
     """Finish the OMI that a completed snapshot was made for, if it waited for no other (ST-OMI-5)."""
     if tx.settings.switch("snapshot_cut") == "completion" and snapshot.volume_id is not None:
         content = tx.state.get("content", snapshot.volume_id)
@@ -52,7 +58,7 @@ def _complete_snapshot(tx: Transaction, snapshot: Snapshot, _comment: str) -> No
             tx.move(image, "finish")
 
 
-def _fail_snapshot(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
+def _fail_image(tx: Transaction, snapshot: Snapshot, comment: str) -> None:
     """Fail the OMI that a failed snapshot was made for, with its reason (ST-OMI-6)."""
     image = find_waiting_image(tx.state, snapshot.snapshot_id)
     if image is not None:
@@ -88,64 +94,51 @@ def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
     tx.move(volume, "delete" if is_deleted else "unlink")
 
 
-def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
+def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> Values:
     """Give a running VM its public address (VM-030), and clear its boot action (VM-078)."""
-    booted = assign_public_address(
-        tx,
-        vm,
-        admin_password=make_boot_password(tx, vm),
-        actions_on_next_boot=show_boot_actions(vm.boot_mode),
-        started=True,
-        state_reason="",
-    )
-    tx.put(booted)
+    return {
+        **assign_public_address(tx, vm),
+        "admin_password": make_boot_password(tx, vm),
+        "actions_on_next_boot": show_boot_actions(vm.boot_mode),
+        "started": True,
+        "state_reason": "",
+    }
 
 
-def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
+def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> Values:
     """Remove the addresses of a stopped VM (VM-030), except a linked public IP, and in a Net its private ones (VM-050).
 
-    A VM that restarts is started again. One that was not booted at its creation stores why it is stopped (FLD-013).
+    One that was not booted at its creation stores why it is stopped (FLD-013).
     """
-    if vm.started:
-        vm = end_first_boot(replace(vm, stops=(*vm.stops, make_stop_entry(vm, tx.at))))
-    else:
-        vm = replace(vm, state_reason=NOT_BOOTED)
-    vm = tx.put(replace(update_stopped_address(tx, vm), private_dns_name=None, private_ip=None))
+    addresses = {**keep_public_address(tx, vm), "private_dns_name": None, "private_ip": None}
+    if not vm.started:
+        return {**addresses, "state_reason": NOT_BOOTED}
+    return {**addresses, **end_first_boot(vm), "stops": (*vm.stops, make_stop_entry(vm, tx.at))}
+
+
+def _restart_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
+    """Start a stopped VM again that was stopped for this."""
     if vm.restarts:
         tx.schedule(vm, "start", 0)
 
 
-def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
+def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> Values:
     """Give a restarted VM of the public Cloud a new private address (VM-030)."""
-    if vm.net_id is None:
-        ip = make_private_ip(tx.next_number("private_ip"))
-        region = tx.state.get("account", vm.account_id).region
-        vm = replace(vm, private_dns_name=make_private_dns(ip, region), private_ip=ip)
-    tx.put(replace(vm, restarts=False, state_reason=""))
+    values: Values = {"restarts": False, "state_reason": ""}
+    if vm.net_id is not None:
+        return values
+    ip = make_private_ip(tx.next_number("private_ip"))
+    region = tx.state.get("account", vm.account_id).region
+    return {**values, "private_dns_name": make_private_dns(ip, region), "private_ip": ip}
 
 
-def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
-    """Release the addresses, NICs and volumes of a terminated VM (VM-047, FLD-005).
+def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> Values:
+    """Release the addresses and NICs of a terminated VM, and hold the groups of its launch (VM-047, FLD-005, SG-011).
 
     A failed VM stores its reason (VM-051); any other keeps that of its last state (FLD-013).
     """
     nics = find_nics(tx.state, vm.vm_id)
     groups = {*vm.security_groups, *(group for nic in nics for group in nic.security_groups)}
-    tx.put(
-        replace(
-            vm,
-            actions_on_next_boot=ActionsOnNextBoot(),
-            is_source_dest_checked=nics[0].is_source_dest_checked if nics else vm.is_source_dest_checked,
-            net_id=None,
-            private_dns_name=None,
-            private_ip=None,
-            public_dns_name=None,
-            public_ip=None,
-            security_groups=(),
-            state_reason=comment or vm.state_reason,
-            subnet_id=None,
-        )
-    )
     unlink_public_ips(tx, vm.vm_id)
     for nic in nics:
         unlink_public_ips(tx, nic.nic_id)
@@ -158,15 +151,26 @@ def _terminate_vm(tx: Transaction, vm: Vm, comment: str) -> None:
         for group in groups
         if group.security_group_id in vm.launch_group_ids and group.security_group_name != DEFAULT
     )
-    if held_ids:  # those of the launch (SG-011); the default group is never deleted
+    if held_ids:  # the default group is never deleted
         tx.add(GroupHold(security_group_ids=tuple(held_ids), vm_id=vm.vm_id))
+    gone = ("net_id", "private_dns_name", "private_ip", "public_dns_name", "public_ip", "subnet_id")
+    return {
+        **dict.fromkeys(gone),
+        "actions_on_next_boot": ActionsOnNextBoot(),
+        "is_source_dest_checked": nics[0].is_source_dest_checked if nics else vm.is_source_dest_checked,
+        "security_groups": (),
+        "state_reason": comment or vm.state_reason,
+    }
+
+
+def _drop_links(tx: Transaction, vm: Vm, _comment: str) -> None:
+    """Release the volumes of a terminated VM (ST-VOL-7, ST-VOL-8)."""
     for link in tx.state.find_by("volume_link", "vm_id", vm.vm_id):
         tx.move(link, "drop")
 
 
-def _finish_update(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> None:
+def _apply_update(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> None:
     """Apply a completed update task to its volume (VOL-047)."""
-    tx.put(replace(task, completion_date=tx.at))
     volume: Volume | None = tx.state.get("volume", task.volume_id)
     if volume is not None:  # it may have been deleted
         target = task.volume_update.target
@@ -175,12 +179,16 @@ def _finish_update(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> No
         )
 
 
-def _fail_update(tx: Transaction, task: VolumeUpdateTask, comment: str) -> None:
-    """Store the reason of a failed update task, and leave its volume unchanged."""
-    tx.put(replace(task, comment=comment or "The update failed.", completion_date=tx.at))
+def _drop_update(tx: Transaction, task: VolumeUpdateTask, _comment: str) -> None:
+    """Leave the volume of a failed update task unchanged."""
     volume: Volume | None = tx.state.get("volume", task.volume_id)
     if volume is not None:
         tx.put(replace(volume, task_id=None))
+
+
+def _explain_export(_tx: Transaction, _task: ImageExportTask | SnapshotExportTask, comment: str) -> Values:
+    """Store the reason of a failed export task (ST-IXT-4)."""
+    return {"comment": comment or "The export failed."}
 
 
 EFFECTS = Effects(
@@ -192,22 +200,32 @@ EFFECTS = Effects(
         ("snapshot_export", "activate"): find_upload_error,
         ("snapshot_export", "finish"): find_upload_error,
     },
+    entering={
+        ("snapshot", "completed"): lambda *_: {"progress": 100},
+        ("volume_update", "completed"): lambda tx, *_: {"completion_date": tx.at, "progress": 100},
+        ("volume_update", "failed"): lambda tx, _, why: {
+            "comment": why or "The update failed.",
+            "completion_date": tx.at,
+        },
+        ("vm", "pending"): _start_vm,
+        ("vm", "running"): _run_vm,
+        ("vm", "stopped"): _stop_vm,
+        ("vm", "terminated"): _terminate_vm,
+        ("image_export", "completed"): upload_image,
+        ("image_export", "failed"): _explain_export,
+        ("snapshot_export", "completed"): upload_snapshot,
+        ("snapshot_export", "failed"): _explain_export,
+    },
     after={
-        ("snapshot", "completed"): _complete_snapshot,
-        ("snapshot", "error"): _fail_snapshot,
+        ("snapshot", "completed"): _finish_image,
+        ("snapshot", "error"): _fail_image,
         ("snapshot", None): _drop_content,
         ("volume", None): _drop_content,
         ("volume_link", None): _free_volume,
-        ("volume_update", "completed"): _finish_update,
-        ("volume_update", "failed"): _fail_update,
+        ("volume_update", "completed"): _apply_update,
+        ("volume_update", "failed"): _drop_update,
         ("vm", None): _drop_console,
-        ("vm", "running"): _run_vm,
-        ("vm", "stopped"): _stop_vm,
-        ("vm", "pending"): _start_vm,
-        ("vm", "terminated"): _terminate_vm,
-        ("image_export", "completed"): upload_image,
-        ("image_export", "failed"): fail_export,
-        ("snapshot_export", "completed"): upload_snapshot,
-        ("snapshot_export", "failed"): fail_export,
+        ("vm", "stopped"): _restart_vm,
+        ("vm", "terminated"): _drop_links,
     },
 )

@@ -20,8 +20,9 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["assign_public_address", "find_linked_ips", "unlink_public_ips", "update_stopped_address"]
+__all__ = ["assign_public_address", "find_linked_ips", "keep_public_address", "unlink_public_ips"]
 
+_NO_ADDRESS = {"public_dns_name": None, "public_ip": None}
 KEEP_TAG = "osc.fcu.eip.auto-attach"  # key of the tag that keeps a public IP linked while its VM is stopped
 
 PublicIpId = Annotated[str, Id("public_ip")]
@@ -44,11 +45,10 @@ def _clear_link(ip: PublicIp) -> PublicIp:
     return replace(ip, link_public_ip_id=None, nic_account_id=None, nic_id=None, private_ip=None, vm_id=None)
 
 
-def assign_public_address(tx: Transaction, vm: Vm, **fields: Any) -> Vm:
-    """Return a running VM with its public address: the linked public IP, or a temporary one (VM-030).
+def assign_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
+    """Return the public address of a running VM, by field: the linked public IP, or a temporary one (VM-030).
 
-    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016). `fields` are other
-    fields of the VM to set.
+    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016).
     """
     linked = find_linked_ips(tx.state, vm.vm_id)
     if linked:
@@ -56,22 +56,20 @@ def assign_public_address(tx: Transaction, vm: Vm, **fields: Any) -> Vm:
     elif vm.net_id is None or tx.state.get("subnet", vm.subnet_id or "").map_public_ip_on_launch:
         address = make_public_ip(tx.next_number("public_ip"))
     else:
-        return replace(vm, public_dns_name=None, public_ip=None, **fields)
+        return _NO_ADDRESS
     region = tx.state.get("account", vm.account_id).region
-    return replace(vm, public_dns_name=make_public_dns(address, region), public_ip=address, **fields)
+    return {"public_dns_name": make_public_dns(address, region), "public_ip": address}
 
 
-def update_stopped_address(tx: Transaction, vm: Vm) -> Vm:
-    """Return a stopped VM with its public address: the public IP that stays linked to it, if any (VM-050)."""
+def keep_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
+    """Return the public address of a stopped VM, by field: the public IP that stays linked to it, if any (VM-050)."""
     if tx.settings.switch("stopped_public_ip") == "released":
         tagged = [tag.value for tag in vm.tags if tag.key == KEEP_TAG]
         for holder in (vm.vm_id, *(nic.nic_id for nic in find_nics(tx.state, vm.vm_id))):
             for ip in find_linked_ips(tx.state, holder):
                 if ip.public_ip not in tagged:
                     tx.put(_clear_link(ip))
-    if find_linked_ips(tx.state, vm.vm_id):
-        return assign_public_address(tx, vm)
-    return replace(vm, public_dns_name=None, public_ip=None)
+    return assign_public_address(tx, vm) if find_linked_ips(tx.state, vm.vm_id) else _NO_ADDRESS
 
 
 @action("CreatePublicIp", "PublicIp")
@@ -155,7 +153,8 @@ def link_public_ip(
         call.put(replace(new_ip, nic_account_id=nic.account_id, nic_id=nic.nic_id))
     else:
         call.put(replace(new_ip, vm_id=vm_id))
-        call.put(assign_public_address(call.tx, call.state.get("vm", vm_id or "")))
+        holder: Vm = call.state.get("vm", vm_id or "")
+        call.put(replace(holder, **assign_public_address(call.tx, holder)))
     return link_id
 
 
@@ -175,8 +174,7 @@ def _unlink(tx: Transaction, ip: PublicIp) -> None:
     vm: Vm | None = tx.state.get("vm", ip.vm_id or "")
     tx.put(_clear_link(ip))
     if vm is not None:
-        running = vm.state is VmState.RUNNING
-        tx.put(assign_public_address(tx, vm) if running else replace(vm, public_dns_name=None, public_ip=None))
+        tx.put(replace(vm, **(assign_public_address(tx, vm) if vm.state is VmState.RUNNING else _NO_ADDRESS)))
 
 
 def _check_link_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
+from typing import Any
 
 from omisim.base.frozen import replace
 from omisim.formats.disk_image import GIB, encode
@@ -23,7 +25,7 @@ from omisim.state.state import State
 from omisim.state.storage_signatures import find_active_key, presign
 from omisim.state.transaction import Transaction
 
-__all__ = ["fail_export", "find_running_exports", "find_upload_error", "upload_image", "upload_snapshot"]
+__all__ = ["find_running_exports", "find_upload_error", "upload_image", "upload_snapshot"]
 
 MANIFEST = "manifest.json"
 Task = ImageExportTask | SnapshotExportTask
@@ -90,10 +92,10 @@ def _get_prefix(task: Task) -> str:
     return task.osu_export.osu_prefix or (f"{task.image_id}/" if isinstance(task, ImageExportTask) else "")
 
 
-def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
+def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> Mapping[str, Any]:
     """Upload a disk image of each snapshot of the OMI, then the manifest (EXP-013, IMP-008).
 
-    The URLs in the manifest are valid for a week.
+    Returns the values of the completed task. The URLs in the manifest are valid for a week.
     """
     image, key = task.source, _find_key(tx, task)
     assert image is not None
@@ -110,7 +112,7 @@ def upload_image(tx: Transaction, task: ImageExportTask, _comment: str) -> None:
     place = Place(_get_region(tx, task), task.osu_export.osu_bucket, f"{_get_prefix(task)}{MANIFEST}")
     store_object(tx, place, write_manifest(manifest), "application/json", key.account_id, {})
     _record_origin(tx, place, task, image.product_codes)
-    tx.put(replace(task, osu_export=replace(task.osu_export, osu_manifest_url=make_object_url(place))))
+    return {"osu_export": replace(task.osu_export, osu_manifest_url=make_object_url(place)), "progress": 100}
 
 
 def _upload_disk(
@@ -135,13 +137,14 @@ def _upload_disk(
     )
 
 
-def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) -> None:
-    """Upload the disk image of the snapshot."""
+def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) -> Mapping[str, Any]:
+    """Upload the disk image of the snapshot. Returns the values of the completed task."""
     key = _find_key(tx, task)
     assert key is not None
     place = _put_disk(tx, task, key, _make_disk_key(task, task.snapshot_id), task.size, task.snapshot_id)
     origin: Origin | None = tx.state.get("origin", task.snapshot_id)
     _record_origin(tx, place, task, origin.codes if origin else ())
+    return {"progress": 100}
 
 
 def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int, snapshot_id: str | None) -> Place:
@@ -156,11 +159,6 @@ def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int,
 def _record_origin(tx: Transaction, place: Place, task: Task, codes: tuple[str, ...]) -> None:
     parents = (("written by", task.task_id),)
     tx.write("origin", place.object_id, Origin("object", task.account_id, "", parents, codes))
-
-
-def fail_export(tx: Transaction, task: Task, comment: str) -> None:
-    """Store the reason of a failed export task (ST-IXT-4)."""
-    tx.put(replace(task, comment=comment or "The export failed."))
 
 
 def find_running_exports(state: State, snapshot_id: str) -> list[str]:

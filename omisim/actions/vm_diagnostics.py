@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.base.frozen import replace
 from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
 from omisim.model.filters import FiltersVmsStopHistory
@@ -79,9 +80,9 @@ def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
     return base64.b64encode(key.encrypt(password.encode(), derive_hex(seed, vm.vm_id, "padding"))).decode()
 
 
-def end_first_boot(vm: Vm) -> Vm:
-    """Return a VM after its first boot, with its password cleared."""
-    return replace(vm, admin_password=vm.admin_password and "", first_boot=False)
+def end_first_boot(vm: Vm) -> Mapping[str, Any]:
+    """Return what changes in a VM after its first boot, by field: its password is cleared."""
+    return {"admin_password": vm.admin_password and "", "first_boot": False}
 
 
 def make_stop_entry(vm: Vm, at: dt.datetime) -> VmsStopHistory:

@@ -130,7 +130,7 @@ def reboot_vms(call: Call, *, vm_ids: Sequence[VmId]) -> None:
     for vm in vms:
         call.check_state(vm)
     for vm in vms:
-        call.put(end_first_boot(vm))
+        call.put(replace(vm, **end_first_boot(vm)))
 
 
 @action("DeleteVms", "Vms")

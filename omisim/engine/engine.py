@@ -107,8 +107,7 @@ class Engine:
             self.scheduler.apply_due()
             tx = self.begin(cause)
             yield tx
-            if tx.transients is not None:
-                self.scheduler.run_transients(tx.transients)
+            self.scheduler.run_transients(tx.transients)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

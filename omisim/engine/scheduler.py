@@ -73,13 +73,16 @@ class Scheduler:
             self._apply(due, due.at or now)
         return now
 
-    def run_transients(self, transients: Transients) -> None:
+    def run_transients(self, transients: Transients | None) -> None:
         """Run the transient states of a unit of work to their ends without moving the clock (timing "eager")."""
-        now = self._clock.now()
+        if transients is None:
+            return
+        tx = self._begin(self._state, self._settings, "due", self._clock.now())
+        tx.transients = transients  # those that follow join them
         while due := transients.pop():
             row = self._state.get(due.kind, due.id)
             if row is not None and due.event in LIFECYCLES[due.kind].moves[row.state]:  # no call inside it ended this
-                self._apply(due, now, transients)
+                self._move(due, tx)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward and apply each transition that becomes due, at its own time."""
@@ -146,31 +149,24 @@ class Scheduler:
         rows: list[Due] = [due for key in has_reads_left for due in self._state.find_by("due", "counted", key)]
         return min(rows, key=lambda due: due.order, default=None)
 
-    def _apply(self, due: Due, at: dt.datetime, transients: Transients | None = None) -> None:
-        failure = self._find_failure(due) if self.failures else None
-        if failure:
-            self.failures.remove(failure)
-            self._move(due, "fail", at, "fault", failure.comment, transients)
-        else:
-            self._move(due, due.event, at, "due", transients=transients)
+    def _apply(self, due: Due, at: dt.datetime) -> None:
+        tx = self._begin(self._state, self._settings, "due", at)
+        self._move(due, tx)
+        self.run_transients(tx.transients)
 
-    def _move(
-        self,
-        due: Due,
-        event: str,
-        at: dt.datetime,
-        cause: str,
-        comment: str = "",
-        transients: Transients | None = None,
-    ) -> None:
-        """Apply an event. The transients that follow join those that run already, if any."""
-        tx = self._begin(self._state, self._settings, cause, at)
-        tx.transients = transients
-        if event == "fail" and due.kind == "vm":
-            comment = comment or "Server.InternalError"
-        tx.move(self._state.get(due.kind, due.id), event, comment)
-        if transients is None and tx.transients is not None:
-            self.run_transients(tx.transients)
+    def _move(self, due: Due, tx: Transaction) -> None:
+        """Let a transition happen, or fail if that was requested."""
+        failure = self._find_failure(due) if self.failures else None
+        if failure is None:
+            tx.cause = "due"
+            tx.move(self._state.get(due.kind, due.id), due.event)
+        else:
+            self.failures.remove(failure)
+            tx.cause = "fault"
+            self._fail(due.kind, due.id, failure.comment, tx)
+
+    def _fail(self, kind: str, row_id: str, comment: str, tx: Transaction) -> None:
+        tx.move(self._state.get(kind, row_id), "fail", comment or ("Server.InternalError" if kind == "vm" else ""))
 
     def _find_failure(self, due: Due) -> Failure | None:
         state = self._state.get(due.kind, due.id).state
@@ -214,12 +210,17 @@ class Scheduler:
         if image is not None and image.state is ImageState.PENDING:
             for snapshot_id in self._find_unfinished_snapshots(image):
                 while due := self._find_due(snapshot_id):
-                    self._move(due, due.event, self._clock.now(), "complete")
+                    self._complete(due)
             return
         due = self._find_due(row_id)
         if due is None:
             raise ValueError(f"cannot complete {row_id!r}: {self._describe(row_id)}; no transition is in progress")
-        self._move(due, due.event, self._clock.now(), "complete")
+        self._complete(due)
+
+    def _complete(self, due: Due) -> None:
+        tx = self._begin(self._state, self._settings, "complete", self._clock.now())
+        tx.move(self._state.get(due.kind, due.id), due.event)
+        self.run_transients(tx.transients)
 
     def fail(self, row_id: str, comment: str) -> None:
         """Apply the failure event of the resource's state. Raises ValueError if the state has none."""
@@ -229,9 +230,9 @@ class Scheduler:
         for kind, lifecycle in LIFECYCLES.items():
             row = self._state.get(kind, row_id)
             if kind != "image" and row is not None and "fail" in lifecycle.moves[row.state]:
-                self._move(
-                    Due(kind, row_id, "fail", None, timer=False, order=0), "fail", self._clock.now(), "fail", comment
-                )
+                tx = self._begin(self._state, self._settings, "fail", self._clock.now())
+                self._fail(kind, row_id, comment, tx)
+                self.run_transients(tx.transients)
                 return
         can_fail = [f"{kind} {state}" for kind, lifecycle in LIFECYCLES.items() for state in lifecycle.failures]
         raise ValueError(f"cannot fail {row_id!r}: {self._describe(row_id)}; can fail: {', '.join(can_fail)}")

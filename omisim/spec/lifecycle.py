@@ -12,7 +12,6 @@ pending again after its first boot (LNK-007). `Transaction.move` enforces the tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +43,11 @@ class PerGib:
 
 @frozen()
 class To:
-    """The result of an event: the next state, None if the entity is gone, and the values that its fields get.
-
-    `after` is the automatic delay in seconds.
-    """
+    """The result of an event: the next state, None if the entity is gone. `after` is the automatic delay in seconds."""
 
     state: str | None
     after: float | PerGib | None = None
     timer: bool = False
-    sets: Mapping[str, object] = field(default_factory=dict)
 
 
 @frozen()
@@ -81,7 +76,6 @@ class IllegalMove(Exception):
     """An event that the table of its kind does not have in this state: a defect of omisim, never of a request."""
 
 
-_WHOLE = {"progress": 100}
 _GONE = {"shutting-down": No("invalid-vm-state"), "terminated": No("invalid-vm-state")}
 # the documentation says that the VM must be running or stopped
 _NEITHER_RUNNING_NOR_STOPPED = {
@@ -197,7 +191,7 @@ VOLUME_UPDATE = Lifecycle(
     {
         "pending": {"start": To("active", after=5), "fail": To("failed")},
         "active": {
-            "finish": To("completed", after=PerGib(1, lambda t: t.volume_update.target.size), sets=_WHOLE),
+            "finish": To("completed", after=PerGib(1, lambda t: t.volume_update.target.size)),
             "fail": To("failed"),
         },
         "completed": {},
@@ -210,10 +204,7 @@ SNAPSHOT = Lifecycle(
     "snapshot",
     {
         "in-queue": {"start": To("pending", after=5), "fail": To("error")},
-        "pending": {
-            "finish": To("completed", after=PerGib(2, lambda s: s.volume_size), sets=_WHOLE),
-            "fail": To("error"),
-        },
+        "pending": {"finish": To("completed", after=PerGib(2, lambda s: s.volume_size)), "fail": To("error")},
         "completed": {"delete": To("deleting")},
         "error": {"delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},
@@ -257,7 +248,7 @@ IMAGE_EXPORT = Lifecycle(
     "image_export",
     {
         "pending/queued": {"start": To("pending", after=5), **_OFF},
-        "pending": {"finish": To("completed", after=_UPLOAD, sets=_WHOLE), **_OFF},
+        "pending": {"finish": To("completed", after=_UPLOAD), **_OFF},
         "completed": {},
         "cancelled": {},
         "failed": {},
@@ -271,8 +262,8 @@ SNAPSHOT_EXPORT = Lifecycle(
         "pending": {"start": To("initializing", after=5), "activate": To("active", after=5), **_OFF},
         "initializing": {"prepare": To("preparing", after=5), **_OFF},
         "preparing": {"upload": To("uploading", after=5), **_OFF},
-        "uploading": {"finish": To("completed", after=_UPLOAD, sets=_WHOLE), **_OFF},
-        "active": {"finish": To("completed", after=_UPLOAD, sets=_WHOLE), **_OFF},  # the one state before version 1.42
+        "uploading": {"finish": To("completed", after=_UPLOAD), **_OFF},
+        "active": {"finish": To("completed", after=_UPLOAD), **_OFF},  # the one state before version 1.42
         "completed": {},
         "cancelled": {},
         "failed": {},

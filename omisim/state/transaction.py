@@ -23,11 +23,13 @@ E = TypeVar("E", bound=Entity)
 class Effects(NamedTuple):
     """The preconditions and side effects of lifecycle events.
 
-    `before` maps (kind, event) to a function that returns the reason why the event fails, or "". `after` maps (kind,
-    entered state) to the side effect; the state is None if the entity is gone.
+    `before` maps (kind, event) to a function that returns the reason why the event fails, or "". `entering` maps (kind,
+    entered state) to a function that returns the values of the fields that the entity gets with the state. `after` maps
+    the same to the side effect on other entities; the state is None if the entity is gone.
     """
 
     before: Mapping[tuple[str, str], Callable[[Transaction, Any], str]]
+    entering: Mapping[tuple[str, str], Callable[[Transaction, Any, str], Mapping[str, Any]]]
     after: Mapping[tuple[str, str | None], Callable[[Transaction, Any, str], None]]
 
 
@@ -108,7 +110,10 @@ class Transaction:
             self.write(kind, entity.id, None)
             self._cancel(entity)
         else:
-            moved = replace(entity, state=type(state)(to.state), **to.sets, **fields)
+            find_values = self._effects.entering.get((kind, to.state))
+            if find_values is not None:
+                fields |= find_values(self, entity, comment)
+            moved = replace(entity, state=type(state)(to.state), **fields)
             self.write(kind, entity.id, moved)
             self._schedule(moved)
         effect = self._effects.after.get((kind, to.state))

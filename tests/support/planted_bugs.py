@@ -280,13 +280,8 @@ def unlicensed_export(patch: Patch) -> None:
     """The manifest of an export names Linux alone."""
     upload = uploads.upload_image
     patch.setitem(
-        EFFECTS.after, ("image_export", "completed"), lambda tx, task, why: _unlicensed(upload, tx, task, why)
+        EFFECTS.entering, ("image_export", "completed"), lambda tx, task, why: upload(tx, no_licence(task), why)
     )
-
-
-def _unlicensed(upload: Any, tx: Transaction, task: Any, why: str) -> None:
-    upload(tx, no_licence(task), why)
-    tx.put(replace(tx.state.get("image_export", task.task_id), source=task.source))
 
 
 def without_dry_run(patch: Patch) -> None:
