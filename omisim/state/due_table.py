@@ -36,16 +36,15 @@ class DueTable(Table):
         twin.limits = self.limits.copy()
         return twin
 
-    def put(self, row_id: str, row: Due | None, order: int) -> None:
-        """Set a row (None: remove it). Afterwards, the first entry of each heap stands for a row."""
-        is_new = row is not None and row_id not in self.by_id
-        super().put(row_id, row, order)
+    def put(self, row_id: str, old: Due | None, row: Due | None, order: int) -> None:
+        """Replace a row as any table does. Afterwards, the first entry of each heap stands for a row."""
+        super().put(row_id, old, row, order)
         if row is not None and row.at is not None:
             heap = self.heaps[row.timer]
             heappush(heap, (row.at, row.order, row_id))
             if len(heap) > self.limits[row.timer]:
                 self._rebuild(row.timer)
-        if not is_new:
+        if old is not None or row is None:
             self._drop_stale()
 
     def _rebuild(self, timer: int) -> None:

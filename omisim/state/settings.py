@@ -117,8 +117,7 @@ class Settings:
 
     def seconds_for(self, entity: Entity, state: str, event: str) -> float:
         """Return the seconds that this entity spends in this state."""
-        own = self.durations.get(f"{entity.kind}.{state}")
-        if own is not None:
+        if self.durations and (own := self.durations.get(f"{entity.kind}.{state}")) is not None:
             return own
         after = LIFECYCLES[entity.kind].moves[state][event].after
         return after(entity) if isinstance(after, PerGib) else after or 0.0

@@ -200,7 +200,7 @@ class State:
         seq = self._start + len(journal)
         order = seq if before is None else table.order(row_id) if after is None else 0
         journal.append(_new(Change, (seq, at, kind, row_id, before, after, cause, order)))
-        table.put(row_id, after, order)
+        table.put(row_id, before, after, order)
 
     def undo_to(self, position: int) -> None:
         """Undo every change from this position on. Raises ValueError for a trimmed position.
@@ -221,12 +221,13 @@ class State:
         for change in reversed(journal[start:]):
             firsts[change.kind][change.id] = change
             if change.after is None and change.order < position:  # it may have been created again, with another number
-                self.writable(change.kind).put(change.id, None, change.order)
-                self.writable(change.kind).put(change.id, change.before, change.order)
+                table = self.writable(change.kind)
+                table.put(change.id, table.get(change.id), None, change.order)
+                table.put(change.id, None, change.before, change.order)
         for kind, changes in firsts.items():
             table = self.writable(kind)
             for row_id, change in changes.items():
-                table.put(row_id, change.before, change.order)
+                table.put(row_id, table.get(row_id), change.before, change.order)
         del journal[start:]
 
     def trim(self, position: int) -> None:
@@ -240,7 +241,7 @@ class State:
         table = self.writable(kind)
         if self.stored:
             self.reverted.add((kind, row_id))
-        table.put(row_id, None, table.order(row_id))
+        table.put(row_id, table.get(row_id), None, table.order(row_id))
 
     def fork(self) -> State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""
@@ -256,8 +257,9 @@ class State:
         for kind, saved in rows.items():
             table = self.writable(kind)
             for row_id, (order, row) in saved.items():
-                if row is not None or table.get(row_id) is not None:
-                    table.put(row_id, row, order if table.get(row_id) is None else table.order(row_id))
+                old = table.get(row_id)
+                if row is not None or old is not None:
+                    table.put(row_id, old, row, order if old is None else table.order(row_id))
         self._shared, self._journal, self._start, self._trimmed = [], journal, trimmed, trimmed
 
     def writable(self, kind: str) -> Table:

@@ -124,12 +124,11 @@ class Table:
 
     # --- writing
 
-    def put(self, row_id: str, row: Any, order: int) -> None:
-        """Set a row (None: remove it). `order` is its creation number.
+    def put(self, row_id: str, old: Any, row: Any, order: int) -> None:
+        """Replace a row, which is `old` now, by another. None is no row. `order` is the creation number.
 
         To undo it, put the earlier row, even if an exception has interrupted it.
         """
-        old = self.by_id.get(row_id)
         if row is not None and old is None:
             if self.pending.get(row_id) is not None and self.order(row_id) != order:
                 self.catch_up()  # the indexes know an earlier row with this id, by its number

@@ -18,6 +18,7 @@ from omisim.state.transients import Transients
 __all__ = ["Effects", "Transaction"]
 
 E = TypeVar("E", bound=Entity)
+_TIMED = ("eager", "clock")  # the timings that give a transient state a time to end
 
 
 class Effects(NamedTuple):
@@ -129,14 +130,13 @@ class Transaction:
         """
         kind, state = entity.kind, entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
         key, timer, timing = f"{kind}:{entity.id}", LIFECYCLES[kind].moves[state][event].timer, self.settings.timing
-        at = self.at + dt.timedelta(seconds=seconds) if timer or timing in ("eager", "clock") else None
-        reads = self.settings.reads_for(entity, state) if timing == "reads" and not timer else None
-        due = Due(kind, entity.id, event, at, timer, self.state.position, reads)
-        if timer or timing != "eager":
-            self.write("due", key, due)
+        at = self.at + dt.timedelta(seconds=seconds) if timer or timing in _TIMED else None
+        if timing == "eager" and not timer:
+            self.transients = self.transients or Transients()
+            self.transients.add(key, Due(kind, entity.id, event, at, timer, self.state.position))
             return
-        self.transients = self.transients or Transients()
-        self.transients.add(key, due)
+        reads = self.settings.reads_for(entity, state) if timing == "reads" and not timer else None
+        self.write("due", key, Due(kind, entity.id, event, at, timer, self.state.position, reads))
 
     def _schedule(self, entity: Entity, then: str | None = None) -> None:
         """Schedule the event that leaves an entity's new state: `then`, or the state's own one, if it has one."""

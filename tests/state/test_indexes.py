@@ -242,8 +242,8 @@ def test_a_row_is_found_whose_id_had_another_place() -> None:
     """After an undone creation, the same id may come at another place in the order, with other values."""
     volume = Cloud().account("alice").create_volume(subregion_name="eu-west-2a", size=1)
     table = Table("volume")
-    table.put("vol-1", volume, 5)
+    table.put("vol-1", None, volume, 5)
     assert table.find_ids("state", volume.state) == ("vol-1",)
-    table.put("vol-1", None, 5)
-    table.put("vol-1", replace(volume, state=VolumeState.ERROR), 3)
+    table.put("vol-1", volume, None, 5)
+    table.put("vol-1", None, replace(volume, state=VolumeState.ERROR), 3)
     assert [table.find_ids("state", state) for state in (volume.state, VolumeState.ERROR)] == [(), ("vol-1",)]

@@ -105,7 +105,7 @@ def _forget(world: World, table: str) -> World:
         state.writable("image").catch_up()["image_name"].pop(image.image_name)
     elif table == "journal":
         world.put("counter", "x", 1)
-        state.writable("counter").put("x", 5, 0)
+        state.writable("counter").put("x", 1, 5, 0)
     return world
 
 
@@ -220,7 +220,7 @@ BREAKS: dict[str, Callable[[World], object]] = {
     "subnets_do_not_overlap": lambda w: w.new("subnet", w.net["subnet"], "subnet-00000001"),
     "the_journal_matches_the_state": lambda w: _forget(w, "journal"),
     "undoing_the_journal_restores_the_start": lambda w: w.cloud.engine.state.writable("token").put(
-        "x", ClientToken("", ()), 0
+        "x", None, ClientToken("", ()), 0
     ),
     "due_transitions_are_queued": _unqueued,
     "immutable_fields_never_change": lambda w: w.change("vm", w.vm, image_id="ami-00000000"),
