@@ -78,7 +78,7 @@ class Watch:
                 if _is_sleeping(member, frame):
                     self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
         is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
-        is_locked = is_still and all(_is_locking(frame) for _, frame in frames)
+        is_locked = is_still and all(_is_locking(frame) and not _is_running(member) for member, frame in frames)
         is_busy = kernel.is_busy() or not all(map(_ident, running))  # a busy machine begins a new thread late
         is_stuck = (not running or is_locked) and not is_busy
         if earliest is None:
@@ -149,6 +149,16 @@ def _ident(member: Member) -> int:
 def _is_locking(frame: FrameType) -> bool:
     # an instruction that the compiler has added has no line
     return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
+
+
+def _is_running(member: Member) -> bool:
+    """Whether a thread runs, or would if it had a processor, as Linux says: on a busy machine it may stay at a line."""
+    try:
+        task = member.thread.native_id if member.thread else None
+        status = Path(f"/proc/self/task/{task}/stat").read_text("utf-8", "replace")
+    except OSError:  # another platform
+        return False
+    return status.rpartition(")")[2].split()[:1] == ["R"]
 
 
 def _is_sleeping(member: Member, frame: FrameType) -> bool:

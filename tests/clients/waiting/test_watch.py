@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import os
 import queue
 import sys
@@ -157,6 +158,26 @@ class TestThreadThatIsBeingStarted:
         kernel.remove(starting)
         assert look() == ending
         assert (wait.error is None) is (ending == "time")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a thread runs")
+class TestThreadThatRunsAtALineWithALock:
+    def test_is_not_taken_for_one_that_waits(self, cloud: Cloud) -> None:
+        """A line that may wait for a lock, and works for long or does not get a processor, lets no time pass."""
+        items: queue.Queue[bytes] = queue.Queue()
+        times: list[float] = []
+
+        def digest() -> None:
+            items.put(hashlib.pbkdf2_hmac("sha256", b"", b"", 300_000))
+            times.append((cloud.now - before).total_seconds())
+
+        with cloud.sleeping():
+            before = cloud.now
+            thread = threading.Thread(target=digest)
+            thread.start()
+            time.sleep(10)
+            thread.join()
+        assert times == [0]
 
 
 class TestRealTime:
