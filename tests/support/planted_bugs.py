@@ -252,9 +252,9 @@ def one_at_a_time(patch: Patch) -> None:
     """With the timing eager the first transient runs after a call, and the rest wait."""
     run = Scheduler.run_transients
 
-    def wrong(scheduler: Scheduler, transients: Transients) -> None:
+    def wrong(scheduler: Scheduler, transients: Transients | None) -> None:
         first = Transients()
-        if (due := transients.pop()) is not None:
+        if transients is not None and (due := transients.pop()) is not None:
             first.add(f"{due.kind}:{due.id}", due)
         run(scheduler, first)
 
