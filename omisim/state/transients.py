@@ -13,7 +13,7 @@ __all__ = ["Transients"]
 class Transients:
     """The transitions of one unit of work that happen as soon as it ends, in order of due time, then of scheduling.
 
-    They happen in any case or are undone with their unit, so that they need no rows in the State.
+    Each happens then or is undone with its unit, so none needs a row in the State.
     """
 
     __slots__ = ("_by_key", "_heap")
