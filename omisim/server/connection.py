@@ -17,6 +17,7 @@ from http import HTTPStatus
 from io import BytesIO
 from socket import SHUT_WR, socket
 from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
+from threading import Event
 from typing import Any
 
 from cheroot.connections import ConnectionManager
@@ -144,6 +145,11 @@ class _Connections(ConnectionManager):
     _num_connections: int
     _next_check = 0.0
 
+    def run(self, expiration_interval: float) -> None:
+        """Serve the connections. The server has started all its threads then."""
+        self.server.serving.set()
+        super().run(expiration_interval)
+
     def _expire(self, threshold: float) -> None:  # noqa: ARG002 - each connection has a deadline of its own
         now = time.monotonic()
         if now < self._next_check:
@@ -192,13 +198,14 @@ class _Connections(ConnectionManager):
 
 
 class LimitedServer(Server):
-    """A cheroot server with `limits`."""
+    """A cheroot server with `limits`. `serving` is set once it has started all its threads."""
 
     ConnectionClass = _Connection
 
     def __init__(self, address: tuple[str, int], app: Callable[..., Any], threads: int, limits: Limits) -> None:
         super().__init__(address, app, numthreads=threads, request_queue_size=128)
         self.limits = limits
+        self.serving: Event = Event()
         self.timeout: float = limits.send_seconds
         self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
 

@@ -125,7 +125,7 @@ class Table:
     # --- writing
 
     def put(self, row_id: str, old: Any, row: Any, order: int) -> None:
-        """Replace a row, which is `old` now, by another. None is no row. `order` is the creation number.
+        """Replace the current row `old` by another. None stands for a missing row. `order` is the creation number.
 
         To undo it, put the earlier row, even if an exception has interrupted it.
         """

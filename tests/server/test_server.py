@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -22,6 +24,7 @@ from omisim import Account, Cloud
 from omisim.clients.gateway import speed_up_gateways
 from omisim.model import Image
 from omisim.server import Limits, Running, host
+from omisim.server.connection import LimitedServer
 
 
 class TestClientsOfTheServer:
@@ -184,6 +187,21 @@ def test_server_releases_its_port(cloud: Cloud) -> None:
         port = int(server.url.rpartition(":")[2])
     with cloud.serve(port=port) as second_server:
         assert second_server.url == server.url
+
+
+def test_server_has_all_its_threads_from_the_beginning(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is slow to start is waited for, so that its threads are told from those of the code under test."""
+    serve = LimitedServer.serve
+
+    def serve_late(server: LimitedServer) -> None:
+        time.sleep(0.2)
+        serve(server)
+
+    monkeypatch.setattr(LimitedServer, "serve", serve_late)
+    with cloud.serve():
+        threads = set(threading.enumerate())
+        time.sleep(0.4)
+        assert set(threading.enumerate()) == threads
 
 
 @pytest.mark.parametrize("port", [-1, 65536, "8333"])
