@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
@@ -154,7 +155,8 @@ def create_vms(
     legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior or "stop"
     now = (*get_shutdown_actions(call, legacy), legacy)
     guest, host, legacy = merge_shutdown_behavior(call, now, None, behavior)
-    vm = Vm(
+    plan = partial(
+        Vm,
         account_id=call.account.account_id,
         actions_on_next_boot=show_boot_actions(mode, next_boot),
         architecture=image.architecture,
@@ -180,11 +182,10 @@ def create_vms(
         subnet_id=subnet.subnet_id if subnet else None,
         tpm_enabled=image.tpm_mandatory or bool(tpm_enabled),
         user_data=user_data or "",
-        vm_id="",
         vm_initiated_shutdown_behavior=legacy,
         vm_type=format_vm_type(shape, performance),
     )  # fmt: skip
-    vms = tuple(_launch(call, vm, number, disks, networks.nics, boot=boot_on_creation) for number in range(count))
+    vms = tuple(_launch(call, plan, number, disks, networks.nics, boot=boot_on_creation) for number in range(count))
     call.use_token(client_token, *vms)
     return vms
 
@@ -196,13 +197,19 @@ def _choose_tenancy(call: Call, requested_tenancy: str | None, subnet: Subnet | 
 
 
 def _launch(
-    call: Call, plan: Vm, number: int, disks: Sequence[PlannedDisk], nics: Sequence[PlannedNic], *, boot: bool
+    call: Call,
+    plan: Callable[..., Vm],
+    number: int,
+    disks: Sequence[PlannedDisk],
+    nics: Sequence[PlannedNic],
+    *,
+    boot: bool,
 ) -> Vm:
-    """Create one of the VMs of a launch with its NICs, its volumes and their links."""
+    """Create one of the VMs of a launch with its NICs, its volumes and their links. `plan` makes it."""
     vm_id = call.new_id("vm")
     address = None if nics else make_private_ip(call.tx.next_number("private_ip"))
     name = None if address is None else make_private_dns(address, call.region)
-    vm = replace(plan, launch_number=number, vm_id=vm_id, private_ip=address, private_dns_name=name)
+    vm = plan(launch_number=number, vm_id=vm_id, private_ip=address, private_dns_name=name)
     call.add(vm, then=None if boot else "park")
     add_nics(call, vm, nics)
     call.record_origin(vm, vm.vm_type, ("launched from", vm.image_id))

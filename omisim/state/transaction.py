@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from omisim.base.frozen import replace
@@ -19,6 +21,12 @@ __all__ = ["Effects", "Transaction"]
 
 E = TypeVar("E", bound=Entity)
 _TIMED = ("eager", "clock")  # the timings that give a transient state a time to end
+
+
+@cache
+def _get_member(states: type[StrEnum], state: str) -> StrEnum:
+    """Return a member of an enumeration. Calling the class takes ten times as long."""
+    return states(state)
 
 
 class Effects(NamedTuple):
@@ -114,7 +122,7 @@ class Transaction:
             find_values = self._effects.entering.get((kind, to.state))
             if find_values is not None:
                 fields |= find_values(self, entity, comment)
-            moved = replace(entity, state=type(state)(to.state), **fields)
+            moved = replace(entity, state=_get_member(state.__class__, to.state), **fields)
             self.write(kind, entity.id, moved)
             self._schedule(moved)
         effect = self._effects.after.get((kind, to.state))
