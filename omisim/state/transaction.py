@@ -25,16 +25,17 @@ _TIMED = ("eager", "clock")  # the timings that give a transient state a time to
 
 @cache
 def _get_member(states: type[StrEnum], state: str) -> StrEnum:
-    """Return a member of an enumeration. Calling the class takes ten times as long."""
+    """Return a member of an enumeration. Calling the class takes five times as long."""
     return states(state)
 
 
 class Effects(NamedTuple):
-    """The preconditions and side effects of lifecycle events.
+    """What comes with lifecycle events: reasons to fail, values, and side effects.
 
     `before` maps (kind, event) to a function that returns the reason why the event fails, or "". `entering` maps (kind,
-    entered state) to a function that returns the values of the fields that the entity gets with the state. `after` maps
-    the same to the side effect on other entities; the state is None if the entity is gone.
+    entered state) to a function that returns the values of the fields that the entity gets with the state; it may
+    change the entities that these depend on. `after` maps the same to the side effect on other entities, which sees the
+    new state; the state is None if the entity is gone.
     """
 
     before: Mapping[tuple[str, str], Callable[[Transaction, Any], str]]

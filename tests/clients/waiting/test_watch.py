@@ -140,7 +140,7 @@ class TestThreadThatIsBeingStarted:
 
     @pytest.mark.parametrize(("deadline", "ending"), [(10.0, "time"), (None, "ready")])
     def test_lets_nothing_end_the_waits_of_others(self, cloud: Cloud, deadline: float | None, ending: str) -> None:
-        """Until it runs, time does not pass, and there is no deadlock."""
+        """While a thread is being started, time stands still and no deadlock is reported."""
         kernel = Kernel(cloud, {})
         kernel.owner = kernel.add()
         starting = kernel.add()
