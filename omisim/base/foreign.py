@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
-    "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_count", "parse_date", "parse_json", "parse_target",
-    "parse_toml", "parse_url", "parse_xml",
+    "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_base_url", "parse_count", "parse_date", "parse_json",
+    "parse_target", "parse_toml", "parse_url", "parse_xml",
 ]  # fmt: skip
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
@@ -171,6 +171,21 @@ def parse_url(text: str) -> SplitResult:
     """Return the parts of a URL. Raises ValueError for a malformed host or port, for spaces and control characters."""
     parts = parse_target(text)
     parts.port  # noqa: B018 - raises ValueError
+    return parts
+
+
+def parse_base_url(text: str, name: str, example: str) -> SplitResult:
+    """Return the parts of the http or https URL of a server. Raises ValueError, with the name of the option.
+
+    A URL with a user name or a password is refused, because errors and reports contain it.
+    """
+    try:
+        parts = parse_url(text)
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError(f"{name} must be a URL such as {example}, not {text!r}")
     return parts
 
 

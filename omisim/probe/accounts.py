@@ -55,13 +55,21 @@ def _read_profile(home: Path, name: str) -> Profile:
     profiles = read_file(path, parse_json)
     try:
         row = profiles[name]
-        return Profile(Keys(row["access_key"], row["secret_key"]), row.get("region") or row.get("region_name") or "")
+        values = row["access_key"], row["secret_key"], row.get("region") or row.get("region_name") or ""
+        access_key, secret_key, region = map(_check_text, values)
+        return Profile(Keys(access_key, secret_key), region)
     except KeyError as error:
         raise ValueError(
             f"{path}: profile {name!r} has no {error}" if name in profiles else f"{path} has no {error}"
         ) from None
     except (TypeError, AttributeError):
-        raise ValueError(f"{path} must be a JSON object of profiles") from None
+        raise ValueError(f"{path} must be a JSON object of profiles, each an object of texts") from None
+
+
+def _check_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def identify(endpoints: Mapping[str, Endpoint], run: str) -> dict[str, str]:

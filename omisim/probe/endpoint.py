@@ -7,9 +7,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from omisim.base.foreign import parse_json
+from omisim.base.foreign import parse_base_url, parse_json
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.formats.sigv4 import DATE, DIALECTS, sign
 from omisim.probe.connection import Answer, Connection, Keys, Unreachable, repeat_throttled
@@ -93,18 +93,8 @@ class Endpoint:
 
 
 def parse_endpoint(name: str, url: str) -> SplitResult:
-    """Return the parts of a base URL; https is the default. Raises ValueError, with the name of the option.
-
-    A URL with keys is refused: reports contain it.
-    """
-    try:
-        parts = urlsplit(url if "://" in url else f"https://{url}")
-        is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # an unclosed bracket, or a port above 65535
-        is_valid = False
-    if not is_valid:
-        raise ValueError(f"{name} must be a URL such as https://api.eu-west-2.outscale.com, not {url!r}")
-    return parts
+    """Return the parts of a base URL; https is the default. Raises ValueError, with the name of the option."""
+    return parse_base_url(url if "://" in url else f"https://{url}", name, "https://api.eu-west-2.outscale.com")
 
 
 def _decode(action: str, status: int, content: bytes) -> Mapping[str, Any]:

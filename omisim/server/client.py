@@ -13,6 +13,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
+from omisim.base.foreign import parse_base_url
+
 __all__ = ["Client", "render_exports"]
 
 _VARIABLE = re.compile(r"(?:AWS|OMISIM|OSC|REQUESTS|SSL)_[A-Z0-9_]+|NO_PROXY|no_proxy")
@@ -35,6 +37,7 @@ class Client:
     """
 
     def __init__(self, url: str, token: str, cloud: str | None = None) -> None:
+        parse_base_url(url, "url", "http://127.0.0.1:8333")
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} | ({} if cloud is None else {"X-Omisim-Cloud": cloud})
         self._opener = build_opener(ProxyHandler({}))  # ignore proxies: the server is local

@@ -306,6 +306,22 @@ class TestProblems:
         status, _, err = run(url)
         assert (status, "refuses the keys of alice" in err, err.count("\n")) == (2, True, 1)
 
+    @pytest.mark.parametrize(
+        "text", ["[]", '{"work": 1}', '{"work": {"access_key": 1, "secret_key": "x"}}',
+                 '{"work": {"access_key": "x", "secret_key": ["x"]}}',
+                 '{"work": {"access_key": "x", "secret_key": "x", "region": 5}}'],
+    )  # fmt: skip
+    def test_of_a_profile_are_reported_in_one_line(
+        self, run: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        """A configuration file of another form is named, whatever the type of its values."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / ".osc").mkdir()
+        (tmp_path / ".osc" / "config.json").write_text(text)
+        status, _, err = run(url, "--profile", "work")
+        assert (status, err.count("\n")) == (2, 1)
+        assert "config.json must be a JSON object of profiles, each an object of texts" in err
+
     def test_of_missing_keys_are_reported(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Without keys, the probe says how to give them."""
         monkeypatch.setenv("HOME", str(tmp_path))

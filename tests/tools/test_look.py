@@ -79,6 +79,10 @@ def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
         (("who-can", "golden/dev/sda1", *SHARED[1:]), "is not an OMI of this cloud"),
         (("timeline", "--account", "zoe", *SHARED[1:]), "unknown account 'zoe'; known: alice, bob"),
         (("timeline", "--url", "http://127.0.0.1:9"), "omisim timeline: "),
+        (("timeline", "--url", "localhost:9"), "url must be a URL such as http://127.0.0.1:8333, not 'localhost:9'"),
+        (("timeline", "--url", "file:///etc/passwd"), "url must be a URL such as"),
+        (("timeline", "--url", "ftp://127.0.0.1:9"), "url must be a URL such as"),
+        (("timeline", "--url", "http://[::1"), "url must be a URL such as"),
     ],
     ids=" ".join,
 )
