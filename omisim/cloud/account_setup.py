@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
 __all__ = ["find_account", "find_first_key", "find_or_create_account", "replace_access_key"]
+
+_ACCESS_KEY = re.compile(r"(?:(?![,/])[!-~])+")  # the Authorization header separates by "/" and ","
+_SECRET_KEY = re.compile(r"[!-~]+")
 
 
 def find_account(state: State, name: str) -> AccountRow:
@@ -74,8 +78,13 @@ def _check_new_account(name: str, region: str, alias: str | None, quotas: Mappin
 def replace_access_key(tx: Transaction, account: Account, access_key: str, secret_key: str) -> AccessKey:
     """Replace the access key that an account signs with, and return the new one.
 
-    A key that the account has already gets the secret. Raises ValueError for a key of another account.
+    A key that the account has already gets the secret. Raises ValueError for a key of another account, and for one that
+    no client could sign with.
     """
+    if not (isinstance(access_key, str) and _ACCESS_KEY.fullmatch(access_key)):
+        raise ValueError(f"access_key must be visible ASCII characters without ',' and '/', not {access_key!r}")
+    if not (isinstance(secret_key, str) and _SECRET_KEY.fullmatch(secret_key)):
+        raise ValueError("secret_key must be visible ASCII characters")
     existing: AccessKey | None = tx.state.get("access_key", access_key)
     if existing is not None and existing.account_id != account.account_id:
         raise ValueError(f"the access key {access_key} belongs to another account")

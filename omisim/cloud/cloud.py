@@ -159,8 +159,8 @@ class Cloud:
     def set_access_key(self, name: str, access_key: str, secret_key: str) -> Account:
         """Replace the first access key of an account, and return a new `Account` that signs with the new key.
 
-        `Account` objects returned before keep the old key. Raises ValueError for an unknown account, and for a key that
-        belongs to another account.
+        `Account` objects returned before keep the old key. Raises ValueError for an unknown account, for a key that
+        belongs to another account, and for one that no client could sign with.
         """
         with self.engine.transaction("account") as tx:
             row = find_account(tx.state, name)

@@ -30,6 +30,7 @@ LAST_PORT = 65535
 THREADS = 16
 STARTED = 60  # seconds in which a server has started
 _TOKEN = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 class Running:
@@ -100,6 +101,7 @@ def run_server(
     other machines reach without a token of the caller's choice and `auth="strict"`.
     """
     _check_arguments(cloud, port, host, token)
+    _check_names(hosts)
     token = token or secrets.token_hex(32)  # never begins with a dash, as an option does
     access = Access(token, "https" if tls else "http", {host, *hosts})
     limits = limits or Limits()
@@ -131,15 +133,22 @@ def _check_arguments(cloud: Cloud, port: int, host: str, token: str | None) -> N
     """Raise ValueError for an invalid argument, and for letting other machines in without a signature and a token."""
     if type(port) is not int or not 0 <= port <= LAST_PORT:
         raise ValueError(f"port must be an int from 0 to {LAST_PORT}, not {port!r}")
-    if not host.isprintable():  # Python does not look it up
+    if not (isinstance(host, str) and host.isprintable()):  # Python does not look it up
         raise ValueError(f"host must be an address or a name, not {host!r}")
     if not is_loopback(host):
         if cloud.engine.settings.auth != "strict":
             raise ValueError(f"host {host} lets other machines in, which needs auth='strict'")
         if not token:
             raise ValueError(f"host {host} lets other machines in, which needs a token of your choice")
-    if token and not _TOKEN.fullmatch(token):
+    if token and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
         raise ValueError(f"token must consist of visible ASCII characters, as a header transmits them, not {token!r}")
+
+
+def _check_names(hosts: Collection[str]) -> None:
+    """Raise ValueError for a name of the server that no Host header contains, such as a URL or a name with a port."""
+    for name in hosts:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"--allow-host must be a name without a port, such as omisim.example, not {name!r}")
 
 
 def _make_url(host: str, port: int, *, is_secure: bool) -> str:

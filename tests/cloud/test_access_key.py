@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from omisim import Account, ApiError, Cloud
@@ -57,6 +59,21 @@ class TestSettingAnAccessKey:
             cloud.set_access_key("alice", bob.access_key, SECRET)
         assert cloud == before
         assert alice.access_key == cloud.account("alice").access_key
+
+    @pytest.mark.parametrize(
+        ("access_key", "secret_key", "parameter"),
+        [(key, SECRET, "access_key") for key in ("", None, 5, "a/b", "a,b", "a b", "a\n", "clé")]
+        + [(KEY, secret, "secret_key") for secret in ("", None, 5, "a b", "a\n")],
+    )
+    def test_that_no_client_can_sign_with_is_refused(
+        self, cloud: Cloud, alice: Account, access_key: Any, secret_key: Any, parameter: str
+    ) -> None:
+        """A key is visible ASCII text that the Authorization header can contain; otherwise nothing changes."""
+        before = cloud.fork()
+        with pytest.raises(ValueError, match=f"^{parameter} must be visible ASCII characters"):
+            cloud.set_access_key("alice", access_key, secret_key)
+        assert cloud == before
+        assert cloud.account("alice").access_key == alice.access_key
 
     def test_of_an_unknown_account_is_refused(self, cloud: Cloud) -> None:
         """There is no account to give it to."""
