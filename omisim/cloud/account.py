@@ -45,7 +45,7 @@ class Typed(Generic[P, R]):
         @wraps(function)
         def method(account: Account, *args: P.args, **kwargs: P.kwargs) -> R:
             if args:
-                raise TypeError(f"{action} takes keyword arguments only")
+                raise TypeError(f"{function.__name__}() takes keyword arguments only")
             request = Request(action, copy_containers(kwargs), PYTHON)
             engine = account.cloud.engine
             value: R = run_call(engine, request, account.account_id, account.region).value

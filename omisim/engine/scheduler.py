@@ -193,6 +193,7 @@ class Scheduler:
 
         Raises ValueError for a kind that cannot fail and for an id of another kind.
         """
+        _check_comment(comment)
         kinds = [name for name, lifecycle in LIFECYCLES.items() if lifecycle.failures]
         if kind not in kinds:
             raise ValueError(f"kind must be one that can fail ({', '.join(kinds)}), not {kind!r}{suggest(kind, kinds)}")
@@ -224,6 +225,7 @@ class Scheduler:
 
     def fail(self, row_id: str, comment: str) -> None:
         """Apply the failure event of the resource's state. Raises ValueError if the state has none."""
+        _check_comment(comment)
         image: Image | None = self._state.get("image", row_id)
         if image is not None and image.state is ImageState.PENDING:
             row_id = self._find_unfinished_snapshots(image)[0]
@@ -248,3 +250,8 @@ class Scheduler:
     def _describe(self, row_id: str) -> str:
         rows: list[Any] = [row for kind in LIFECYCLES if (row := self._state.get(kind, row_id)) is not None]
         return f"the {rows[0].kind} is {rows[0].state}" if rows else "no such resource exists in this cloud"
+
+
+def _check_comment(comment: str) -> None:
+    if not isinstance(comment, str):
+        raise ValueError(f"comment must be a str, not {comment!r}")

@@ -113,7 +113,8 @@ class Rule:
         """Return the lines about the facts of a call; without them, the templates with the names of the facts."""
         if facts is None:
             return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
-        fact_lines = [("", f"  {name} = {_shorten(value)}") for name, value in facts.items() if value is not None]
+        texts = {name: _shorten(value) for name, value in facts.items() if value is not None}
+        fact_lines = [("", f"  {name} = {text}") for name, text in texts.items() if text]
         return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _show_facts(self.fix, facts))]
 
     @staticmethod

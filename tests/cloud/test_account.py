@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ class TestTypedMethods:
 
     def test_take_parameters_by_name_only(self, alice: Account) -> None:
         """A positional parameter is a TypeError."""
-        with pytest.raises(TypeError, match="keyword arguments only"):
+        with pytest.raises(TypeError, match=r"delete_volume\(\) takes keyword arguments only"):
             alice.delete_volume("vol-00000000")  # type: ignore[call-arg]
 
     def test_suggest_the_name_of_a_mistyped_parameter(self, alice: Account) -> None:
@@ -76,6 +77,13 @@ class TestTypedMethods:
         """A filter outside of `filters` is refused with the place that it belongs to. [REQ-008]"""
         with pytest.raises(ApiError, match=r"Did you mean filters\.image_ids\?"):
             alice.read_images(image_ids=["ami-12345678"])  # type: ignore[call-arg]
+
+    @pytest.mark.parametrize("action", [None, 5, b"ReadVms", ["ReadVms"]])
+    def test_name_an_action_by_a_str(self, alice: Account, action: Any) -> None:
+        """An action of another type is a TypeError that names the argument."""
+        for method in (alice.call, alice.why_not, alice.can):
+            with pytest.raises(TypeError, match=r"^action must be a str, not "):
+                method(action)
 
     @pytest.mark.parametrize(
         ("name", "says"),

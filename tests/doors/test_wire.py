@@ -282,6 +282,7 @@ class TestActionNames:
         """Every action is a POST. [REQ-002]"""
         request = HttpRequest("GET", "api.eu-west-2.outscale.com", "/api/v1/ReadRegions", {})
         assert error(cloud, request) == (404, "12000", "REQ-002")
+        assert ask(cloud, request)[1]["Errors"][0]["Details"].endswith("Call it with POST.")
 
     def test_of_refused_requests_are_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:
         """`calls` has refused requests, with their error."""

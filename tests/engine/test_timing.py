@@ -211,6 +211,15 @@ class TestOrderedFailures:
         with pytest.raises(ValueError, match=r"is not a snapshot id \(expected snap- and 8 hex digits\)"):
             cloud.fail_next("snapshot", id=row_id)
 
+    def test_with_a_comment_of_another_type_are_refused(self, slow: Cloud) -> None:
+        """A comment is text, as the API's StateMessage is."""
+        comment: Any = 5
+        with pytest.raises(ValueError, match="comment must be a str, not 5"):
+            slow.fail_next("snapshot", comment=comment)
+        volume = slow.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        with pytest.raises(ValueError, match="comment must be a str, not 5"):
+            slow.fail(volume.volume_id, comment=comment)
+
     def test_fail_one_resource_by_id(self, slow: Cloud) -> None:
         """`id` selects the resource that fails, others go on. [ST-SNP-6]"""
         alice = slow.account("alice")

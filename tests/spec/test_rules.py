@@ -163,6 +163,13 @@ class TestApiError:
             assert part in text
         assert "https://docs.outscale.com/" in text
 
+    def test_explains_no_empty_facts(self, alice: Account) -> None:
+        """`explain` omits a fact without content, such as the suggestion for a name that resembles no other."""
+        with pytest.raises(ApiError) as refusal:
+            alice.call("Xyzzy")
+        assert refusal.value.facts["hint"] == ""
+        assert "hint" not in refusal.value.explain()
+
     def test_explains_where_its_rule_was_seen(self) -> None:
         """`explain` says where a rule was seen, and what other sources say."""
         assert "  Known: The Kubernetes driver" in refuse("LNK-008", vm_id="i-12345678", most=40).explain()

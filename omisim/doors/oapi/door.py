@@ -77,7 +77,7 @@ class OapiDoor:
             account_id, region = identify_caller(engine, request, name, region, host_time)
             check_action(engine, name)
             if request.method != "POST":
-                raise refuse("REQ-002", action=f"{request.method} {request.path}", hint="")
+                raise refuse("REQ-002", action=f"{request.method} {request.path}", hint=" Call it with POST.")
             _check_content_type(request)
             parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
             answer = call(parse(name, request.body), account_id, region, request.headers)
@@ -107,6 +107,8 @@ def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id:
 
 def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
     """Return a Request from parameters under their API names; lists and mappings are copied."""
+    if not isinstance(action, str):
+        raise TypeError(f"action must be a str, not {action!r}")
     return Request(action, to_snake_names(parameters), OAPI)
 
 
