@@ -9,6 +9,7 @@ from typing import Any
 
 from generated.markdown import code, escape, heading, table
 from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
+from omisim.doors.fcu.selection import TAGS
 from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.diagrams import render_mermaid, to_data
@@ -95,7 +96,7 @@ def _address(rule: Rule) -> str:
 
 def fcu_actions() -> str:
     """Return the table of the EC2 actions that FCU serves, with omisim's action and the filters of each."""
-    tagged = {name for name, view in load_section("views").items() if "Tags" in view}
+    tagged = {name for name, view in load_section("views").items() if not view.keys().isdisjoint(TAGS)}
     rows = []
     for name, row in sorted(load_rows().items()):
         tags = ("tag:<key>", "tag-key", "tag-value") if tagged & set(row.lists.values()) else ()

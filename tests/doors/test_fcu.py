@@ -381,6 +381,42 @@ class TestAccountResources:
         key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJeWO3BRqxOYtYkXvYrNdy7pNlIcIGJAqQPJAhHvQkXK x"
         imported = ec2.import_key_pair(KeyName="imported", PublicKeyMaterial=key.encode())
         ids_by_name = {pair["KeyName"]: pair["KeyPairId"] for pair in ec2.describe_key_pairs()["KeyPairs"]}
+    @pytest.mark.parametrize("field", ["id", "name"])
+    def test_of_the_public_cloud_are_found_by_their_groups(self, ec2: Any, ubuntu: Image, field: str) -> None:
+        """The filters group-id and group-name are for security groups of the public Cloud. [FCU-012]"""
+        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
+        public = ec2.run_instances(**launch)["Instances"][0]
+        private = ec2.run_instances(**launch, SubnetId=subnet_id)["Instances"][0]
+        values = [vm["SecurityGroups"][0][f"Group{field.capitalize()}"] for vm in (public, private)]
+        filters = [{"Name": f"group-{field}", "Values": values}]
+        (reservation,) = ec2.describe_instances(Filters=filters)["Reservations"]
+        assert [vm["InstanceId"] for vm in reservation["Instances"]] == [public["InstanceId"]]
+
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [
+            ("attachment.instance-id", "InstanceId"),
+            ("attachment.instance-owner-id", "OwnerId"),
+            ("availability-zone", "Zone"),
+            ("requester-managed", "IsManaged"),
+        ],
+    )
+    def test_with_interfaces_are_found_by_their_values(self, ec2: Any, ubuntu: Image, name: str, path: str) -> None:
+        """A filter on interfaces finds no instance of the public Cloud, which has none. [FCU-012]"""
+        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
+        public = ec2.run_instances(**launch)["Instances"][0]
+        reservation = ec2.run_instances(**launch, SubnetId=subnet_id)
+        (private,) = reservation["Instances"]
+        zone = private["Placement"]["AvailabilityZone"]
+        value = {**private, "OwnerId": reservation["OwnerId"], "Zone": zone, "IsManaged": "false"}[path]
+        filters = [{"Name": f"network-interface.{name}", "Values": [value, public["InstanceId"]]}]
+        (found,) = ec2.describe_instances(Filters=filters)["Reservations"]
+        assert [vm["InstanceId"] for vm in found["Instances"]] == [private["InstanceId"]]
+
         assert ids_by_name == {"made": key_pair["KeyPairId"], "imported": imported["KeyPairId"]}
         assert refusal_of(ec2.create_key_pair, KeyName="made") == (400, "InvalidKeyPair.Duplicate")
         assert refusal_of(ec2.describe_key_pairs, KeyNames=["other"]) == (400, "InvalidKeyPair.NotFound")

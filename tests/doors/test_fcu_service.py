@@ -68,20 +68,19 @@ class TestOperations:
 LACKS: Mapping[str, str] = {
     "attributes of disks that FCU does not have": r"fast-restored|multi-attach-enabled|storage-tier|transfer-type",
     "attributes of EC2's OMIs": r"(boot-mode|ena-support|free-tier|image-allowed|image-watermark|instance-type-spec"
-    r"|kernel-id|public-ssm|ramdisk-id|source-i|sriov).*",
+    r"|public-ssm|source-i|sriov).*",
     "attributes of EC2's instances": r"(affinity|boot-mode|current-instance-boot-mode|capacity-reservation|ena-support"
-    r"|enclave|hibernation|host-id|iam-instance|instance-lifecycle|kernel-id|maintenance|metadata|network-performance"
-    r"|placement-|platform-details|private-dns-name-options|ramdisk-id|requester-id|spot-instance|tpm-support"
-    r"|usage-operation).*",
+    r"|enclave|hibernation|host-id|iam-instance|maintenance|metadata|network-performance"
+    r"|placement-partition|platform-details|private-dns-name-options|tpm-support|usage-operation).*",
     "events and details of checks": r"event\..*|.*-status\.reachability|attached-ebs-status.*|application-status.*",
     "interfaces by their instance, not in a list of instances": r"network-interface\.(attachment\.(attach-time"
-    r"|instance.*|network-card-index)|availability-zone|tag-.*|public-dns-name|requester.*|deny-all.*"
+    r"|network-card-index)|tag-.*|public-dns-name|deny-all.*"
     r"|ipv4-prefixes.*|.*association\.(allocation-id|association-id))",
     "IPv6, carriers and customers' addresses": r".*(ipv6|carrier-ip|customer-owned|egress-only|enable-dns64|enable-lni"
     r"|cidr-block-association).*",
     "outposts, operators, border groups and ids of zones": r".*(outpost-arn|operator\..*|network-border-group|-zone-id"
     r"|subnet-arn)",
-    "requesters and types of interfaces": r"requester-.*|interface-type|attachment\.attach-time",
+    "types of interfaces, and the times of their attachments": r"interface-type|attachment\.attach-time",
     "zones that are opted into": r"opt-in-status|group-(long-)?name|message|parent-zone-.*|zone-(id|type)",
     "default subnets": r"default-for-az",
     "routes and gateways that FCU does not have": r"association\.gateway-id|route\.transit-gateway-id",

@@ -132,7 +132,7 @@ class TestRow:
             check_view(find_item(row, shape), view)
             item = load_section("views")[view]
             for path in row.filters.values():
-                if path and not path.startswith((":", "=")):
+                if path and not path.startswith((":", "=", "@")):
                     find_member(find_item(row, shape), path)
                     assert any(name == path or path.startswith(f"{name}.") or name.startswith(path) for name in item)
 
@@ -141,6 +141,7 @@ class TestRow:
         """Functions of forms.py, and rules that are forgiven."""
         FcuAction(row)
         assert set(row.scopes.values()) <= set(forms.SCOPES)
+        assert {path[1:] for path in row.filters.values() if path.startswith("@")} <= set(forms.FILTERED)
         assert {row.group} - {""} <= set(forms.GROUPS)
         assert set(row.forgives) <= set(load_rules())
 

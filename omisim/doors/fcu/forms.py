@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from omisim.base.hosts import host_name
@@ -17,6 +18,7 @@ from omisim.model import (
     SecurityGroupRule,
     SecurityGroupsMember,
     Snapshot,
+    Vm,
     VmState,
 )
 from omisim.model.filters.vms import VM_STATE_CODES
@@ -24,7 +26,7 @@ from omisim.model.serialize import format_date
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
-__all__ = ["GIVEN", "GROUPS", "SCOPES", "SHOWN"]
+__all__ = ["FILTERED", "GIVEN", "GROUPS", "SCOPES", "SHOWN"]
 
 Select = Callable[[Any], bool]
 Item = tuple[Any, dict[str, Any]]  # an entity, and how the answer shows it
@@ -135,6 +137,31 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
 
 
 # --- selections among the results of a read: `scopes`
+
+# --- values that a filter compares and the answer does not show: after an `@` in `filters`
+
+
+def _of_interfaces(path: str) -> Callable[[Vm], Any]:
+    """Return the function that gets a value of a VM that its network interfaces have too, if it has any."""
+    get = attrgetter(path)
+    return lambda vm: get(vm) if vm.nics else None
+
+
+def _of_public_groups(path: str) -> Callable[[Vm], list[str]]:
+    """Return the function that gets a value of each security group of a VM of the public Cloud."""
+    get = attrgetter(path)
+    return lambda vm: [get(group) for group in vm.security_groups if vm.net_id is None]
+
+
+FILTERED: Mapping[str, Callable[[Any], Any]] = {
+    "group_ids": _of_public_groups("security_group_id"),
+    "group_names": _of_public_groups("security_group_name"),
+    "interface_managed": lambda vm: False if vm.nics else None,
+    "interface_owner": _of_interfaces("account_id"),
+    "interface_vm": _of_interfaces("vm_id"),
+    "interface_zone": _of_interfaces("placement.subregion_name"),
+}
+
 
 
 def _select_owners(context: Context, owners: Sequence[str]) -> Select:

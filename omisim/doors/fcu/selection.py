@@ -15,7 +15,7 @@ from typing import Any
 from omisim.actions.framework.paging import MAX_RESULTS, paginate
 from omisim.actions.framework.schema import Problems, find_id_problem, report_too_many_patterns
 from omisim.doors.fcu.context import Context
-from omisim.doors.fcu.forms import GROUPS, SCOPES
+from omisim.doors.fcu.forms import FILTERED, GROUPS, SCOPES
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.table import Row, load_section
 from omisim.doors.fcu.views import get_view, make_getter
@@ -169,13 +169,16 @@ class Selection:
 
 @lru_cache(maxsize=1024)
 def _make_look(path: str) -> Look:
-    """Return the function that gets the texts at a path of an item, or of an entity after a colon."""
+    """Return the function that gets the texts at a path of `filters`, in the form that the table explains."""
     if not path:
         return lambda _, __: []
     if path.startswith("="):
         return lambda _, __: [path[1:]]
     if path.startswith(":"):
         get = make_getter(path[1:])
+        return lambda entity, _: _list_texts(get(entity))
+    if path.startswith("@"):
+        get = FILTERED[path[1:]]
         return lambda entity, _: _list_texts(get(entity))
     names = path.split(".")
 

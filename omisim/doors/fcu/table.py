@@ -22,8 +22,9 @@ A file has up to three kinds of tables.
   `malformed = "missing"`, so is a malformed one (FCU-041). Entities that have the field `without` are not found.
 - `scopes`: parameter → a function of `forms.py` that selects among the results.
 - `filters`: name of a filter → path in an item of the answer. With a leading colon, it is a path of the entity; with a
-  leading `=`, the text that all items have; an empty one is for what no item has. A list whose
-  items have tags takes `tag:<key>`, `tag-key` and `tag-value` too.
+  leading `=`, the text that all items have; with a leading `@`, a function of `forms.py` that gets what the answer does
+  not show; an empty one is for what no item has. A list whose items have tags takes `tag:<key>`, `tag-key` and
+  `tag-value` too.
 - `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
   in `like`. `before`: a function whose result `answers` sees.
 - A list with the view `Nothing` is always empty, and takes any filter: omisim does not serve its family.
