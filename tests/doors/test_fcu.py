@@ -177,6 +177,33 @@ class TestImages:
         modify(**image, Attribute="description", Value="by its older form")
         assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Description"] == "by its older form"
 
+    def test_keep_their_product_codes(self, ec2: Any, alice: Account, golden: Image) -> None:
+        """A request to remove product codes is refused, and adds none. [FCU-009/remove]"""
+        change = {"Attribute": "productCodes", "OperationType": "remove", "ProductCodes": ["0002"]}
+        refusal = refusal_of(ec2.modify_image_attribute, ImageId=golden.image_id, **change)
+        assert refusal == (400, "UnsupportedOperation")
+        assert alice.read_images(filters={"image_ids": [golden.image_id]})[0].product_codes == ("0001",)
+
+    def test_are_not_shared_with_organizations(self, ec2: Any, bob: Account, golden: Image) -> None:
+        """A permission that names neither an account nor a group is refused, not left out. [FCU-006]"""
+        additions = [{"UserId": bob.account_id}, {"OrganizationArn": "arn:aws:organizations::1:organization/o-1"}]
+        change = {"LaunchPermission": {"Add": additions}}
+        assert refusal_of(ec2.modify_image_attribute, ImageId=golden.image_id, **change)[1] == "InvalidParameterValue"
+
+    def test_are_changed_in_one_form(self, ec2: Any, alice: Account, bob: Account, golden: Image) -> None:
+        """Two forms of one change are refused, and neither is done. [FCU-064]"""
+        everyone = {"LaunchPermission": {"Add": [{"Group": "all"}]}}
+        before = alice.cloud.fork()
+        changes: list[dict[str, Any]] = [
+            {"OperationType": "add", "UserIds": [bob.account_id], **everyone},
+            {"OperationType": "remove", "UserGroups": ["all"], **everyone},
+            {"Attribute": "description", "Value": "old", "Description": {"Value": "new"}},
+        ]
+        for change in changes:
+            refusal = refusal_of(ec2.modify_image_attribute, ImageId=golden.image_id, **change)
+            assert refusal == (400, "InvalidParameterCombination")
+        assert alice.cloud == before
+
     def test_have_attributes_in_any_case(self, ec2: Any, golden: Image) -> None:
         """Ansible names the attribute that it modifies with a capital. [FCU-046]"""
         modify, image = ec2.modify_image_attribute, {"ImageId": golden.image_id}
@@ -219,6 +246,22 @@ class TestSnapshots:
         bsu = golden.block_device_mappings[0].bsu
         assert bsu is not None
         assert refusal_of(ec2.delete_snapshot, SnapshotId=bsu.snapshot_id) == (400, "InvalidSnapshot.InUse")
+
+    def test_have_permissions_only_that_can_be_modified(self, ec2: Any, golden: Image) -> None:
+        """ModifySnapshotAttribute of another attribute is refused. [FCU-046/snapshot]"""
+        modify, parameters = ec2.modify_snapshot_attribute, {"SnapshotId": golden.snapshot_ids[0]}
+        everyone = {"OperationType": "add", "GroupNames": ["all"]}
+        assert refusal_of(modify, Attribute="productCodes", **everyone, **parameters) == (400, "NotImplemented")
+        modify(Attribute="createVolumePermission", **everyone, **parameters)
+        shown = ec2.describe_snapshot_attribute(Attribute="createVolumePermission", **parameters)
+        assert shown["CreateVolumePermissions"] == [{"Group": "all"}]
+
+    def test_are_shared_in_one_form(self, ec2: Any, bob: Account, golden: Image) -> None:
+        """Two forms of one change of permissions are refused. [FCU-064]"""
+        newer = {"CreateVolumePermission": {"Add": [{"Group": "all"}]}}
+        older = {"OperationType": "add", "UserIds": [bob.account_id]}
+        refusal = refusal_of(ec2.modify_snapshot_attribute, SnapshotId=golden.snapshot_ids[0], **newer, **older)
+        assert refusal == (400, "InvalidParameterCombination")
 
 
 class TestVolumes:
@@ -338,6 +381,48 @@ class TestInstances:
         parameters = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1, "PrivateIpAddress": "10.0.0.9"}
         assert refusal_of(ec2.run_instances, **parameters) == (400, "InvalidParameterCombination")
 
+    def test_are_changed_in_one_form(self, ec2: Any, vm: Vm) -> None:
+        """Two forms of one change are refused. [FCU-064]"""
+        change = {"Attribute": "instanceType", "Value": "t2.small", "InstanceType": {"Value": "t2.micro"}}
+        refusal = refusal_of(ec2.modify_instance_attribute, InstanceId=vm.vm_id, **change)
+        assert refusal == (400, "InvalidParameterCombination")
+
+    @pytest.mark.parametrize("field", ["id", "name"])
+    def test_of_the_public_cloud_are_found_by_their_groups(self, ec2: Any, ubuntu: Image, field: str) -> None:
+        """The filters group-id and group-name are for security groups of the public Cloud. [FCU-012]"""
+        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
+        public = ec2.run_instances(**launch)["Instances"][0]
+        private = ec2.run_instances(**launch, SubnetId=subnet_id)["Instances"][0]
+        values = [vm["SecurityGroups"][0][f"Group{field.capitalize()}"] for vm in (public, private)]
+        filters = [{"Name": f"group-{field}", "Values": values}]
+        (reservation,) = ec2.describe_instances(Filters=filters)["Reservations"]
+        assert [vm["InstanceId"] for vm in reservation["Instances"]] == [public["InstanceId"]]
+
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [
+            ("attachment.instance-id", "InstanceId"),
+            ("attachment.instance-owner-id", "OwnerId"),
+            ("availability-zone", "Zone"),
+            ("requester-managed", "IsManaged"),
+        ],
+    )
+    def test_with_interfaces_are_found_by_their_values(self, ec2: Any, ubuntu: Image, name: str, path: str) -> None:
+        """A filter on interfaces finds no instance of the public Cloud, which has none. [FCU-012]"""
+        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
+        public = ec2.run_instances(**launch)["Instances"][0]
+        reservation = ec2.run_instances(**launch, SubnetId=subnet_id)
+        (private,) = reservation["Instances"]
+        zone = private["Placement"]["AvailabilityZone"]
+        value = {**private, "OwnerId": reservation["OwnerId"], "Zone": zone, "IsManaged": "false"}[path]
+        filters = [{"Name": f"network-interface.{name}", "Values": [value, public["InstanceId"]]}]
+        (found,) = ec2.describe_instances(Filters=filters)["Reservations"]
+        assert [vm["InstanceId"] for vm in found["Instances"]] == [private["InstanceId"]]
+
     def test_have_no_scheduled_events(self, ec2: Any, vm: Vm) -> None:
         """The filters for events of DescribeInstanceStatus find nothing."""
         for name in ("event.code", "event.description", "event.not-after", "event.not-before"):
@@ -381,42 +466,6 @@ class TestAccountResources:
         key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJeWO3BRqxOYtYkXvYrNdy7pNlIcIGJAqQPJAhHvQkXK x"
         imported = ec2.import_key_pair(KeyName="imported", PublicKeyMaterial=key.encode())
         ids_by_name = {pair["KeyName"]: pair["KeyPairId"] for pair in ec2.describe_key_pairs()["KeyPairs"]}
-    @pytest.mark.parametrize("field", ["id", "name"])
-    def test_of_the_public_cloud_are_found_by_their_groups(self, ec2: Any, ubuntu: Image, field: str) -> None:
-        """The filters group-id and group-name are for security groups of the public Cloud. [FCU-012]"""
-        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
-        public = ec2.run_instances(**launch)["Instances"][0]
-        private = ec2.run_instances(**launch, SubnetId=subnet_id)["Instances"][0]
-        values = [vm["SecurityGroups"][0][f"Group{field.capitalize()}"] for vm in (public, private)]
-        filters = [{"Name": f"group-{field}", "Values": values}]
-        (reservation,) = ec2.describe_instances(Filters=filters)["Reservations"]
-        assert [vm["InstanceId"] for vm in reservation["Instances"]] == [public["InstanceId"]]
-
-    @pytest.mark.parametrize(
-        ("name", "path"),
-        [
-            ("attachment.instance-id", "InstanceId"),
-            ("attachment.instance-owner-id", "OwnerId"),
-            ("availability-zone", "Zone"),
-            ("requester-managed", "IsManaged"),
-        ],
-    )
-    def test_with_interfaces_are_found_by_their_values(self, ec2: Any, ubuntu: Image, name: str, path: str) -> None:
-        """A filter on interfaces finds no instance of the public Cloud, which has none. [FCU-012]"""
-        vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
-        public = ec2.run_instances(**launch)["Instances"][0]
-        reservation = ec2.run_instances(**launch, SubnetId=subnet_id)
-        (private,) = reservation["Instances"]
-        zone = private["Placement"]["AvailabilityZone"]
-        value = {**private, "OwnerId": reservation["OwnerId"], "Zone": zone, "IsManaged": "false"}[path]
-        filters = [{"Name": f"network-interface.{name}", "Values": [value, public["InstanceId"]]}]
-        (found,) = ec2.describe_instances(Filters=filters)["Reservations"]
-        assert [vm["InstanceId"] for vm in found["Instances"]] == [private["InstanceId"]]
-
         assert ids_by_name == {"made": key_pair["KeyPairId"], "imported": imported["KeyPairId"]}
         assert refusal_of(ec2.create_key_pair, KeyName="made") == (400, "InvalidKeyPair.Duplicate")
         assert refusal_of(ec2.describe_key_pairs, KeyNames=["other"]) == (400, "InvalidKeyPair.NotFound")
@@ -614,6 +663,10 @@ class TestRequests:
             assert refusal_of(call, DryRun=True, **parameters) == (400, "DryRunOperation")
         assert refusal_of(ec2.delete_volume, DryRun=True, VolumeId="vol-12345678")[1] == "InvalidVolume.NotFound"
         assert cloud == before
+
+    def test_with_dry_run_are_refused_where_their_refusal_is_a_success(self, ec2: Any) -> None:
+        """A dry run of DeleteKeyPair for a key pair that does not exist would succeed. [FCU-002, FCU-015]"""
+        assert refusal_of(ec2.delete_key_pair, DryRun=True, KeyName="none") == (400, "DryRunOperation")
 
     def test_for_actions_that_are_not_served_are_refused_by_name(self, ec2: Any) -> None:
         """An action of EC2 that is not served is UnsupportedOperation. [FCU-003]"""

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.fcu_requests import FORM, HOST, ask, error_of, send, sign, texts_of
 
 from omisim import Account, Cloud
-from omisim.doors.fcu.query import parse_pairs
+from omisim.doors.fcu.query import parse_pairs, query_name
+from omisim.doors.fcu.shapes import find_operation
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Vm
@@ -398,6 +399,46 @@ def test_parameters_of_a_wrong_form_are_refused(alice: Account, action: str) -> 
     for form in FORMS[action]:
         status, _ = error_of(send(alice, sign(alice, body=f"Action={action}&{form}")))
         assert status == 400, form
+    assert alice.cloud == before
+
+
+@pytest.mark.parametrize("name", [name for name, row in load_rows().items() if row.prepare])
+def test_parameters_of_a_prepared_request_have_their_form(alice: Account, name: str) -> None:
+    """A value or a list of values in another form is refused, or ignored with a warning. [FCU-005, FCU-006]"""
+    row = load_rows()[name]
+    operation = find_operation(row.like or name)
+    assert operation is not None
+    for member, shape in operation.input_shape.members.items():
+        parameter, is_list = query_name(shape, member), shape.type_name == "list"
+        if shape.type_name == "structure" or (is_list and shape.member.type_name == "structure"):
+            continue
+        wrong = f"{parameter}.1.2" if is_list else f"{parameter}.2"
+        response = ask(alice, {"Action": name, wrong: "true"})
+        refused = response.status == 400 and b"{&apos;" not in response.body and b"{'" not in response.body
+        assert refused or parameter in response.headers["X-Omisim-Warning"], parameter
+        if parameter in row.reads:
+            assert response.headers["X-Omisim-Rule"] == "FCU-006", parameter
+
+
+@pytest.mark.parametrize("name", [name for name, row in load_rows().items() if not row.prepare])
+def test_every_action_reads_dry_run(alice: Account, name: str) -> None:
+    """DryRun is a parameter also of the actions for which EC2 does not describe it. [FCU-002]"""
+    response = ask(alice, {"Action": name, "DryRun": "perhaps"})
+    assert response.headers["X-Omisim-Rule"] == "FCU-006/type"
+
+
+def test_dry_runs_of_actions_without_it_in_ec2_change_nothing(alice: Account) -> None:
+    """A client that sends DryRun to such an action changes nothing. [FCU-002]"""
+    net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
+    subnet_id = alice.create_subnet(net_id=net_id, ip_range="10.0.0.0/24").subnet_id
+    nic_id = alice.create_nic(subnet_id=subnet_id).nic_id
+    before = alice.cloud.fork()
+    for action, parameters in (
+        ("AssignPrivateIpAddresses", {"NetworkInterfaceId": nic_id, "SecondaryPrivateIpAddressCount": "1"}),
+        ("ModifySubnetAttribute", {"SubnetId": subnet_id, "MapPublicIpOnLaunch.Value": "true"}),
+        ("ModifyVpcAttribute", {"VpcId": net_id, "EnableDnsHostnames.Value": "true"}),
+    ):
+        assert error_of(ask(alice, {"Action": action, "DryRun": "true", **parameters})) == (400, "DryRunOperation")
     assert alice.cloud == before
 
 

@@ -13,7 +13,7 @@ from omisim.actions.framework.request import Dialect, Request
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import GROUPS
 from omisim.doors.fcu.inputs import Reading, compile_inputs
-from omisim.doors.fcu.query import Query, Tree, make_reader, query_name
+from omisim.doors.fcu.query import Query, Tree, make_reader, query_name, read_boolean
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
 from omisim.doors.fcu.shapes import find_operation, is_outscales
@@ -82,6 +82,8 @@ class FcuAction:
         self.dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
+        self._readers["DryRun"] = read_boolean  # also where EC2 does not have it (FCU-002)
+        self._prepared = {name: make_reader(members[name]) for name in row.reads}
         self._selection = Selection(row, self._output) if row.lists else None
         self._make_answer = None if row.answers is None else _compile_answers(row.answers, row.group)
         self._attributes = {name: _compile_answers(spec) for name, spec in (row.attributes or {}).items()}
@@ -93,7 +95,7 @@ class FcuAction:
         record: CallRecord | None = None
         try:
             if row.prepare:
-                parsed = self._parse_tree(PREPARE[row.prepare](context, query.make_tree()))
+                parsed = self._parse_tree(PREPARE[row.prepare](context, self._check_prepared(query.make_tree())))
             else:
                 parsed = self._parse_cached(query)
             ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
@@ -112,7 +114,11 @@ class FcuAction:
                 return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
         except ApiError as error:
             if record is None and error.rule in row.forgives:
-                return Outcome(DONE, error.request_id)
+                if not context.dry_run:
+                    return Outcome(DONE, error.request_id)
+                dry_run = refuse("FCU-002", action=row.name)
+                dry_run.request_id = error.request_id
+                raise dry_run from None
             error.spell_names(self.dialect.spell)
             if record is not None:
                 record.record_failure(error)
@@ -126,6 +132,13 @@ class FcuAction:
         warnings = tuple(f"FCU ignores the parameter {name} of {self.row.name} (FCU-005)" for name in shown)
         engine.session.warnings.extend(warnings)
         return warnings
+
+    def _check_prepared(self, tree: Tree) -> Tree:
+        """Refuse parameters that `prepare` reads in a form that they do not have (FCU-006). Empty ones are absent."""
+        for name, read in self._prepared.items():
+            if tree.get(name):
+                read(tree[name], name)
+        return tree
 
     def _parse(self, query: Query) -> Parsed:
         return self._parse_tree(query.make_tree())
@@ -180,7 +193,7 @@ class FcuAction:
 
 def _list_controls(row: Row) -> Iterator[str]:
     """Yield the parameters that are not passed on to the action of omisim."""
-    yield from ("DryRun", *row.ids)
+    yield from row.ids
     if row.lists:
         yield from ("Filter", "MaxResults", row.pages, *row.scopes)
 

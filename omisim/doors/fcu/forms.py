@@ -37,6 +37,8 @@ Item = tuple[Any, dict[str, Any]]  # an entity, and how the answer shows it
 
 def _to_permissions(values: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the permissions of a list of {UserId} and {Group}."""
+    for name in (name for value in values for name in value if name not in ("Group", "UserId")):
+        raise refuse("FCU-006", parameter=name)  # such as the organizations of EC2
     accounts = [value["UserId"] for value in values if "UserId" in value]
     groups = [value["Group"] for value in values if "Group" in value]
     return _make_permissions(accounts, groups)
@@ -136,8 +138,6 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-# --- selections among the results of a read: `scopes`
-
 # --- values that a filter compares and the answer does not show: after an `@` in `filters`
 
 
@@ -162,6 +162,8 @@ FILTERED: Mapping[str, Callable[[Any], Any]] = {
     "interface_zone": _of_interfaces("placement.subregion_name"),
 }
 
+
+# --- selections among the results of a read: `scopes`
 
 
 def _select_owners(context: Context, owners: Sequence[str]) -> Select:

@@ -7,7 +7,7 @@ from typing import Any
 
 from omisim.actions.framework.request import Request
 from omisim.doors.fcu.context import INNER, Context
-from omisim.doors.fcu.query import Tree
+from omisim.doors.fcu.query import Tree, read_text
 from omisim.doors.fcu.selection import make_not_found
 from omisim.engine.calls import run_call
 from omisim.model import PublicIp, SecurityGroup
@@ -34,10 +34,10 @@ def _prepare_permissions(context: Context, tree: Tree) -> Tree:
 
 def _find_group_id(context: Context, tree: Tree) -> str:
     """Take the group from the parameters. A name is that of a group of the public Cloud (FCU-030)."""
-    name, group_id = tree.pop("GroupName", ""), tree.pop("GroupId", "")
+    name, group_id = (read_text(tree.pop(parameter, ""), parameter) for parameter in ("GroupName", "GroupId"))
     if group_id:
         kind = Id("security_group")
-        if not isinstance(group_id, str) or not kind.has_prefix(group_id):
+        if not kind.has_prefix(group_id):
             raise refuse("FCU-031", group_id=group_id)
         if not kind.is_well_formed(group_id):
             raise make_not_found("security_group", group_id)
@@ -45,10 +45,10 @@ def _find_group_id(context: Context, tree: Tree) -> str:
     if not name:
         raise refuse("FCU-030")
     groups: list[SecurityGroup] = context.engine.state.find_by(
-        "security_group", "name", (context.account_id, None, str(name))
+        "security_group", "name", (context.account_id, None, name)
     )
     if not groups:
-        raise make_not_found("security_group_name", str(name))
+        raise make_not_found("security_group_name", name)
     return groups[0].security_group_id
 
 

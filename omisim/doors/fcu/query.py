@@ -11,7 +11,8 @@ from omisim.base.frozen import frozen
 from omisim.doors.http import HttpRequest
 from omisim.spec.rules import refuse
 
-__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_pairs", "parse_query", "query_name", "sort_indexes"]
+__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_pairs", "parse_query", "query_name", "read_boolean",
+           "read_text", "sort_indexes"]  # fmt: skip
 
 Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
@@ -94,7 +95,7 @@ def make_reader(shape: Any) -> Read:
         return _make_list_reader(shape.member)
     if kind == "structure":
         return _make_structure_reader(shape)
-    return _SCALARS.get(kind, _read_text)
+    return _SCALARS.get(kind, read_text)
 
 
 def _make_list_reader(member: Any) -> Read:
@@ -141,7 +142,8 @@ def _make_structure_reader(shape: Any) -> Read:
     return read
 
 
-def _read_text(node: Any, path: str) -> str:
+def read_text(node: Any, path: str) -> str:
+    """Return a text. Refuses a structure (FCU-006)."""
     if node.__class__ is dict:
         raise refuse("FCU-006", parameter=path)
     text: str = node
@@ -149,17 +151,18 @@ def _read_text(node: Any, path: str) -> str:
 
 
 def _read_integer(node: Any, path: str) -> int:
-    text = _read_text(node, path)
+    text = read_text(node, path)
     if not _INTEGER.fullmatch(text):
         raise refuse("FCU-006/type", parameter=path, value=text, expected="an integer")
     return int(text)
 
 
-def _read_boolean(node: Any, path: str) -> bool:
-    text = _read_text(node, path).lower()
+def read_boolean(node: Any, path: str) -> bool:
+    """Return a boolean, written in any capitals. Refuses any other text (FCU-006/type)."""
+    text = read_text(node, path).lower()
     if text not in ("true", "false"):
         raise refuse("FCU-006/type", parameter=path, value=text, expected="true or false")
     return text == "true"
 
 
-_SCALARS: Mapping[str, Read] = {"boolean": _read_boolean, "integer": _read_integer, "long": _read_integer}
+_SCALARS: Mapping[str, Read] = {"boolean": read_boolean, "integer": _read_integer, "long": _read_integer}

@@ -35,10 +35,17 @@ def _prepare_permissions(member: str) -> Callable[[Context, Tree], Tree]:
             if kind not in ("add", "remove"):
                 raise refuse("FCU-006/type", parameter="OperationType", value=kind, expected="add or remove")
             items = [{"UserId": user} for user in users] + [{"Group": group} for group in groups]
-            tree[member] = {kind.capitalize(): _number(items)}
+            _put_older_form(tree, "UserId" if users else "UserGroup", member, {kind.capitalize(): _number(items)})
         return tree
 
     return prepare
+
+
+def _put_older_form(tree: Tree, parameter: str, member: str, value: Tree) -> None:
+    """Put a change in its older form, of `parameter`, into the member that is its newer form (FCU-064)."""
+    if member in tree:
+        raise refuse("FCU-064", parameter=parameter, other=member)
+    tree[member] = value
 
 
 def _list_texts(node: Any) -> list[str]:
@@ -57,16 +64,20 @@ def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     if attribute is not None and name not in IMAGE_ATTRIBUTES:
         raise refuse("FCU-046", attribute=attribute)
     if "Value" in tree and name == "description":
-        tree["Description"] = {"Value": tree.pop("Value")}
+        _put_older_form(tree, "Value", "Description", {"Value": tree.pop("Value")})
     codes = _list_texts(tree.get("ProductCode", {}))
     image: Image | None = context.engine.state.get("image", str(tree.get("ImageId", "")))
+    if codes and tree.get("OperationType") == "remove":
+        raise refuse("FCU-009/remove")
     if codes and image is not None:
         tree["ProductCode"] = _number(dict.fromkeys((*image.product_codes, *codes)))
     return _prepare_permissions("LaunchPermission")(context, tree)
 
 
 def _prepare_snapshot_change(context: Context, tree: Tree) -> Tree:
-    tree.pop("Attribute", None)
+    attribute = tree.pop("Attribute", "")
+    if attribute and attribute.lower() != "createvolumepermission":
+        raise refuse("FCU-046/snapshot", attribute=attribute)
     return _prepare_permissions("CreateVolumePermission")(context, tree)
 
 
@@ -133,9 +144,10 @@ def _prepare_product_types(context: Context, tree: Tree) -> Tree:
 
 def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
     """Rewrite the older form of a change (Attribute, Value) to the newer one."""
-    attribute = tree.pop("Attribute", None)
-    if isinstance(attribute, str) and attribute and "Value" in tree:
-        tree[attribute[0].upper() + attribute[1:]] = {"Value": tree.pop("Value")}
+    attribute = tree.pop("Attribute", "")
+    if attribute and "Value" in tree:
+        value = {"Value": tree.pop("Value")}
+        _put_older_form(tree, "Value", attribute[0].upper() + attribute[1:], value)
     return tree
 
 

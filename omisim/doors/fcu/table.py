@@ -26,7 +26,8 @@ A file has up to three kinds of tables.
   not show; an empty one is for what no item has. A list whose items have tags takes `tag:<key>`, `tag-key` and
   `tag-value` too.
 - `prepare`: a function that rewrites the parameters of the request first, to those of X, or to those of the EC2 action
-  in `like`. `before`: a function whose result `answers` sees.
+  in `like`. `reads` are parameters that only this function reads: their form is checked before it runs. `before`: a
+  function whose result `answers` sees.
 - A list with the view `Nothing` is always empty, and takes any filter: omisim does not serve its family.
 - `open`: whether X needs no authentication.
 - `forgives`: ids of the rules whose refusals count as success.
@@ -81,6 +82,7 @@ class Row:
     scopes: Mapping[str, str] = field(default_factory=dict)
     filters: Mapping[str, str] = field(default_factory=dict)
     prepare: str = ""
+    reads: Sequence[str] = ()
     like: str = ""
     before: str = ""
     forgives: Sequence[str] = ()
