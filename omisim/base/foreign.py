@@ -168,9 +168,13 @@ def parse_date(text: str) -> dt.datetime:
 
 
 def parse_url(text: str) -> SplitResult:
-    """Return the parts of a URL. Raises ValueError for a malformed host or port, for spaces and control characters."""
+    """Return the parts of an http or https URL.
+
+    Raises ValueError for another scheme, a missing or malformed host or port, for spaces and control characters.
+    """
     parts = parse_target(text)
-    parts.port  # noqa: B018 - raises ValueError
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError(f"{text!r} is not an http or https URL")
     return parts
 
 
@@ -180,17 +184,16 @@ def parse_base_url(text: str, name: str, example: str) -> SplitResult:
     A URL with a user name or a password is refused, because errors and reports contain it.
     """
     try:
-        parts = parse_url(text)
-        is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        parts: SplitResult | None = parse_url(text)
     except ValueError:
-        is_valid = False
-    if not is_valid:
+        parts = None
+    if parts is None or "@" in parts.netloc:
         raise ValueError(f"{name} must be a URL such as {example}, not {text!r}")
     return parts
 
 
 def parse_target(text: str) -> SplitResult:
-    """Return the parts of the target of an HTTP request. Raises ValueError as `parse_url` does, except for a port."""
+    """Return the parts of the target of an HTTP request. Raises ValueError for spaces and control characters."""
     if _NOT_IN_URLS.search(text):
         raise ValueError("it contains a space or a control character")
     return urlsplit(text)

@@ -268,6 +268,8 @@ class TestRefusedManifest:
             ({"Device": "/dev/sda1x"}, "Device"),
             ({"DeleteOnTermination": "yes"}, "DeleteOnTermination"),
             ({"PreSignedUrl": 5}, "PreSignedUrl"),
+            ({"PreSignedUrl": "disk.qcow2"}, "PreSignedUrl must be a URL, not 'disk.qcow2'"),
+            ({"PreSignedUrl": "ftp://example.com/disk"}, "PreSignedUrl must be a URL, not 'ftp://example.com/disk'"),
             (
                 {"PreSignedUrl": "https://[oos/disk?X-Amz-Signature=secret"},
                 "PreSignedUrl must be a URL, not 'https://[oos/disk'",

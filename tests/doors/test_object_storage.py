@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.model_instances import model_data
-from moto.s3 import models
+from moto.s3 import models, responses
 from support.boto import refusal_of
 from support.storing import BUCKET, create_bucket
 
@@ -265,6 +265,14 @@ class TestStorageRefuses:
         cloud.advance(3)
         with cloud.intercept():
             assert requests.get(url, timeout=5).headers["X-Omisim-Rule"] == "OOS-003"
+
+
+    def test_a_request_that_moto_cannot_read(self, oos: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An exception of moto is an error of S3 that says where it comes from. [OOS-007]"""
+        monkeypatch.setattr(responses.S3Response, "bucket_response", lambda *_: [][0])
+        with pytest.raises(ClientError, match="moto's S3 cannot read the request: IndexError") as error:
+            oos.list_objects_v2(Bucket=BUCKET)
+        assert error.value.response["Error"]["Code"] == "InvalidRequest"
 
 
 class TestStoragePermissions:

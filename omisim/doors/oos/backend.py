@@ -40,7 +40,8 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
     except HTTPException as error:
         status, response_headers, text = error.code or 400, dict(error.get_headers()), error.get_body()
     except Exception as error:  # noqa: BLE001 - moto raises many types for malformed bodies and headers
-        text = f"<Error><Code>InvalidRequest</Code><Message>{type(error).__name__}</Message></Error>"
+        reason = f"moto's S3 cannot read the request: {type(error).__name__}"
+        text = f"<Error><Code>InvalidRequest</Code><Message>{reason}</Message></Error>"
         status, response_headers = 400, {"Content-Type": "application/xml"}
     finally:
         request.environ.clear()  # it holds the request, and both would wait for the garbage collector
