@@ -266,11 +266,10 @@ class TestStorageRefuses:
         with cloud.intercept():
             assert requests.get(url, timeout=5).headers["X-Omisim-Rule"] == "OOS-003"
 
-
     def test_a_request_that_moto_cannot_read(self, oos: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """An exception of moto is an error of S3 that says where it comes from. [OOS-007]"""
-        monkeypatch.setattr(responses.S3Response, "bucket_response", lambda *_: [][0])
-        with pytest.raises(ClientError, match="moto's S3 cannot read the request: IndexError") as error:
+        monkeypatch.setattr(responses.S3Response, "bucket_response", lambda *_: "".index("x"))
+        with pytest.raises(ClientError, match="moto's S3 cannot read the request: ValueError") as error:
             oos.list_objects_v2(Bucket=BUCKET)
         assert error.value.response["Error"]["Code"] == "InvalidRequest"
 
