@@ -345,6 +345,7 @@ class TestScenarioMistakes:
             (f"{ALICE}{VM.replace('builder', 'alice')}", 6, "'alice' is already in use"),
             (f"{ALICE}{VM}MinVmsCount = 2\nMaxVmsCount = 2\n", 6, "`as` must be a list of 2 names"),
             (f"{ALICE}{VM}files = {{ '/a' = 1 }}\n", 8, "text must be a str, not 1"),
+            (f"{ALICE}[[steps]]\ndo = 'ReadVms'\nfiles.a = 'b'\n", 6, "ReadVms creates no VM or volume"),
             (
                 f"{ALICE}{VM}[[steps]]\ndo = 'StopVms'\nVmIds = ['{{builder}}']\nfiles.a = 'b'\n",
                 11,

@@ -156,9 +156,9 @@ class Script:
     def _write_files(self, files: Any, do: str, rows: tuple[Any, ...]) -> None:
         if not isinstance(files, dict):
             raise TypeError(f"`files` must be a table from paths to texts, not {files!r}")
+        if files and not (rows and all(isinstance(row, Vm | Volume) for row in rows)):
+            raise TypeError(f"{do} creates no VM or volume to write `files` on")
         for row in rows if files else ():
-            if not isinstance(row, Vm | Volume):
-                raise TypeError(f"{do} creates no VM or volume to write `files` on")
             volume_id = row.volume_id if isinstance(row, Volume) else row.block_device_mappings[0].bsu.volume_id
             for path, text in files.items():
                 self._cloud.write(volume_id, path, text)
