@@ -218,6 +218,14 @@ class TestInterfaces:
                 assert len(interfaces) == count, name
                 assert interface_id in [interface["NetworkInterfaceId"] for interface in interfaces]
 
+    def test_of_a_launch_have_errors_of_ec2(self, ec2: Any, ubuntu: Image, subnet_id: str, interface_id: str) -> None:
+        """An interface is given twice, or a subnet of another zone. [VM-010/twice, VM-012]"""
+        launch = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1}
+        twice = [{"DeviceIndex": number, "NetworkInterfaceId": interface_id} for number in (0, 1)]
+        assert code_of(ec2.run_instances, **launch, NetworkInterfaces=twice) == "InvalidNetworkInterface.InUse"
+        zone = {"AvailabilityZone": "eu-west-2b"}
+        assert code_of(ec2.run_instances, **launch, SubnetId=subnet_id, Placement=zone) == "InvalidParameterValue"
+
     def test_have_errors_of_ec2(self, ec2: Any, ubuntu: Image, subnet_id: str, interface_id: str) -> None:
         """The codes are those that OUTSCALE's own tests expect. [NIC-004, NIC-020, VM-013]"""
         create, attach = ec2.create_network_interface, ec2.attach_network_interface

@@ -258,6 +258,18 @@ class TestRegions:
 
 
 class TestAnswers:
+    def test_to_exports_beyond_the_quota_have_a_code_of_their_own(self) -> None:
+        """FCU has a code for too many exports of OMIs. [QTA-010]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice", quotas={"image_export_limit": 1})
+        source_id = cloud.images.official("ubuntu").image_id
+        image = alice.create_image(source_image_id=source_id, source_region_name=alice.region)
+        export = {"ExportToOsu.DiskImageFormat": "qcow2", "ExportToOsu.OsuBucket": "exports"}
+        first, second = (
+            ask(alice, {"Action": "CreateImageExportTask", "ImageId": image.image_id, **export}) for _ in range(2)
+        )
+        assert (first.status, error_of(second)) == (200, (400, "PendingImageLimitExceeded"))
+
     def test_to_refused_requests_name_the_rule(self, alice: Account) -> None:
         """A refusal has the code, the message and the request id, and the rule in a header. [FCU-010]"""
         response = ask(alice, {"Action": "DeleteVolume", "VolumeId": "vol-12345678"})
