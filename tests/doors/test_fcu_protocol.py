@@ -93,6 +93,9 @@ class TestRequests:
             ("ImportKeyPair", "PublicKeyMaterial", {"KeyName": "x"}),
             ("ImportKeyPair", "PublicKeyMaterial", {"KeyName": "x", "PublicKeyMaterial": ""}),
             ("ImportSnapshot", "snapshotLocation", {"snapshotSize": "1"}),
+            ("ModifyInstanceKeypair", "KeyName", {"InstanceId": "i-12345678"}),
+            ("ResetImageAttribute", "Attribute", {"ImageId": "ami-12345678"}),
+            ("ResetSnapshotAttribute", "Attribute", {"SnapshotId": "snap-12345678", "Attribute": ""}),
             ("RunInstances", "MaxCount", {"ImageId": "ami-12345678", "MinCount": "1"}),
         ],
     )
@@ -123,6 +126,14 @@ class TestRequests:
         ).body
         assert "ExportToOsu.DiskImageFormat is required" in body.decode()
         assert "OsuExport" not in body.decode()
+
+    @pytest.mark.parametrize("kind", ["Image", "Snapshot"])
+    def test_refuse_malformed_ids_of_export_tasks(self, alice: Account, kind: str) -> None:
+        """A read of export tasks checks the ids as the other reads do. [ID-015, FCU-004]"""
+        action, parameter = f"Describe{kind}ExportTasks", f"{kind}ExportTaskId.1"
+        assert error_of(ask(alice, {"Action": action, parameter: "x"}))[1] == f"Invalid{kind}ExportTaskID.Malformed"
+        missing = f"{'image' if kind == 'Image' else 'snap'}-export-12345678"
+        assert error_of(ask(alice, {"Action": action, parameter: missing}))[1] == f"Invalid{kind}ExportTaskID.NotFound"
 
     @pytest.mark.parametrize("name", ["Nonsense", ".", "...", "Action.1", "é\r\nX-Evil: 1", "volumeId.1", "x" * 9000])
     def test_with_unknown_names_are_answered_with_a_warning(self, alice: Account, name: str) -> None:

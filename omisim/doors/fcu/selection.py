@@ -34,7 +34,7 @@ TAGS = ("Tags", "TagSet")  # the names that EC2 has for the tags of an item
 _MISSING: Mapping[str, str] = {
     "address": "no-such-ip",
     "image": "no-such-image",
-    "image export task": "no-such-task",
+    "image_export": "no-such-task",
     "internet_service": "gateway-does-not-exist",
     "keypair": "no-such-keypair",
     "keypair_name": "no-such-keypair",
@@ -48,7 +48,7 @@ _MISSING: Mapping[str, str] = {
     "security_group": "no-such-group",
     "security_group_name": "no-such-group",
     "snapshot": "no-such-snapshot",
-    "snapshot export task": "no-such-task",
+    "snapshot_export": "no-such-task",
     "subnet": "no-such-subnet",
     "subregion": "no-such-az",
     "vm": "no-such-vm",

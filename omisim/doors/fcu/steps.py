@@ -86,6 +86,8 @@ def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callab
 
     def prepare(context: Context, tree: Tree) -> Tree:
         requested_attribute = tree.pop("Attribute", "")
+        if not requested_attribute:
+            raise refuse("REQ-010", parameter="Attribute")
         if requested_attribute != attribute:
             raise refuse("FCU-006/type", parameter="Attribute", value=requested_attribute, expected=attribute)
         entity: Any = context.engine.state.get(kind, str(tree.get(f"{kind.capitalize()}Id", "")))
