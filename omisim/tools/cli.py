@@ -31,6 +31,7 @@ INTERRUPTED = 130  # the exit status after Ctrl-C, as in shells
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
+    _replace_closed_streams()
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     if options.command is None:
         parsers()["omisim"].print_help()
@@ -39,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
-        if sys.stdout is not None:  # it is None if it is closed
-            sys.stdout.flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return report_error(options.command, "stopped", INTERRUPTED)
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
@@ -51,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.close()
         return report_error(options.command, error)
     return status
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device in place of each standard stream that the caller has closed, which Python sets to None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open until the process ends
+            setattr(sys, name, stream)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

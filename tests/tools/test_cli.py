@@ -381,6 +381,13 @@ class TestOutput:
         assert "\\u2" in run.stdout
         assert (run.returncode, run.stderr) == (0, "")
 
+    @pytest.mark.parametrize("redirection", [">&-", "<&-", "2>&-"])
+    @pytest.mark.parametrize("command", ["explain OMI-022", "timeline --scenario shared-image", "tour --list"])
+    def test_may_be_closed(self, command: str, redirection: str, tmp_path: Path) -> None:
+        """A command runs without one of the standard streams, as a service manager may start it."""
+        run = run_shell(f"omisim {command} {redirection}", HOME=str(tmp_path))
+        assert (run.returncode, run.stderr) == (0, "")
+
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
     @pytest.mark.parametrize("command", ["explain OMI-022", "rules"])
     def test_on_a_full_disk_is_an_error_of_one_line(self, command: str) -> None:
