@@ -50,15 +50,15 @@ def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[Private
     Without a requested primary address, a free one becomes primary (NIC-002).
     """
     chosen: dict[str, None] = {}
-    primary = [ip for ip in requested_ips if ip.is_primary]
+    ips = [ip for ip in requested_ips if call.check(ip.private_ip is not None, "NIC-003/address")]
+    primary = [ip for ip in ips if ip.is_primary]
     call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
-    for ip in (*primary, *(ip for ip in requested_ips if not ip.is_primary)):
-        if call.check(ip.private_ip is not None, "NIC-003/address"):
-            assert ip.private_ip is not None
-            address = check_address(call, subnet, ip.private_ip)
-            is_free = not is_taken(call.state, subnet, address) and address not in chosen
-            call.check(is_free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
-            chosen[address] = None
+    for ip in (*primary, *(ip for ip in ips if not ip.is_primary)):
+        assert ip.private_ip is not None
+        address = check_address(call, subnet, ip.private_ip)
+        is_free = not is_taken(call.state, subnet, address) and address not in chosen
+        call.check(is_free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+        chosen[address] = None
     missing_count = more + (not primary)
     free_addresses = find_free_addresses(call.state, subnet, missing_count, chosen)
     call.check(len(free_addresses) == missing_count, "NIC-005", subnet_id=subnet.subnet_id)

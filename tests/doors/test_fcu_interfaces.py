@@ -62,6 +62,12 @@ class TestInterfaces:
         parameters["PrivateIpAddresses"] = [{"PrivateIpAddress": "10.0.1.30", "Primary": True}]
         assert code_of(ec2.create_network_interface, **parameters) == "InvalidParameterValue"
 
+    def test_need_an_address_that_is_primary(self, ec2: Any, subnet_id: str) -> None:
+        """An element without an address is refused before a second primary one. [NIC-003/address]"""
+        addresses = [{"PrivateIpAddress": "10.0.1.30", "Primary": True}, {"Primary": True}]
+        refusal = code_of(ec2.create_network_interface, SubnetId=subnet_id, PrivateIpAddresses=addresses)
+        assert refusal == "MissingParameter"
+
     def test_may_choose_their_secondary_addresses(self, ec2: Any, subnet_id: str) -> None:
         """SecondaryPrivateIpAddressCount is the number of free addresses beside the primary one. [FCU-061]"""
         parameters = {"SubnetId": subnet_id, "PrivateIpAddress": "10.0.1.20", "SecondaryPrivateIpAddressCount": 2}
