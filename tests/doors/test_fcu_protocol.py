@@ -228,6 +228,18 @@ class TestSignatures:
         basic = HttpRequest("GET", HOST, "/", {"authorization": "Basic YTpi"}, b"", "Action=DescribeVolumes")
         assert error_of(send(alice, basic)) == (401, "AuthFailure")
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_of_version_2_name_the_caller_where_none_is_verified(self, method: str) -> None:
+        """With auth="off", a request of Version 2 is one of the account whose key it names. [AUTH-013]"""
+        cloud = Cloud(auth="off")
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        form = (
+            f"Action=CreateVolume&AvailabilityZone=eu-west-2a&Size=1&AWSAccessKeyId={bob.access_key}&SignatureVersion=2"
+        )
+        query, body = ("", form) if method == "POST" else (form, "")
+        assert send(alice, HttpRequest(method, HOST, "/", FORM, body.encode(), query)).status == 200
+        assert (len(alice.read_volumes()), len(bob.read_volumes())) == (0, 1)
+
     def test_may_be_in_the_query_string(self, alice: Account, cloud: Cloud) -> None:
         """A pre-signed request is valid for its seconds by the cloud's clock. [FCU-017]"""
         url = alice.client("fcu").generate_presigned_url("describe_volumes", ExpiresIn=60, HttpMethod="GET")
