@@ -127,6 +127,13 @@ class TestRequests:
         assert "ExportToOsu.DiskImageFormat is required" in body.decode()
         assert "OsuExport" not in body.decode()
 
+    def test_are_refused_with_the_indexes_of_ec2(self, alice: Account) -> None:
+        """The items of a list are counted from 1, as the request counts them. [FCU-006]"""
+        volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id
+        tags = {"Tag.1.Key": "team", "Tag.2.Value": "blue"}
+        body = ask(alice, {"Action": "CreateTags", "ResourceId.1": volume_id, **tags}).body
+        assert "<Message>Tag.2.Key is required.</Message>" in body.decode()
+
     @pytest.mark.parametrize("kind", ["Image", "Snapshot"])
     def test_refuse_malformed_ids_of_export_tasks(self, alice: Account, kind: str) -> None:
         """A read of export tasks checks the ids as the other reads do. [ID-015, FCU-004]"""

@@ -19,10 +19,10 @@ __all__ = ["PYTHON", "Dialect", "Request", "copy_containers"]
 class Dialect:
     """The parameter syntax of one door.
 
-    `spell` converts the snake_case name of a parameter or an action to the caller's spelling, for error texts.
-    `controls` is whether DryRun, ResultsPerPage and NextPageToken are parameters. `pages` is whether the engine pages
-    reads; a door that selects among their results pages them itself. `api` is the name of the API, and `own` has the
-    actions that this API has and OAPI lacks, by name.
+    `spell` converts the snake_case name of a parameter or an action, or an index such as `[0]`, to the caller's
+    spelling, for error texts. `controls` is whether DryRun, ResultsPerPage and NextPageToken are parameters. `pages` is
+    whether the engine pages reads; a door that selects among their results pages them itself. `api` is the name of the
+    API, and `own` has the actions that this API has and OAPI lacks, by name.
     """
 
     spell: Callable[[str], str]

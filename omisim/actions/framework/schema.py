@@ -322,9 +322,9 @@ def _make_type_problem(path: str, expected: str, received: str) -> Problem:
 
 
 def _spell_path(path: str, spell: Spell) -> str:
-    """Return a snake_case path, for example `nics[0].subnet_id`, in the caller's spelling."""
+    """Return a snake_case path, for example `nics[0].subnet_id`, in the caller's spelling, also of its indexes."""
     parts = (part.partition("[") for part in path.split("."))
-    return ".".join(f"{spell(name)}{bracket}{rest}" if name else "" for name, bracket, rest in parts)
+    return ".".join((spell(name) if name else "") + (spell(f"[{rest}") if rest else "") for name, _, rest in parts)
 
 
 def find_id_problem(kind: Id, value: str, parameter: str) -> Exception | None:

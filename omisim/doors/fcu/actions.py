@@ -216,7 +216,13 @@ def _make_speller(row: Row) -> Callable[[str], str]:
     names = _match_all_names() | _match_parameters(row) | {snake_name(row.calls): row.name}
     names |= {"account_ids": "UserId", "global_permission": "Group"}  # of the form `permissions`
     names |= {"dry_run": "DryRun", "next_page_token": row.pages, "results_per_page": "MaxResults"}
-    return lambda name: names.get(name) or f"OAPI's {api_name(name)}"
+
+    def spell(name: str) -> str:
+        if name.startswith("["):  # an index
+            return f".{int(name[1:-1]) + 1}"
+        return names.get(name) or f"OAPI's {api_name(name)}"
+
+    return spell
 
 
 @cache
