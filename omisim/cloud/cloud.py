@@ -27,7 +27,7 @@ from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
 from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import LISTED, Timeline, trace_timeline
-from omisim.cloud.trace import find_row, trace_lineage
+from omisim.cloud.trace import check_id, find_row, trace_lineage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Faults
 from omisim.engine.marks import Mark
@@ -195,6 +195,7 @@ class Cloud:
         OMI is returned unchanged. Raises ValueError for an invalid OMI id, an unknown Region or an unknown family.
         """
         with self.engine.transaction("adopt") as tx:
+            check_id("image_id", image_id)
             return adopt(tx, image_id, region, like)
 
     def allow_unknown_images(self, *, allow: bool = True) -> None:
@@ -220,6 +221,7 @@ class Cloud:
         Raises ValueError for an unknown OMI.
         """
         with self.engine.transaction("retire") as tx:
+            check_id("image_id", image_id)
             retire(tx, image_id)
 
     # --- time and failures
@@ -265,6 +267,7 @@ class Cloud:
         so the OMI. Raises ValueError if the resource is not in a transient state.
         """
         with self.engine.atomic():
+            check_id("resource_id", resource_id)
             self.engine.scheduler.complete(resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
@@ -274,6 +277,7 @@ class Cloud:
         ValueError if the current state has no failure transition.
         """
         with self.engine.atomic():
+            check_id("resource_id", resource_id)
             self.engine.scheduler.fail(resource_id, comment)
 
     @property
@@ -288,6 +292,8 @@ class Cloud:
         that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
         with self.engine.atomic():
+            if id is not None:
+                check_id("id", id)
             self.engine.scheduler.fail_next(kind, id, comment)
 
     # --- disk contents and consoles

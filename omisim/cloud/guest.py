@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
+from omisim.cloud.trace import check_id
 from omisim.model import Content, Volume
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -31,6 +32,7 @@ def read_file(state: State, volume_id: str, path: str) -> str:
 
 def write_console(tx: Transaction, vm_id: str, text: str) -> None:
     """Append text to the console of a VM, which keeps the last part. Raises ValueError for an unknown VM."""
+    check_id("vm_id", vm_id)
     if tx.state.get("vm", vm_id) is None:
         raise ValueError(f"{vm_id!r} is not a VM of this cloud")
     console = tx.state.get("console", vm_id) or ""
@@ -38,6 +40,7 @@ def write_console(tx: Transaction, vm_id: str, text: str) -> None:
 
 
 def _get_content(state: State, volume_id: str) -> Content:
+    check_id("volume_id", volume_id)
     volume: Volume | None = state.get("volume", volume_id)
     if volume is None:
         raise ValueError(f"{volume_id!r} is not a volume of this cloud")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import check_known
+from omisim.cloud.trace import check_id
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
@@ -174,6 +175,7 @@ class Marketplace:
             return _to_product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in withdrawn))))
 
     def _find_source(self, account_id: str, image_id: str) -> Image:
+        check_id("image_id", image_id)
         image: Image | None = self.engine.state.get("image", image_id)
         if image is None or image.account_id != account_id:
             raise ValueError(f"image_id must be an OMI of the seller, not {image_id!r}")

@@ -198,7 +198,7 @@ class Scheduler:
         if kind not in kinds:
             raise ValueError(f"kind must be one that can fail ({', '.join(kinds)}), not {kind!r}{suggest(kind, kinds)}")
         prefix = PREFIXES[kind][0]
-        if row_id is not None and not (str(row_id).startswith(prefix) and Id(kind).is_well_formed(row_id)):
+        if row_id is not None and not (row_id.startswith(prefix) and Id(kind).is_well_formed(row_id)):
             raise ValueError(
                 f"{row_id!r} is not a {kind} id (expected {prefix} and 8 hex digits), "
                 "so this failure could never trigger"

@@ -65,7 +65,7 @@ def adopt(tx: Transaction, image_id: str, region: str, like: str) -> Image:
 
     Raises ValueError for a malformed id and for an unknown family.
     """
-    if not str(image_id).startswith("ami-") or not _IMAGE.is_well_formed(image_id):
+    if not image_id.startswith("ami-") or not _IMAGE.is_well_formed(image_id):
         raise ValueError(f"image_id must be ami- and 8 hex digits, not {image_id!r}")
     image: Image | None = tx.state.get("image", image_id)
     if image is not None:

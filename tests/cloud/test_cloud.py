@@ -116,7 +116,7 @@ class TestCloudMethods:
             ),
             (lambda cloud: cloud.set_capacity("eu-west-2a", "3"), "must be None or an int of at least 0, not '3'"),
             (lambda cloud: cloud.diff(None), "must be a Cloud, for example cloud.fork(), not None"),
-            (lambda cloud: cloud.adopt(None), "image_id must be ami- and 8 hex digits, not None"),
+            (lambda cloud: cloud.adopt(None), "image_id must be an id such as 'ami-12345678', not of type NoneType"),
             (lambda cloud: cloud.images.official(None), "family must match an official OMI in eu-west-2 ("),
             (lambda cloud: cloud.images.official("debian", "mars"), "region must be one of eu-west-2, "),
             (lambda cloud: cloud.account("bob", region=["mars"]), "region must be one of eu-west-2, "),

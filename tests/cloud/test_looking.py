@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from support.catalogue import SUBREGION
 
@@ -71,18 +73,38 @@ class TestAccessMatrix:
                 assert account.can(action, **parameters) == (right in rights), (account, right)
 
 
+METHODS_WITH_IDS = [
+    (name, parameter)
+    for name, method in inspect.getmembers(Cloud, inspect.isfunction)
+    for parameter in inspect.signature(method).parameters
+    if not name.startswith("_") and (parameter == "id" or parameter.endswith("_id"))
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), METHODS_WITH_IDS)
+@pytest.mark.parametrize("is_list", [True, False])
+def test_an_id_is_not_the_resource(cloud: Cloud, vm: Vm, name: str, parameter: str, *, is_list: bool) -> None:
+    """Each method that takes the id of a resource refuses the resource itself, and a list, by its type."""
+    method = getattr(cloud, name)
+    others = {known: "vm" for known in ("kind", "path", "text") if known in inspect.signature(method).parameters}
+    before = cloud.fork()
+    with pytest.raises(ValueError, match=rf"^{parameter} must be an id such as 'ami-12345678', not of type "):
+        method(**others, **{parameter: [vm.vm_id] if is_list else vm})
+    assert cloud == before
+
+
+def test_an_id_is_not_the_omi_that_is_published(cloud: Cloud, alice: Account, golden: Image) -> None:
+    """The Marketplace takes the id of an OMI, too."""
+    with pytest.raises(ValueError, match=r"^image_id must be an id such as 'ami-12345678', not of type Image$"):
+        cloud.marketplace.publish(alice, golden)  # type: ignore[arg-type]  # the point
+
+
 class TestTimeline:
     def test_of_an_unknown_id_is_refused(self, cloud: Cloud) -> None:
         """An id that never existed is refused, by `timeline` and by `lineage`."""
         for look in (cloud.timeline, cloud.lineage):
             with pytest.raises(ValueError, match=r"^no resource ami-00000000 exists in this cloud or in its history$"):
                 look("ami-00000000")
-
-    def test_of_a_resource_takes_its_id(self, cloud: Cloud, vm: Vm) -> None:
-        """The resource itself is refused by its type, not shown with all its fields."""
-        for look in (cloud.timeline, cloud.lineage, cloud.who_can):
-            with pytest.raises(ValueError, match=r"must be an id such as 'ami-12345678', not of type Vm$"):
-                look(vm)  # type: ignore[arg-type]  # the point
 
     def test_of_a_deleted_resource_is_kept(self, alice: Account, vm: Vm) -> None:
         """A deleted OMI has a timeline, and an OMI of the catalogue has an empty one."""
