@@ -127,7 +127,7 @@ RuleErrors = TypedDict("RuleErrors", {
     "FCU-014": ErrorName, "FCU-017": ErrorName, "FCU-018": ErrorName, "FCU-030": ErrorName, "FCU-031": ErrorName,
     "FCU-032": ErrorName, "FCU-033": ErrorName, "FCU-035": ErrorName, "FCU-036": ErrorName, "FCU-042": ErrorName,
     "FCU-045": ErrorName, "FCU-046": ErrorName, "FCU-046/snapshot": ErrorName, "FCU-047": ErrorName,
-    "FCU-048": ErrorName, "FCU-052": ErrorName, "FCU-062": ErrorName, "FCU-064": ErrorName,
+    "FCU-048": ErrorName, "FCU-052": ErrorName, "FCU-062": ErrorName, "FCU-064": ErrorName, "FCU-065": ErrorName,
     "vm/StartVms/pending": ErrorName, "vm/StartVms/restarting": ErrorName, "vm/StartVms/running": ErrorName,
     "vm/StartVms/stopping": ErrorName, "vm/StartVms/shutting-down": ErrorName, "vm/StartVms/terminated": ErrorName,
     "vm/StopVms/pending": ErrorName, "vm/StopVms/restarting": ErrorName, "vm/StopVms/shutting-down": ErrorName,

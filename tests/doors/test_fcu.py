@@ -184,6 +184,13 @@ class TestImages:
         assert refusal == (400, "UnsupportedOperation")
         assert alice.read_images(filters={"image_ids": [golden.image_id]})[0].product_codes == ("0001",)
 
+    def test_keep_their_product_codes_without_others(self, ec2: Any, alice: Account, golden: Image) -> None:
+        """An empty list of product codes is refused: it would remove those of the image. [FCU-009]"""
+        ec2.modify_image_attribute(ImageId=golden.image_id, ProductCodes=["0006"])
+        refusal = refusal_of(ec2.modify_image_attribute, ImageId=golden.image_id, ProductCodes=[""])
+        assert refusal == (400, "MissingParameter")
+        assert alice.read_images(filters={"image_ids": [golden.image_id]})[0].product_codes == ("0001", "0006")
+
     def test_are_not_shared_with_organizations(self, ec2: Any, bob: Account, golden: Image) -> None:
         """A permission that names neither an account nor a group is refused, not left out. [FCU-006]"""
         additions = [{"UserId": bob.account_id}, {"OrganizationArn": "arn:aws:organizations::1:organization/o-1"}]
@@ -255,6 +262,12 @@ class TestSnapshots:
         modify(Attribute="createVolumePermission", **everyone, **parameters)
         shown = ec2.describe_snapshot_attribute(Attribute="createVolumePermission", **parameters)
         assert shown["CreateVolumePermissions"] == [{"Group": "all"}]
+
+    def test_need_a_change_to_be_modified(self, ec2: Any, golden: Image) -> None:
+        """ModifySnapshotAttribute without permissions is refused as OUTSCALE's own tests expect. [FCU-065]"""
+        for change in ({}, {"Attribute": "createVolumePermission"}, {"OperationType": "add", "UserIds": [""]}):
+            refusal = refusal_of(ec2.modify_snapshot_attribute, SnapshotId=golden.snapshot_ids[0], **change)
+            assert refusal == (400, "OWS.Error")
 
     def test_are_shared_in_one_form(self, ec2: Any, bob: Account, golden: Image) -> None:
         """Two forms of one change of permissions are refused. [FCU-064]"""
@@ -380,6 +393,12 @@ class TestInstances:
         """A private address outside a subnet is refused with its own code. [VM-013/subnet]"""
         parameters = {"ImageId": ubuntu.image_id, "MinCount": 1, "MaxCount": 1, "PrivateIpAddress": "10.0.0.9"}
         assert refusal_of(ec2.run_instances, **parameters) == (400, "InvalidParameterCombination")
+
+    def test_are_not_optimized_for_disks(self, ec2: Any, vm: Vm) -> None:
+        """The code is the one that OUTSCALE's own tests expect. [VM-026]"""
+        ec2.stop_instances(InstanceIds=[vm.vm_id])
+        refusal = refusal_of(ec2.modify_instance_attribute, InstanceId=vm.vm_id, EbsOptimized={"Value": True})
+        assert refusal == (400, "NotSupported")
 
     def test_are_changed_in_one_form(self, ec2: Any, vm: Vm) -> None:
         """Two forms of one change are refused. [FCU-064]"""

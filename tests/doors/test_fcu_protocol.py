@@ -113,6 +113,7 @@ class TestRequests:
             ("ModifyImageAttribute", "Description", "InvalidParameterType"),
             ("ModifySnapshotAttribute", "CreateVolumePermission", "InvalidParameterType"),
             ("CreateTags", "Tag.1", "InvalidParameterValue"),
+            ("ModifyImageAttribute", "LaunchPermission.1.Add.1.UserId", "InvalidParameterValue"),
         ],
     )
     def test_give_structures_by_their_members(self, alice: Account, action: str, name: str, code: str) -> None:

@@ -59,6 +59,8 @@ def _compile_level(spec: Mapping[str, Any], shape: Any) -> Read:
             raise refuse("FCU-006/structure", parameter=path)
         for name, inner in node.items():
             reader, full = readers.get(name), f"{path}.{name}" if path else name
+            if reader is None and path and name.isdecimal():  # a list in place of a structure
+                raise refuse("FCU-006", parameter=full)
             if reader is None:
                 reading.unknown.append(full)
             else:

@@ -66,6 +66,8 @@ def _prepare_image_change(context: Context, tree: Tree) -> Tree:
     if "Value" in tree and name == "description":
         _put_older_form(tree, "Value", "Description", {"Value": tree.pop("Value")})
     codes = _list_texts(tree.get("ProductCode", {}))
+    if "ProductCode" in tree and not codes:
+        raise refuse("REQ-010", parameter="ProductCode")
     image: Image | None = context.engine.state.get("image", str(tree.get("ImageId", "")))
     if codes and tree.get("OperationType") == "remove":
         raise refuse("FCU-009/remove")
@@ -78,7 +80,11 @@ def _prepare_snapshot_change(context: Context, tree: Tree) -> Tree:
     attribute = tree.pop("Attribute", "")
     if attribute and attribute.lower() != "createvolumepermission":
         raise refuse("FCU-046/snapshot", attribute=attribute)
-    return _prepare_permissions("CreateVolumePermission")(context, tree)
+    tree = _prepare_permissions("CreateVolumePermission")(context, tree)
+    change = tree.get("CreateVolumePermission", {})
+    if isinstance(change, dict) and change.keys().isdisjoint(("Add", "Remove")):
+        raise refuse("FCU-065")
+    return tree
 
 
 def _prepare_reset(kind: str, attribute: str, member: str, field: str) -> Callable[[Context, Tree], Tree]:
