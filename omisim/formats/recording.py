@@ -58,6 +58,9 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
     path, status = line["path"], line["status"]
     if not isinstance(path, str) or type(status) is not int:
         raise TypeError("path must be a string and status an integer")
+    for name in ("req", "res"):
+        if not isinstance(line[name], dict):
+            raise TypeError(f"{name} must be a JSON object, not {type(line[name]).__name__}")
     for name in ("account", "host"):
         if not isinstance(line.get(name, ""), str):
             raise TypeError(f"{name} must be a string")

@@ -87,15 +87,18 @@ class Report:
 
 def read_report(text: str) -> Report:
     """Return the report of a JSON document. Raises ValueError if it is not one."""
+    data = parse_json(text)
+    if not isinstance(data, dict):
+        raise ValueError(f"not a report of omisim probe: it must be a JSON object, not {type(data).__name__}")
     try:
-        data = parse_json(text)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']} is not supported, only {FORMAT}")
         findings = [_read_finding(row) for row in data["findings"]]
         own = {one.name: data[one.name] for one in fields(Report) if one.name != "findings"}
         return Report(**own, findings=findings)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a report of omisim probe: {error}") from None
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"not a report of omisim probe: {reason}") from None
 
 
 def _read_finding(row: dict[str, Any]) -> Finding:

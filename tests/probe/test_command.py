@@ -171,7 +171,8 @@ class TestMeasured:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ("{}", "not a report of omisim probe: 'format'"),
+            ("{}", "not a report of omisim probe: it has no 'format'"),
+            ("[]", "not a report of omisim probe: it must be a JSON object, not list"),
             ("[" * 100_000, "it is nested more than 64 levels deep"),
             (
                 '{"format": 1, "findings": [{"experiment": "a", "rules": ["OMI-022"], "verdict": "good"}]}',
@@ -182,7 +183,7 @@ class TestMeasured:
                 "not a finding",
             ),
         ],
-        ids=range(4),
+        ids=range(5),
     )
     def test_refuse_another_file(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, problem: str

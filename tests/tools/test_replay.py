@@ -294,6 +294,8 @@ class TestReplayCommand:
         [
             ("\n", (), "r.jsonl: the recording is empty\n"),
             ("{", (), "line 1 is not a recorded exchange"),
+            ('{"path": "/", "status": 200, "req": 5, "res": {}}', (), "req must be a JSON object, not int"),
+            ('{"path": "/", "status": 200, "req": {}, "res": null}', (), "res must be a JSON object, not NoneType"),
             ("\n\n[]", (), "line 3 is not a recorded exchange: the line must be a JSON object"),
             ('{"path": "/x", "status": 200, "res": {}}', (), "it has no 'req'"),
             ('{"path": "/x", "status": "200", "req": {}, "res": {}}', (), "status an integer"),
