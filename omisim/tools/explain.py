@@ -1,4 +1,4 @@
-"""`omisim explain WORD`: rules, errors, actions, states, kinds of resources, and the words of the glossary.
+"""`omisim explain WORD`: rules, switches, errors, actions, states, kinds of resources, and words of the glossary.
 
 It loads the tables it needs and nothing else: an answer takes a fraction of a second.
 """
@@ -33,8 +33,9 @@ _FCU = files("omisim").joinpath("doors", "fcu")
 class Explanation:
     """The answer for a word.
 
-    `kind` is "rule", "error", "status", "action", "state", "resource" or "word", `title` the word as omisim spells it,
-    `text` the explanation, `facts` further lines as (name, text), and `data` the row that it comes from, for programs.
+    `kind` is "rule", "switch", "error", "status", "action", "state", "resource" or "word", `title` the word as omisim
+    spells it, `text` the explanation, `facts` further lines as (name, text), and `data` the row that it comes from, for
+    programs.
     """
 
     kind: str
@@ -63,16 +64,15 @@ def explain(word: str) -> tuple[Explanation, ...]:
     key = _simplify(word)
     if not key:
         return ()
-    return tuple(
-        explanation
-        for table in (_rules, _errors, _fcu_errors, _statuses, _actions, _words, _vm_types, _resources, _states)
-        for explanation in table(word.strip(), key)
-    )
+    tables = (
+        _rules, _switches, _errors, _fcu_errors, _statuses, _actions, _words, _vm_types, _resources, _states,
+    )  # fmt: skip
+    return tuple(explanation for table in tables for explanation in table(word.strip(), key))
 
 
 def suggest_words(word: str) -> str:
     """Return a text with the known words that are most similar to an unknown one."""
-    similar = suggest(word, list_words(), "; similar: {}", count=4)
+    similar = suggest(word, load_every_rule() if "/" in word else list_words(), "; similar: {}", count=4)
     return similar or "; `omisim rules`, `omisim actions` and `omisim explain glossary` list what is known"
 
 
@@ -84,6 +84,7 @@ def list_words() -> tuple[str, ...]:
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
     words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *_list_fcu_actions(), *LIFECYCLES]
     words += [*states, *_products(), *_list_fcu_errors(), *(str(kind.status) for kind in ERRORS.values())]
+    words += _load_switches()
     return tuple(dict.fromkeys(filter(None, words)))
 
 
@@ -118,6 +119,22 @@ def _list_rules(rules: list[Rule]) -> tuple[tuple[str, str], ...]:
     rows = [(rule.id, rule.says or f"no rule of its own. {rule.out}") for rule in rules[:MOST_RULES]]
     more = len(rules) - len(rows)
     return (*rows, ("And", f"{more} more rules; `omisim rules` lists all")) if more else tuple(rows)
+
+
+# --- switches
+
+
+@cache
+def _load_switches() -> Mapping[str, Mapping[str, Any]]:
+    return load_toml("omisim.spec", "switches.toml")
+
+
+def _switches(word: str, _key: str) -> Iterator[Explanation]:
+    row = _load_switches().get(word.lower())
+    if row is not None:
+        others = ", ".join(repr(value) for value in row["others"])
+        facts = (("Default", repr(row["default"])), ("Other values", others), ("Evidence", row["evidence"]))
+        yield Explanation("switch", word.lower(), row["says"], (*facts, ("See", "switch")), row)
 
 
 # --- errors
@@ -173,10 +190,11 @@ def _statuses(word: str, _key: str) -> Iterator[Explanation]:
 
 
 def _actions(word: str, _key: str) -> Iterator[Explanation]:
-    if not word.isalnum() or word.isdigit():  # reading the files of all actions takes a moment
+    wanted = word.replace("_", "").lower()  # a typed method is named read_images
+    if not wanted.isalnum() or wanted.isdigit():  # reading the files of all actions takes a moment
         return
     for name in _list_actions():
-        if name.lower() == word.lower():
+        if name.lower() == wanted:
             summary, parameters = _read_action(name)
             rules = [rule for rule in load_every_rule().values() if name.lower() in rule.actions and rule.says]
             facts = [("Parameters", ", ".join(parameters) or "none")]
@@ -185,10 +203,10 @@ def _actions(word: str, _key: str) -> Iterator[Explanation]:
             own = [rule for rule in rules if "/" not in rule.id or rule.id[0].isupper()]
             yield Explanation("action", name, summary, (*facts, *_list_rules(own)), {"parameters": parameters})
     for name, reason in _not_served().items():
-        if name.lower() == word.lower():
+        if name.lower() == wanted:
             yield Explanation("action", name, f"not served: {reason}", (("Documentation", action_page(name)),))
     for name, own_name in _list_fcu_actions().items():
-        if name.lower() == word.lower():
+        if name.lower() == wanted:
             text = f"an action of FCU, the EC2-compatible API. It does what {own_name} does."
             yield Explanation("action", name, text, (("See", f"omisim explain {own_name}"),))
 

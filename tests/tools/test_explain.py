@@ -31,7 +31,7 @@ def test_reads_well_at_two_widths(word: str, width: int) -> None:
 
 
 def test_knows_every_word() -> None:
-    """Each rule, error code, name and type, action, state, kind and word of the glossary has an answer."""
+    """Each rule, switch, error code, name and type, action, state, kind and word of the glossary has an answer."""
     assert [word for word in list_words() if not explain(word)] == []
     assert {*load_rules(), *ACTIONS, *not_served(), "9029", "duplicate-name", "ResourceConflict"} <= {*list_words()}
 
@@ -69,7 +69,7 @@ def test_refers_only_to_what_exists() -> None:
         ("product codes", ["word"]), ("AMI", ["word"]), ("createimage", ["action"]), ("omi-022", ["rule"]),
         ("InvalidAMIName.Duplicate", ["error"]), ("Resourceconflict", ["error"] * 24), ("volume_link", ["word"]),
         ("vm/startvms/RUNNING", ["rule"]), ("image_export", ["word"]), ("group_hold", ["resource"]),
-        ("windows", ["word"]), ("fork", ["word"]),
+        ("windows", ["word"]), ("fork", ["word"]), ("read_images", ["action"]), ("Strict_Licences", ["switch"]),
     ],
 )  # fmt: skip
 def test_ignores_case_and_number(word: str, kinds: list[str]) -> None:
@@ -130,6 +130,8 @@ def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown word ends with status 1 and similar words."""
     assert main(["explain", "CreatImage"]) == 1
     assert "unknown word 'CreatImage'; similar: CreateImage" in capsys.readouterr().err
+    assert main(["explain", "vm/CreateImage/pendin"]) == 1
+    assert "similar: vm/CreateImage/pending, " in capsys.readouterr().err
     assert main(["explain", "prodct", "code"]) == 1
     assert "product code" in capsys.readouterr().err
     assert main(["explain", ""]) == main(["explain", " ", "_"]) == main(["explain", "x" * 10_000]) == 1
