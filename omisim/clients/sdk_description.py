@@ -4,7 +4,8 @@ The SDK parses a megabyte of YAML whenever a Gateway is created. Here what its t
 and for the next process in a file of the user's cache folder, as a Python literal. `OMISIM_CACHE_DIR` names another
 folder; if it is empty, nothing is written. The file's name holds a digest of the SDK's parsers and of the files that
 they read. Files are replaced as a whole, so any number of processes may write them at once; one that cannot be read or
-written is ignored.
+written is ignored. One thread at a time reads or parses, and the others take its result: some releases of CPython 3.11
+and 3.12 raise SystemError if two threads parse a literal at once (python/cpython#106905).
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import RLock
 from typing import Any, Final
 
+from omisim.base.process import hold_at_fork
 from omisim.clients.replaced_values import original_environ, replaced_attribute
 
 __all__ = ["get_cache_folder", "kept_description"]
 
 _PARSERS: Final = ("_convert", "_load_errors")
 _Parsed = dict[str, Any]  # what a parser returns, as "result", and the attributes that it sets, as "attributes"
+_LOCK = RLock()
+hold_at_fork(_LOCK)
 _parsed: dict[tuple[str, ...], _Parsed] = {}  # by the parser's name and its arguments
 
 
@@ -54,10 +59,11 @@ def kept_description(gateway: type) -> Iterator[None]:
 def _keep(name: str, parse: Callable[..., Any]) -> Callable[..., Any]:
     def parsed(self: Any, *sources: str) -> Any:
         key = (name, *sources)
-        if key not in _parsed:
-            folder = get_cache_folder()
-            file = folder / f"sdk-{_digest(parse, *key)}.txt" if folder else None
-            _parsed[key] = _read(file) or _write(file, _parse(self, parse, sources))
+        with _LOCK:
+            if key not in _parsed:
+                folder = get_cache_folder()
+                file = folder / f"sdk-{_digest(parse, *key)}.txt" if folder else None
+                _parsed[key] = _read(file) or _write(file, _parse(self, parse, sources))
         vars(self).update(_parsed[key]["attributes"])
         return _parsed[key]["result"]
 

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -110,6 +112,25 @@ class TestDescription:
         assert len(outputs) == 1
         assert b"access-keys-not-found" in outputs.pop()
         assert [file.suffix for file in folder.iterdir()] == [".txt", ".txt"]
+
+    def test_is_parsed_once_by_threads_that_need_it_at_once(
+        self, new_gateway: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first of several threads parses the description; the others wait for its result."""
+        sdk = type(new_gateway())
+        sdk.parsed.clear()
+        monkeypatch.setenv("OMISIM_CACHE_DIR", "")
+        monkeypatch.setattr(sdk_description, "_parsed", {})
+        parse = vars(sdk)["_convert"]
+
+        def slowly(self: Any, source: str) -> Any:
+            sleep(0.05)
+            return parse(self, source)
+
+        monkeypatch.setattr(sdk, "_convert", slowly)
+        with kept_description(sdk), ThreadPoolExecutor(4) as pool:
+            list(pool.map(sdk, [__file__] * 4))
+        assert len(sdk.parsed) == 1
 
 
 class TestCacheFolder:
