@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -25,6 +25,7 @@ from omisim.clients.waiting.waits import ContextEnded, Wait
 __all__ = ["cancel_jobs", "patch_threads"]
 
 _OUTSIDERS: Final = ("cheroot", "concurrent", "execnet", "multiprocessing", "omisim", "socketserver", "xdist")
+_REAL_TIMERS: Final = ("pytest_timeout",)  # they limit the real time of a test
 _jobs: WeakKeyDictionary[Future[Any], _Job] = WeakKeyDictionary()
 _outside: WeakKeyDictionary[Kernel, _Outside] = WeakKeyDictionary()
 _real: dict[str, Callable[..., Any]] = {}
@@ -75,10 +76,12 @@ def _start(thread: Thread) -> None:
 
 
 def _takes_part(thread: Thread) -> bool:
-    """Whether a thread runs code under test, not that of an executor, a server or omisim."""
+    """Whether a thread runs code under test, not that of an executor, a server, pytest-timeout or omisim."""
     code = get_target(thread)
     if getattr(code, "__module__", "") == "multiprocessing.pool":  # ThreadPool, or the managing threads of Pool
         return code.__name__ != "_handle_workers" and is_thread_pool(thread)
+    if isinstance(thread, Timer) and getattr(thread.function, "__module__", "") in _REAL_TIMERS:
+        return False
     package = str(getattr(code, "__module__", "")).partition(".")[0]
     return package not in _OUTSIDERS and not _waits_for_child(thread)
 

@@ -18,6 +18,7 @@ from support.catalogue import SUBREGION
 from support.waiting import bake, measure, work
 
 from omisim import Account, Cloud
+from omisim.clients.waiting import threads
 
 AN_HOUR = 3600
 LOCK = threading.Lock()  # made before any context, as by a module under test
@@ -124,6 +125,18 @@ class TestThreads:
             assert fired.wait(60)
 
         assert measure(cloud, run) == 30
+
+    def test_of_the_time_limit_of_a_test_stays_real(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A timer of pytest-timeout, which ends the process, does not count the virtual time that the test waits."""
+        monkeypatch.setattr(threads, "_REAL_TIMERS", (__name__,))
+        expired = []
+        timer = threading.Timer(60, lambda: expired.append(cloud.now))
+        with cloud.sleeping():
+            timer.start()
+            time.sleep(AN_HOUR)
+            timer.cancel()
+            timer.join()
+        assert expired == []
 
     def test_that_work_let_time_stand_still(self, cloud: Cloud) -> None:
         """Time does not pass for a sleeping thread while another one works, or asks the cloud."""
