@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from typing import TypeVar
 
 from hypothesis import currently_in_test_context
 from hypothesis.control import current_build_context
@@ -19,7 +22,25 @@ from omisim.testing.script import ScriptCall, leave_out_unused, render_script, s
 __all__ = ["SCRIPT", "History"]
 
 SCRIPT = "# --- reproduction script"
+_History = TypeVar("_History", bound="History")
 OUTSIDE = "\nThe calls alone do not fail: the failure is in the code that made these calls or checked their results.\n"
+
+
+def _with_script(teardown: Callable[[_History], None]) -> Callable[[_History], None]:
+    """Add the script of a failed history to its error: that of a rule, or of the teardown itself."""
+
+    @wraps(teardown)
+    def explained(self: _History) -> None:
+        failure = sys.exc_info()[1]
+        try:
+            teardown(self)
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            self.add_script(failure)
+
+    return explained
 
 
 class History(Recorder, RuleBasedStateMachine):
@@ -28,21 +49,25 @@ class History(Recorder, RuleBasedStateMachine):
     Attributes of a history: `cloud`, and `account(name)`.
     """
 
+    def __init_subclass__(cls) -> None:
+        """Let failures of an overriding `teardown` have their script, too."""
+        super().__init_subclass__()
+        if "teardown" in vars(cls):
+            cls.teardown = _with_script(cls.teardown)  # type: ignore[method-assign]
+
+    @_with_script
     def teardown(self) -> None:
-        """Check the laws for the whole cloud; when the history has failed, add its script to the error."""
-        failure = sys.exc_info()[1]
-        if not hasattr(self, "cloud"):
+        """Check the laws for the whole cloud, unless the history has failed."""
+        if sys.exc_info()[1] is None and hasattr(self, "cloud"):
+            self._check_end()
+
+    def add_script(self, failure: BaseException | None) -> None:
+        """Add the script of the history to an error of the code under test, once."""
+        if not isinstance(failure, Exception) or isinstance(failure, HypothesisException) or not _is_final_run():
             return
-        try:
-            if failure is None:
-                self._check_end()
-        except Exception as error:
-            failure = error
-            raise
-        finally:
-            if isinstance(failure, Exception) and not isinstance(failure, HypothesisException) and _is_final_run():
-                self._record_calls()
-                failure.add_note(self._render_failure(failure))
+        if hasattr(self, "cloud") and not any(SCRIPT in note for note in getattr(failure, "__notes__", ())):
+            self._record_calls()
+            failure.add_note(self._render_failure(failure))
 
     def _check_end(self) -> None:
         laws.check(self.cloud)

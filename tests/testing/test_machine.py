@@ -292,6 +292,28 @@ class TestFailingRun:
         ]
         exec(text, {})
 
+    @pytest.mark.parametrize("checks_laws_first", [True, False])
+    def test_prints_the_script_of_a_failing_teardown(self, *, checks_laws_first: bool) -> None:
+        """A check at the end of a history has its script, whether it comes before or after the laws."""
+
+        class Mine(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            starts_with: ClassVar = {"volume": 1}
+
+            def teardown(self) -> None:
+                if checks_laws_first:
+                    super().teardown()
+                if self.cloud.calls("CreateVolume"):
+                    raise LookupError("a volume")
+                super().teardown()
+
+        with pytest.raises(LookupError) as failure:
+            run_state_machine_as_test(Mine, settings=FEW)
+        text = script_of(failure.value)
+        assert "call('CreateVolume'" in text
+        assert len([note for note in failure.value.__notes__ if text in note]) == 1
+        exec(text, {})
+
     def test_prints_a_lost_answer_as_a_call_that_may_fail(self) -> None:
         """A call whose answer a fault has dropped does not end the script."""
 
