@@ -102,6 +102,25 @@ def test_without_omisim(): assert not STACK
 """
         run_plugin(pytester, source).assert_outcomes(passed=4, failed=6, errors=2)
 
+    def test_leaves_the_cloud_of_a_wider_fixture_alone(self, pytester: pytest.Pytester) -> None:
+        """The cloud that a fixture of a class has opened answers the later tests too, not only the first."""
+        source = f"""{IMPORTS}
+@pytest.fixture(scope="class")
+def environment(omi_base):
+    with omi_base.fork().account("alice").environment():
+        yield
+
+class TestShared:
+    def test_first(self, environment): sdk_of_environment()
+    def test_second(self, environment): sdk_of_environment()
+    def test_own(self, environment, omi_env, omi_cloud):
+        sdk_of_environment()
+        assert omi_cloud.calls("ReadVms")
+
+def sdk_of_environment(): Gateway().ReadVms()
+"""
+        run_plugin(pytester, source).assert_outcomes(passed=3)
+
     def test_can_be_turned_off(self, pytester: pytest.Pytester) -> None:
         """With `omisim_guard = false` no test is guarded."""
         pytester.makeini("[pytest]\nomisim_guard = false\n")

@@ -8,7 +8,7 @@ from threading import get_ident
 from typing import Any
 
 from omisim.clients.intercept.patches import LOCK, wrap_attributes
-from omisim.clients.intercept.stack import STACK
+from omisim.clients.intercept.stack import find_innermost
 
 __all__ = ["patch_signing", "sign_at", "wrap_current_datetime"]
 
@@ -69,5 +69,5 @@ def wrap_current_datetime(real: Callable[..., dt.datetime]) -> Callable[..., dt.
 def _find_clock() -> _Now | None:
     if clocks := _ALONE.get(get_ident()):
         return clocks[-1]
-    layer = next(reversed(STACK), None)
+    layer = find_innermost()
     return layer.door.engine.clock.now if layer and layer.door else None

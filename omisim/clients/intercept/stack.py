@@ -1,6 +1,7 @@
 """The stack of intercepting clouds, for all threads of the process, the innermost last.
 
-The innermost cloud answers every request; no request reaches an outer cloud. Contexts may exit in any order.
+The innermost cloud answers every request; no request reaches an outer cloud. Contexts may exit in any order. A guard
+refuses requests only while no cloud is open, also if a cloud was opened before: by a fixture of a class, for example.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from omisim.doors import http
 from omisim.doors.front import SERVICES, FrontDoor
 
 __all__ = [
-    "STACK", "Layer", "NotServed", "answer_request", "find_service", "is_kept_in_process", "may_leave",
-    "normalize_headers", "refuse_lookup", "remove_origin", "send_to_cloud",
+    "STACK", "Layer", "NotServed", "answer_request", "find_innermost", "find_service", "is_kept_in_process",
+    "may_leave", "normalize_headers", "refuse_lookup", "remove_origin", "send_to_cloud",
 ]  # fmt: skip
 
 AWS = "AWS"  # the service of a host of AWS
@@ -59,6 +60,12 @@ class Layer:
 
 
 STACK: dict[Layer, None] = {}  # the innermost last
+
+
+def find_innermost() -> Layer | None:
+    """Return the layer of the innermost cloud; without a cloud, that of the innermost guard, if there is one."""
+    layers = list(reversed(STACK))
+    return next((layer for layer in layers if layer.door), layers[0] if layers else None)
 
 
 def answer_request(
@@ -97,7 +104,7 @@ def _find_layer(method: str, host: str, target: str, headers: Mapping[str, str],
     call = partial(_name_request, method, service, host, target, headers, body)
     if owner := find_owner():
         raise NotServed(f"{call()}: {_OUTLIVED.format(current_thread().name, owner)}")
-    layer = next(reversed(STACK), None)
+    layer = find_innermost()
     if layer is None:
         raise NotServed(f"{call()}: the context in which the request began has ended")
     reason = _find_reason(layer, service, host, target, headers, body)
@@ -164,7 +171,8 @@ def refuse_lookup(host: str) -> None:
         if owner := find_owner():
             raise NotServed(f"a connection to {host}: {_OUTLIVED.format(current_thread().name, owner)}")
         reason = "omisim intercepts only urllib3, requests, httpx and aiohttp: use the fixture omi_server for others"
-        raise next(reversed(STACK)).record_stray(f"a connection to {host}", reason)
+        layer = find_innermost() or Layer(None)
+        raise layer.record_stray(f"a connection to {host}", reason)
 
 
 def find_service(host: str) -> str | None:
