@@ -19,8 +19,6 @@ from omisim.cloud.cloud import Cloud
 __all__ = ["Mock", "mock"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-# the method that sets up a test → the one that ends it: of unittest, of pytest
-_TEARDOWNS = {"setUp": "tearDown", "setup_method": "teardown_method"}
 
 
 class Mock:
@@ -86,43 +84,69 @@ class Mock:
         @wraps(decorated)
         async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
             with self:
-                async with aclosing(decorated(*args, **kwargs)) as values:
-                    async for value in values:
-                        yield value
+                async with aclosing(decorated(*args, **kwargs)) as generator:
+                    step = generator.asend(None)
+                    while True:  # `yield from`, which an asynchronous generator does not have
+                        try:
+                            value = await step
+                        except StopAsyncIteration:
+                            return
+                        try:
+                            step = generator.asend((yield value))
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:  # noqa: BLE001 - raised in the generator
+                            step = generator.athrow(error)
 
         return async_wrapper if inspect.isasyncgenfunction(decorated) else wrapper
 
-    def _decorate_class(self, cls: type) -> type:
-        setup = next((name for name in _TEARDOWNS if name in vars(cls)), None)
-        if setup is None and issubclass(cls, TestCase):
-            setup = "setUp"
-        if setup is None:
+    def _decorate_class(self, cls: Any) -> Any:
+        if issubclass(cls, TestCase) or "setUp" in vars(cls):  # or a mixin for one
+            cls.setUp = self._decorate_set_up(cls.setUp)
+        elif "setup_method" in vars(cls):
+            self._decorate_setup_method(cls)
+        else:
             for name, method in list(vars(cls).items()):
                 if name.startswith("test") and inspect.isfunction(method):
                     setattr(cls, name, self(method))
-            return cls
-        original, teardown = getattr(cls, setup), _TEARDOWNS[setup]
-        original_teardown = getattr(cls, teardown, None)
+                elif name.startswith("test") and isinstance(method, staticmethod | classmethod):
+                    setattr(cls, name, type(method)(self(method.__func__)))
+        return cls
 
-        @wraps(original)
-        def enter(test: Any, *args: Any) -> None:
+    def _decorate_set_up(self, set_up: Callable[..., None]) -> Callable[[TestCase], None]:
+        @wraps(set_up)
+        def enter(test: TestCase) -> None:
+            self.start()
+            test.addCleanup(self.stop)  # after the teardown and the clean-ups of the test, which may use the cloud
+            set_up(test)
+
+        return enter
+
+    def _decorate_setup_method(self, cls: Any) -> None:
+        setup, teardown = cls.setup_method, getattr(cls, "teardown_method", None)
+
+        @wraps(setup)
+        def enter(test: Any, method: Any = None) -> None:
             self.start()
             try:
-                original(test, *args)
+                _call_hook(setup, test, method)
             except BaseException:
                 self.stop()  # the test ends without its teardown
                 raise
 
-        def leave(test: Any, *args: Any) -> None:
+        def leave(test: Any, method: Any = None) -> None:
             try:
-                if original_teardown is not None:
-                    original_teardown(test, *args)
+                if teardown is not None:
+                    _call_hook(teardown, test, method)
             finally:
                 self.stop()
 
-        setattr(cls, setup, enter)
-        setattr(cls, teardown, leave)
-        return cls
+        cls.setup_method, cls.teardown_method = enter, leave
+
+
+def _call_hook(hook: Callable[..., None], test: Any, method: Any) -> None:
+    """Call `setup_method` or `teardown_method` of a test class, which may take the test's method, as pytest does."""
+    hook(test, *[method][: len(inspect.signature(hook).parameters) - 1])
 
 
 @overload
@@ -138,10 +162,13 @@ def mock(cloud: Any = None, /, *, account: str = "alice", **options: Any) -> Any
         options: Arguments of a new `Cloud`, for example `timing="clock"`.
 
     Raises:
-        TypeError: There are options for a given cloud, which are those of a new one.
+        TypeError: There are options for a given cloud, which are those of a new one, or `cloud` is neither a cloud nor
+            a function or class to decorate.
     """
     if isinstance(cloud, Cloud) and options:
         raise TypeError(f"{next(iter(options))} is an option of a new cloud: give it to the Cloud that you pass")
     if cloud is None or isinstance(cloud, Cloud):
         return Mock(cloud, account, options)
+    if not callable(cloud):
+        raise TypeError(f"cloud must be a Cloud, not {cloud!r}; name the account by account=")
     return Mock(None, account, options)(cloud)

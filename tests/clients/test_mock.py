@@ -12,9 +12,12 @@ from unittest import TestCase, TextTestRunner, defaultTestLoader
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from support.plugged import run_plugin
 
 import omisim
 from omisim import Cloud
+
+pytest_plugins = ["pytester"]
 
 
 def add_volume(region: str = "us-east-1") -> str:
@@ -98,6 +101,26 @@ class TestMock:
         assert first != second
         assert dict(os.environ) == before
 
+    def test_passes_what_is_sent_to_an_asynchronous_generator(self) -> None:
+        """Its caller sends values and raises exceptions in it, as asynccontextmanager does."""
+
+        @omisim.mock
+        async def made() -> AsyncGenerator[Any, str]:
+            try:
+                yield (yield add_volume()).upper()
+            except KeyError:
+                yield "caught"
+
+        async def use() -> list[Any]:
+            generator = made()
+            await anext(generator)
+            sent = [await generator.asend("sent"), await generator.athrow(KeyError())]
+            with pytest.raises(StopAsyncIteration):
+                await anext(generator)
+            return sent
+
+        assert asyncio.run(use()) == ["SENT", "caught"]
+
     def test_takes_a_cloud_or_the_options_of_one(self) -> None:
         """A given cloud is used as it is; its authentication is its own."""
         cloud = Cloud()
@@ -115,6 +138,11 @@ class TestMock:
         """They would have no effect."""
         with pytest.raises(TypeError, match="timing is an option of a new cloud"):
             omisim.mock(Cloud(), timing="clock")
+
+    def test_refuses_a_name_in_place_of_a_cloud(self) -> None:
+        """The name of an account is a keyword argument."""
+        with pytest.raises(TypeError, match="cloud must be a Cloud, not 'bob'; name the account by account="):
+            omisim.mock("bob")  # type: ignore[call-overload]
 
     def test_starts_and_stops(self) -> None:
         """`start` and `stop` enter and leave, and nest."""
@@ -184,3 +212,50 @@ class TestMock:
         before = dict(os.environ)
         TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Skipped))
         assert dict(os.environ) == before
+
+    def test_lasts_until_the_clean_ups_of_a_test(self) -> None:
+        """The clean-ups of unittest, which run after tearDown, reach the cloud too."""
+        counts: list[int] = []
+
+        def count() -> None:
+            counts.append(len(boto3.client("ec2").describe_volumes()["Volumes"]))
+
+        @omisim.mock
+        class Cleaning(TestCase):
+            def test_one(self) -> None:
+                self.addCleanup(count)
+                add_volume()
+
+        TextTestRunner(stream=StringIO()).run(defaultTestLoader.loadTestsFromTestCase(Cleaning))
+        assert counts == [1]
+
+    def test_decorates_all_forms_of_tests_that_pytest_runs(self, pytester: pytest.Pytester) -> None:
+        """A setup may take the test's method, and a test may be a static method or a class method."""
+        source = """
+import boto3, omisim
+
+def count(added):
+    for _ in range(added):
+        boto3.client("ec2").create_volume(AvailabilityZone="eu-west-2a", Size=10)
+    return len(boto3.client("ec2").describe_volumes()["Volumes"])
+
+@omisim.mock
+class TestSetup:
+    def setup_method(self): count(1)
+    def teardown_method(self, method): assert count(0) == 2 and method.__name__ == "test"
+    def test(self): assert count(1) == 2
+
+@omisim.mock
+class TestSetupWithMethod:
+    def setup_method(self, method): count(len(method.__name__))
+    def teardown_method(self): assert count(0) == 5
+    def test(self): assert count(1) == 5
+
+@omisim.mock
+class TestStatic:
+    @staticmethod
+    def test_static(): assert count(1) == 1
+    @classmethod
+    def test_class(cls): assert count(1) == 1
+"""
+        run_plugin(pytester, source).assert_outcomes(passed=4)
