@@ -143,9 +143,9 @@ def _make_structure_reader(shape: Any) -> Read:
 
 
 def read_text(node: Any, path: str) -> str:
-    """Return a text. Refuses a structure (FCU-006)."""
+    """Return a text. Refuses a list or a structure (FCU-006/text)."""
     if node.__class__ is dict:
-        raise refuse("FCU-006", parameter=path)
+        raise refuse("FCU-006/text", parameter=path)
     text: str = node
     return text
 
