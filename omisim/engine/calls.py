@@ -56,8 +56,7 @@ def run_call(
     if location := _find_import(request):
         request.decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, location)
     try:
-        with engine.atomic():
-            outcome = answer_call(engine, request, account_id, region, headers)
+        outcome = engine.run(answer_call, engine, request, account_id, region, headers)
     except StoreError as error:
         raise refuse_unsaved(engine, error, request.action, account_id, headers) from error
     try:
@@ -274,8 +273,7 @@ def run_request(engine: Engine, work: Callable[[MakeCall], Result]) -> Result:
     decoded: Decoded | None = None
     while True:
         try:
-            with engine.atomic():
-                return work(partial(_call_within, engine, decoded))
+            return engine.run(work, partial(_call_within, engine, decoded))
         except NotDecoded as error:
             decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, error.location)
 
