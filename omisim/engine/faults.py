@@ -167,6 +167,10 @@ class Faults:
         """Return the number of pending faults."""
         return len(self.pending)
 
+    def __repr__(self) -> str:
+        """Show the pending faults."""
+        return f"Faults({self.pending!r})"
+
     def add(
         self,
         action: str,

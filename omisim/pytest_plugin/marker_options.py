@@ -10,7 +10,7 @@ import pytest
 
 from omisim import Account, Cloud
 from omisim.base.clock import check_clock
-from omisim.base.suggest import describe_unknown
+from omisim.base.suggest import describe_unknown, suggest
 from omisim.cloud.switch_file import load_switches, read_switches
 from omisim.pytest_plugin import ini
 from omisim.state.licences import parse_licences
@@ -48,7 +48,7 @@ def read_marker(node: pytest.Item) -> dict[str, Any]:
         if marker.args:
             raise ValueError(f"takes keyword arguments only, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
-            raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
+            raise ValueError(f"has no argument {unknown[0]!r}{suggest(unknown[0], KNOWN)}; known: {', '.join(KNOWN)}")
         switches = {"switches": load_switches(marker.kwargs["switches"])} if "switches" in marker.kwargs else {}
         options = _merge({**marker.kwargs, **switches}, options)
     return options

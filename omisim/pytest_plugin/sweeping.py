@@ -17,6 +17,7 @@ from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
 from omisim.base.private_file import write_private
+from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.engine.marks import Saved
 from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
@@ -38,7 +39,7 @@ def read_options(node: pytest.Item) -> Options:
         if marker.args:
             raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:
-            raise ValueError(f"has no argument {unknown[0]!r}; known: {', '.join(KNOWN)}")
+            raise ValueError(f"has no argument {unknown[0]!r}{suggest(unknown[0], KNOWN)}; known: {', '.join(KNOWN)}")
         options = {**marker.kwargs, **options}
     return Options(**options)
 

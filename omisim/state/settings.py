@@ -182,6 +182,10 @@ class Durations(MutableMapping[str, float]):
         """Return the number of overrides."""
         return len(self._seconds)
 
+    def __repr__(self) -> str:
+        """Show the overrides."""
+        return f"Durations({self._seconds!r})"
+
     def copy(self) -> dict[str, float]:
         """Return the overrides."""
         return self._seconds.copy()

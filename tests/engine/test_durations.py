@@ -16,6 +16,11 @@ class TestDurations:
         del slow.durations["vm.pending"]
         assert not slow.durations
 
+    def test_are_shown(self, cloud: Cloud) -> None:
+        """The overrides are shown, as those of a dict are."""
+        cloud.durations["vm.pending"] = 3
+        assert repr(cloud.durations) == "Durations({'vm.pending': 3.0})"
+
     def test_that_are_not_set_default_to_the_lifecycle(self, slow: Cloud) -> None:
         """Reading a duration that is not set answers the default of the lifecycle, and sets nothing."""
         assert slow.durations["vm.pending"] == 20.0

@@ -97,6 +97,12 @@ class TestFaults:
         cloud.faults.clear()
         create(alice)
 
+    def test_are_shown(self, cloud: Cloud) -> None:
+        """A failing assertion about the faults of a cloud lists them."""
+        assert repr(cloud.faults) == "Faults([])"
+        cloud.faults.add("CreateVms", status=503)
+        assert repr(cloud.faults).startswith("Faults([Fault(action='CreateVms', times=1, ")
+
 
 class TestFaultOptions:
     def outcomes(self, alice: Account, calls: int, **parameters: Any) -> str:

@@ -252,7 +252,7 @@ class TestMarker:
         [
             (
                 "regoin='eu-west-2'",
-                "has no argument 'regoin'; known: seed, timing, clock, switches, *, limiter, children, virtual_time",
+                "has no argument 'regoin'; did you mean region?; known: seed, timing, *, children, virtual_time",
             ),
             ("'clock'", "takes keyword arguments only, not 'clock'; known: seed, *"),
             ("timing='slow'", "timing must be one of eager, clock, manual, reads, not 'slow'"),
