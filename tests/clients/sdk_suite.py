@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
 from clients.released import unpack_source
 
 from omisim import Cloud
@@ -34,9 +35,11 @@ def main() -> int:
         # test_proxy.py expects its proxy to be used, for a local server too
         variables = {name: value for name, value in server.env(alice).items() if name.lower() != "no_proxy"}
         login = {"OSC_TEST_LOGIN": alice.email, "OSC_TEST_PASSWORD": alice.password}
+        paths = {"PYTHONPATH": os.pathsep.join((str(HERE.parents[1]), str(HERE)))}
+        plugins = ("-p", "sdk_plugin", "-p", "no:cacheprovider")
         run = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "--tb=no", str(tests)],
-            env={**os.environ, **variables, **login},
+            [sys.executable, "-m", "pytest", "-q", *plugins, "-o", "addopts=", "--tb=no", str(tests)],
+            env={**os.environ, **variables, **login, **paths},
             cwd=place,
             capture_output=True,
             text=True,
