@@ -96,10 +96,16 @@ class Table:
 
         A pair with the index "id" finds the row with this id.
         """
-        found = ([self._find(*pair) for pair in lookup] for lookup in lookups)
-        narrowest = [ids for ids in min(found, key=lambda parts: sum(map(len, parts))) if ids]
-        if len(narrowest) <= 1:
-            return narrowest[0] if narrowest else _NONE
+        narrowest: list[Sequence[str]] | None = None
+        for lookup in lookups:
+            found = [ids for pair in lookup if (ids := self._find(*pair))]
+            if not found:
+                return _NONE
+            if narrowest is None or sum(map(len, found)) < sum(map(len, narrowest)):
+                narrowest = found
+        assert narrowest is not None
+        if len(narrowest) == 1:
+            return narrowest[0]
         # each is sorted, and an id that several have comes out of them in a row
         return map(itemgetter(0), groupby(merge(*narrowest, key=self.creation.get)))
 
