@@ -7,6 +7,7 @@ creation dates differ. `SystemClock` is the wall clock, which freezegun and time
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Protocol, Self
 
 __all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock"]
@@ -121,7 +122,9 @@ def check_clock(clock: Clock) -> Clock:
 def _parse_seconds(seconds: float, most: dt.timedelta) -> dt.timedelta:
     try:
         span = dt.timedelta(seconds=seconds)
-    except (OverflowError, TypeError, ValueError):
+    except OverflowError:
+        span = dt.timedelta.max if 0 < seconds < math.inf else dt.timedelta.min
+    except (TypeError, ValueError):
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}") from None
     if span < dt.timedelta():
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}")

@@ -270,6 +270,12 @@ class TestClocks:
             cloud.advance(seconds)
         assert cloud.now == ManualClock().now()
 
+    @pytest.mark.parametrize("seconds", [1e12, 1e30, 10**400])
+    def test_do_not_advance_beyond_the_years(self, seconds: float) -> None:
+        """A number of seconds that no clock has room for is refused by the last year, however large it is."""
+        with pytest.raises(ValueError, match="seconds must not lead beyond the year 8999, as "):
+            Cloud().advance(seconds)
+
     def test_of_the_system_follow_freezegun(self) -> None:
         """SystemClock is wall time, frozen or not."""
         with freeze_time("2031-03-03", tz_offset=0) as frozen:
