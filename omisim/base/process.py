@@ -10,15 +10,18 @@ from weakref import ref
 __all__ = ["ForkedCloud", "hold_at_fork", "watch_forks"]
 
 
+_FORKED = (
+    "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
+    "omisim_children = true, or account.environment(server=True): then clients in child processes reach the cloud. To "
+    "work on a copy, use cloud.fork()"
+)
+
+
 class ForkedCloud(RuntimeError):
     """A call in a forked process, in which the cloud is a copy that its own process never sees."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
-            "omisim_children = true, or account.environment(server=True): then clients in child processes reach the "
-            "cloud. To work on a copy, use cloud.fork()"
-        )
+    def __init__(self, text: str = _FORKED) -> None:
+        super().__init__(text)  # a pool of processes pickles it
 
 
 class Copied(Protocol):

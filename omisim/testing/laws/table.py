@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -58,6 +59,10 @@ class Broken(AssertionError):
         self.law: str = broken.name
         self.rule: str = broken.rule
         self.what = what
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Support pickling, which a pool of processes needs, without the function of the law."""
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
     def explain(self) -> str:
         """Return the law and its rule as `omisim explain` prints it; the law alone if it has no rule."""

@@ -20,7 +20,7 @@ Place = tuple[str | int, ...]  # the keys and indexes of the path to an entry
 class ScenarioError(ValueError):
     """A mistake in a scenario, with the path of its entry."""
 
-    def __init__(self, text: str, place: Place) -> None:
+    def __init__(self, text: str, place: Place = ()) -> None:
         super().__init__(text)
         self.place = place
 
