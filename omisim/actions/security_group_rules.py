@@ -241,7 +241,9 @@ def _add_rule(call: Call, rules: ByPorts, requested: SecurityGroupRule) -> None:
 def _remove_rule(rules: ByPorts, requested: SecurityGroupRule) -> None:
     """Remove the targets of a requested rule, and their rule with its last target."""
     ports = _get_ports(requested)
-    existing = rules[ports]
+    existing = rules.get(ports)
+    if existing is None:
+        return  # without a target, which is refused already; why_not goes on
     ranges = tuple(text for text in existing.ip_ranges or () if text not in (requested.ip_ranges or ()))
     removed_members = requested.security_groups_members or ()
     members = tuple(member for member in existing.security_groups_members or () if member not in removed_members)

@@ -191,6 +191,15 @@ class TestSecurityGroupRules:
         )
         assert group.outbound_rules == ()
 
+    @pytest.mark.parametrize("parameters", [{}, {"IpProtocol": "tcp"}])
+    def test_without_a_target_have_one_refusal(
+        self, alice: Account, web: SecurityGroup, parameters: dict[str, Any]
+    ) -> None:
+        """`why_not` explains the deletion of a rule without a target from a group that has none with its ports."""
+        group = {"SecurityGroupId": web.security_group_id, "Flow": "Inbound"}
+        refusals = alice.why_not("DeleteSecurityGroupRule", **group, **parameters)
+        assert [refusal.rule for refusal in refusals] == ["SG-025"]
+
     ports = st.integers(0, 65535)
 
     @given(requests=st.lists(st.tuples(ports, ports, st.integers(0, 255)), max_size=6, unique=True))
