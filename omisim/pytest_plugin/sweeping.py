@@ -59,7 +59,10 @@ def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud |
     Its fixtures are set up once, and so is a TestCase: its test method alone is swept, between setUp and tearDown.
     """
     if not isinstance(item, TestCaseFunction):
-        _sweep(item, run_test, cloud)
+        with pytest.MonkeyPatch.context() as patch:
+            if (subtests := getattr(item, "funcargs", {}).get("subtests")) is not None:
+                patch.setattr(type(subtests), "test", _run_subtest)
+            _sweep(item, run_test, cloud)
         return
     method = item.obj
     if inspect.iscoroutinefunction(method):
@@ -74,12 +77,17 @@ def sweep_test(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud |
     run_test()
 
 
+def _run_subtest(*_args: object, **_kwargs: object) -> nullcontext[None]:
+    """Run a subtest as a part of its test, which a failure ends: a run of a sweep has one outcome."""
+    return nullcontext()
+
+
 def _run_method(testcase: Any, method: Callable[[], object]) -> None:
     """Run a method of a TestCase and the clean-ups that it adds. A failing subtest fails it at once."""
     cleanups: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(testcase, "_cleanups", cleanups)  # doCleanups would record errors, and raise none
-        patch.setattr(testcase, "subTest", lambda *_args, **_kwargs: nullcontext())
+        patch.setattr(testcase, "subTest", _run_subtest)
         try:
             method()
         finally:

@@ -38,6 +38,21 @@ class TestSweep:
         assert "cloud.faults.add('CreateVolume', drop=True, after_effect=True)" in join_output(result)
         assert "→ dropped" not in join_output(result)
 
+    @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest 9 has the fixture subtests")
+    def test_judges_a_failing_subtest_as_a_failing_test(self, pytester: pytest.Pytester) -> None:
+        """A subtest of the fixture `subtests` would swallow the exception by which a run is judged."""
+        source = """
+            import pytest
+
+            @pytest.mark.omisim_sweep(kinds=["refused"])
+            def test_reads(omi_account, subtests):
+                with subtests.test("all of them"):
+                    omi_account.read_volumes()
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        assert "call 1, ReadVolumes is throttled (429): wrong result" in join_output(result)
+
     def test_passes_a_test_that_survives(self, pytester: pytest.Pytester) -> None:
         """The summary shows the number of worlds by outcome, and the open questions that a test rests on."""
         source = """
