@@ -199,6 +199,8 @@ def pytest_runtest_makereport(
         from omisim.pytest_plugin.sweeping import describe
 
         report.__dict__[SWEPT] = describe(item)  # crosses from a worker of pytest-xdist to its controller
+    if watched and report.when == "teardown":
+        del item.stash[WATCHED]  # pytest keeps the tests of a session, and each would keep its cloud
     return report
 
 

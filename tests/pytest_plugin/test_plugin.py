@@ -27,6 +27,22 @@ class TestFixtures:
             "omi_sleep",
         ]
 
+    def test_give_each_test_a_cloud_that_does_not_outlive_it(self, pytester: pytest.Pytester) -> None:
+        """A session does not keep the clouds of its tests, which may be large."""
+        source = """
+            import gc, weakref
+
+            engines = []
+
+            def test_early(omi_env, omi_sleep, omi_gateway, omi_cloud):
+                engines.append(weakref.ref(omi_cloud.engine))
+
+            def test_later():
+                gc.collect()
+                assert [engine() for engine in engines] == [None]
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
     def test_give_each_test_its_own_cloud(self, pytester: pytest.Pytester) -> None:
         """No test sees what another test has done."""
         source = """
