@@ -26,7 +26,7 @@ from omisim.model import (
     PermissionsOnResourceCreation,
     TextOrEmpty,
 )
-from omisim.model.filters import FiltersImage
+from omisim.model.filters import FiltersImage, match_all
 from omisim.model.filters.dicts import FiltersImageDict
 from omisim.spec.catalog import LINUX, load_catalog
 from omisim.spec.rules import refuse
@@ -35,18 +35,18 @@ from omisim.spec.rules import refuse
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
-    parsed_filters = _resolve_code_names(as_parsed(filters) or FiltersImage())
+    parsed_filters = _resolve_code_names(as_parsed(filters) or match_all(FiltersImage))
     me, images = call.account.account_id, find_visible(call, Image, parsed_filters)
-    views = (image if image.account_id == me else _view_foreign(call, image) for image in images)
+    views = (
+        image if image.permissions_to_launch.global_permission or image.account_id == me else _view_shared(call, image)
+        for image in images
+    )
     return call.select(views, parsed_filters)
 
 
-def _view_foreign(call: Call, image: Image) -> Image:
-    """Return another account's OMI with the permissions that the caller may see: of a public one all (OMI-085)."""
-    granted = image.permissions_to_launch
-    if not granted.account_ids or granted.global_permission:
-        return image
-    return replace(image, permissions_to_launch=visible_permissions(call, granted, owner=False))
+def _view_shared(call: Call, image: Image) -> Image:
+    """Return a private OMI of another account with the permissions that the caller may see (OMI-085)."""
+    return replace(image, permissions_to_launch=visible_permissions(call, image.permissions_to_launch, owner=False))
 
 
 def _resolve_code_names(filters: FiltersImage) -> FiltersImage:

@@ -10,7 +10,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.base.frozen import replace
 from omisim.model import Catalog, Catalogs, UnitPriceEntry
-from omisim.model.filters import FiltersCatalogs, select_matching
+from omisim.model.filters import FiltersCatalogs, match_all, select_matching
 from omisim.model.filters.dicts import FiltersCatalogsDict
 from omisim.spec.prices import load_prices
 from omisim.spec.rules import refuse
@@ -31,14 +31,14 @@ def read_public_catalog(call: Call) -> Catalog:
 
 
 def _check_both_dates(call: Call, parameters: Mapping[str, Any]) -> None:
-    filters: FiltersCatalogs = parameters.get("filters") or FiltersCatalogs()
+    filters: FiltersCatalogs = parameters.get("filters") or match_all(FiltersCatalogs)
     call.check((filters.from_date is None) == (filters.to_date is None), "CAT-004/dates")
 
 
 @action("ReadCatalogs", "Catalogs", combinations=_check_both_dates)
 def read_catalogs(call: Call, *, filters: FiltersCatalogs | FiltersCatalogsDict | None = None) -> tuple[Catalogs, ...]:
     """List the current price list of the caller's Region, or all those of a period (CAT-004)."""
-    parsed_filters = as_parsed(filters) or FiltersCatalogs()
+    parsed_filters = as_parsed(filters) or match_all(FiltersCatalogs)
     call.check_range(parsed_filters.from_date, parsed_filters.to_date)
     recent = parsed_filters.from_date is None or call.now - parsed_filters.from_date <= OLDEST
     call.check(recent, "CAT-004/old", from_date=parsed_filters.from_date)

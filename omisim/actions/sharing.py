@@ -44,13 +44,14 @@ def _is_in_region(call: Call, account_id: str) -> bool:
 
 def find_visible(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:
     """Yield the visible entities of a class in creation order, at least those that match the filters."""
-    me, get_granted = call.account.account_id, attrgetter(_FIELDS[cls])
+    me, is_public = call.account.account_id, attrgetter(f"{_FIELDS[cls]}.global_permission")
     rows = find_shareable(call, cls, filters)
     for owner, group in groupby(rows, key=attrgetter("account_id")):  # the platform has many in a row in each Region
         if owner == me:
             yield from group
         elif _is_in_region(call, owner):
-            yield from (row for row in group if _includes(get_granted(row), me))
+            # most are public, and the first test is quicker
+            yield from (row for row in group if is_public(row) or _includes(get_permissions(row), me))
 
 
 def find_shareable(call: Call, cls: type[Shared], filters: Filters[Shared]) -> Iterator[Shared]:

@@ -32,7 +32,7 @@ from omisim.model import (
     Volume,
     VolumeId,
 )
-from omisim.model.filters import FiltersSnapshot
+from omisim.model.filters import FiltersSnapshot, match_all
 from omisim.model.filters.dicts import FiltersSnapshotDict
 from omisim.spec.rules import refuse
 
@@ -133,7 +133,7 @@ def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:
 @action("ReadSnapshots", "Snapshots", paged=True)
 def read_snapshots(call: Call, *, filters: FiltersSnapshot | FiltersSnapshotDict | None = None) -> tuple[Snapshot, ...]:
     """List the caller's, shared and public snapshots in creation order (SNP-021)."""
-    parsed_filters = as_parsed(filters) or FiltersSnapshot()
+    parsed_filters = as_parsed(filters) or match_all(FiltersSnapshot)
     start, end = parsed_filters.from_creation_date, parsed_filters.to_creation_date
     call.check_range(start, end)
     snapshots = find_visible(call, Snapshot, parsed_filters)

@@ -11,7 +11,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.formats import ssh_keys
 from omisim.model import AdminPassword, ConsoleOutput, Keypair, Vm, VmId, VmsStopHistory, VmState
-from omisim.model.filters import FiltersVmsStopHistory
+from omisim.model.filters import FiltersVmsStopHistory, match_all
 from omisim.model.filters.dicts import FiltersVmsStopHistoryDict
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
@@ -60,7 +60,7 @@ def read_vms_stop_history(
     """
     if call.switch("spec_version") == "1.40":
         raise refuse("REQ-002", action=call.action, hint="")
-    parsed_filters = as_parsed(filters) or FiltersVmsStopHistory()
+    parsed_filters = as_parsed(filters) or match_all(FiltersVmsStopHistory)
     call.check_range(parsed_filters.stop_date_after, parsed_filters.stop_date_before)
     stopped = call.find_rows(Vm, [("owner of stops", call.account.account_id)], parsed_filters)
     stops = (stop for vm in stopped if call.owns(vm) for stop in vm.stops)

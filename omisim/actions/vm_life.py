@@ -36,7 +36,7 @@ from omisim.model import (
     VmStates,
     VolumeLink,
 )
-from omisim.model.filters import FiltersVm, FiltersVmsState
+from omisim.model.filters import FiltersVm, FiltersVmsState, match_all
 from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
@@ -53,7 +53,7 @@ ANY_STATE = (
 @action("ReadVms", "Vms", paged=True)
 def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) -> tuple[Vm, ...]:
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
-    parsed_filters = as_parsed(filters) or FiltersVm()
+    parsed_filters = as_parsed(filters) or match_all(FiltersVm)
     _check_prefixes(call, parsed_filters.vm_ids)
     own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, parsed_filters))
     return call.select(own, parsed_filters)
@@ -64,7 +64,7 @@ def read_vms_state(
     call: Call, *, all_vms: bool = False, filters: FiltersVmsState | FiltersVmsStateDict | None = None
 ) -> tuple[VmStates, ...]:
     """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
-    parsed_filters = as_parsed(filters) or FiltersVmsState()
+    parsed_filters = as_parsed(filters) or match_all(FiltersVmsState)
     _check_prefixes(call, parsed_filters.vm_ids)
     states = (
         VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)

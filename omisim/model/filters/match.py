@@ -11,9 +11,12 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from omisim.model.filters.fields import find_path, make_getter
 
-__all__ = ["E", "Filters", "compile_filters", "compile_patterns", "is_pattern", "matches_glob", "select_matching"]
+__all__ = [
+    "E", "Filters", "compile_filters", "compile_patterns", "is_pattern", "match_all", "matches_glob", "select_matching",
+]  # fmt: skip
 
 E = TypeVar("E")
+F = TypeVar("F")
 Test = Callable[[Any], bool]
 MakeTest = Callable[[Any], Test]
 Exact = tuple[str, tuple[object, ...]]
@@ -27,6 +30,12 @@ class Filters(Generic[E]):
     """
 
     compiled: ClassVar[Compiled | None] = None
+
+
+@cache
+def match_all(cls: type[F]) -> F:
+    """Return the filters of a class that match every entity, the same each time, so that they are compiled once."""
+    return cls()
 
 
 def compile_filters(filters: Filters[E] | None) -> Compiled:
