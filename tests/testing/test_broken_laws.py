@@ -292,6 +292,12 @@ class TestLaws:
         world.alice.delete_image(image_id=world.copy)
         assert laws.broken(world.cloud, since=world.mark) == []
 
+    def test_hold_with_a_short_history(self) -> None:
+        """The laws hold in a cloud that keeps only its last change."""
+        cloud = Cloud(history=1)
+        cloud.account("alice")
+        laws.check(cloud)
+
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
         monkeypatch.setattr("omisim.actions.framework.call.Call.select", lambda *_: ())

@@ -215,10 +215,11 @@ def a_fork_is_independent(cloud: Cloud) -> str | None:
     position, now, twin = cloud.engine.state.position, cloud.now, cloud.fork()
     if twin != cloud:
         return f"the fork differs in {_name_differences(cloud.engine.state, twin.engine.state)}"
+    mark = twin.mark()  # keeps the changes that follow, also with a short history
     stranger = twin.account("a stranger in the fork")
     stranger.create_volume(subregion_name=f"{stranger.region}a", size=1)
     twin.advance(1)
-    touched = {(change.kind, change.id) for change in twin.engine.state.changes_since(position)}
+    touched = {(change.kind, change.id) for change in twin.engine.state.changes_since(mark.position)}
     written = {row for row in touched if cloud.engine.state.get(*row) != twin.engine.state.get(*row)}
     listed = {(row.kind, row.id) for row in cloud.diff(twin)}
     if listed != written:
