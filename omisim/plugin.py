@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -202,6 +203,15 @@ def pytest_runtest_makereport(
     if watched and report.when == "teardown":
         del item.stash[WATCHED]  # pytest keeps the tests of a session, and each would keep its cloud
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Escape the characters that the terminal cannot show. pytest would escape the ends of the lines too."""
+    encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+    report.sections = [
+        (title, text.encode(encoding, "backslashreplace").decode(encoding) if title.startswith("omisim") else text)
+        for title, text in report.sections
+    ]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

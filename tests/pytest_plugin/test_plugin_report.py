@@ -56,6 +56,15 @@ class TestReportSection:
         )
         result.stdout.no_fnmatch_line("*account * created*")
 
+    @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
+    def test_has_lines_where_the_output_cannot_show_arrows(
+        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+    ) -> None:
+        """An output in another encoding, as on Windows, shows the section with escapes in the lines that need them."""
+        monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+        result = run_plugin_isolated(pytester, PIPELINE, *options)
+        result.stdout.fnmatch_lines(["What happened:", "*Z image ami-* pending \\u2192 available (due)"])
+
     def test_explains_each_broken_rule_once(self, pytester: pytest.Pytester) -> None:
         """Each rule is explained once, with its id, its statement and what to do."""
         result = run_plugin(pytester, PIPELINE)
