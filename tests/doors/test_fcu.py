@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from support.boto import make_filters, refusal_of
 
 from omisim import Account, ApiError, Cloud
-from omisim.model import Image, Vm
+from omisim.model import WINDOWS_CODES, Image, Vm
 
 ZONE = "eu-west-2a"
 
@@ -131,6 +131,12 @@ class TestImages:
         ec2.modify_image_attribute(ImageId=golden.image_id, Attribute="productCodes", ProductCodes=["0001"])
         (image,) = alice.read_images(filters={"image_ids": [golden.image_id]})
         assert image.product_codes == ("0001", "0002")
+        assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Platform"] == "windows"
+
+    @pytest.mark.parametrize("code", sorted(WINDOWS_CODES))
+    def test_with_a_windows_licence_show_their_platform(self, ec2: Any, golden: Image, code: str) -> None:
+        """The platform of an OMI with the product code of any Windows licence is windows. [LIC-006]"""
+        ec2.modify_image_attribute(ImageId=golden.image_id, Attribute="productCodes", ProductCodes=[code])
         assert ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["Platform"] == "windows"
 
     def test_of_another_account_cannot_be_deregistered(self, ec2: Any, bob: Account, golden: Image) -> None:

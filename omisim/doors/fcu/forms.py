@@ -11,6 +11,7 @@ from typing import Any
 from omisim.base.hosts import host_name
 from omisim.doors.fcu.context import Context
 from omisim.model import (
+    WINDOWS_CODES,
     Image,
     InternetService,
     PermissionsOnResource,
@@ -128,7 +129,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "last_port": _show_port("to_port_range"),
     "percent": lambda progress: f"{progress}%",
     "permissions": _show_permissions,
-    "platform": lambda codes: "windows" if "0002" in codes else None,  # EC2 shows no other platform
+    "platform": lambda codes: None if WINDOWS_CODES.isdisjoint(codes) else "windows",  # EC2 shows no other platform
     "prefix_lists": lambda ids: [{"PrefixListId": list_id} for list_id in ids or ()],
     "primary_ip": _find_primary_ip,
     "product_codes": _show_product_codes,
