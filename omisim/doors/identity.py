@@ -9,7 +9,7 @@ import base64
 import datetime as dt
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from urllib.parse import unquote
 
@@ -23,7 +23,7 @@ from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "identify_caller"]
+__all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "find_first_account", "identify_caller"]
 
 Parse = Callable[[HttpRequest], Signature]
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
@@ -101,7 +101,7 @@ def _authenticate_signature(
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
         raise _bad_key(signature.access_key, account, region)
-    if key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= engine.clock.now()):
+    if not key.is_valid(engine.clock.now()):
         raise refuse("AUTH-008", access_key=signature.access_key)
     if engine.settings.auth == "strict":
         check_date(signature, lambda: host_time, engine.clock.now)
@@ -166,11 +166,17 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
         raise _bad_key(access_key, claimed, region) if access_key else _bad_login(claimed.email)
     if claimed is not None:
         return claimed.account_id, claimed.region
-    for key in engine.state.rows("access_key").values():
-        account: AccountRow = engine.state.get("account", key.account_id)
-        if region in (None, account.region):
-            return account.account_id, account.region
-    raise refuse("AUTH-005", reason="this cloud does not have an account in this Region yet")
+    first = find_first_account(engine, region)
+    if first is None:
+        raise refuse("AUTH-005", reason="this cloud does not have an account in this Region yet")
+    return first.account_id, first.region
+
+
+def find_first_account(engine: Engine, region: str | None) -> AccountRow | None:
+    """Return the owner of the oldest access key of a Region, or of any Region; None if there is no key (AUTH-013)."""
+    keys: Iterable[AccessKey] = engine.state.rows("access_key").values()
+    owners: Iterator[AccountRow] = (engine.state.get("account", key.account_id) for key in keys)
+    return next((account for account in owners if region in (None, account.region)), None)
 
 
 def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | None:

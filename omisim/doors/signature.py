@@ -21,6 +21,8 @@ from omisim.doors.http import LONGEST_KEPT, HttpRequest
 from omisim.formats.sigv4 import (
     ANSWERED,
     DIALECTS,
+    SECONDS,
+    WINDOW,
     canonical_query,
     find_scope_problem,
     find_signed_headers_problem,
@@ -31,7 +33,6 @@ from omisim.spec.rules import refuse
 
 __all__ = ["Signature", "check_date", "parse_query_signature", "parse_signature", "verify_signature"]
 
-WINDOW = dt.timedelta(minutes=15)
 _parse_stamp = lru_cache(maxsize=64)(parse_stamp)  # a polling client repeats the same bytes within a second
 CREDENTIAL_PARTS = 5  # key, date, Region, service, end
 _AUTHORIZATION = re.compile(
@@ -41,7 +42,6 @@ _AUTHORIZATION = re.compile(
     r"Signature=(?P<signature>[0-9a-f]{64})\s*"
 )
 _SCHEME = re.compile(r"([A-Za-z][\w.-]*) +\S", re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,6}")
 _PORT = re.compile(r":[0-9]+$")
 _SLASHES = re.compile(r"/{2,}")
 
@@ -105,7 +105,7 @@ def parse_query_signature(parameters: Mapping[str, str]) -> Signature:
     parts = parameters.get("X-Amz-Credential", "").split("/")
     algorithm, seconds = parameters.get("X-Amz-Algorithm", ""), parameters.get("X-Amz-Expires", "")
     dialect = DIALECTS.get(algorithm)
-    if dialect is None or len(parts) != CREDENTIAL_PARTS or parts[-1] != dialect[1] or not _SECONDS.fullmatch(seconds):
+    if dialect is None or len(parts) != CREDENTIAL_PARTS or parts[-1] != dialect[1] or not SECONDS.fullmatch(seconds):
         raise refuse("AUTH-005", reason="X-Amz-Algorithm, X-Amz-Credential or X-Amz-Expires is malformed")
     key, date, region, service, _ = parts
     names, signature = parameters.get("X-Amz-SignedHeaders", ""), parameters.get("X-Amz-Signature", "")

@@ -14,13 +14,15 @@ from functools import lru_cache
 from urllib.parse import quote
 
 __all__ = [
-    "ANSWERED", "DATE", "DIALECTS", "canonical_query", "derive_signing_key", "find_scope_problem",
+    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_query", "derive_signing_key", "find_scope_problem",
     "find_signed_headers_problem", "parse_stamp", "sign",
 ]  # fmt: skip
 
 DATE = "%Y%m%dT%H%M%SZ"
 # algorithm → the prefix of the secret key, and the end of the scope
 DIALECTS = {"OSC4-HMAC-SHA256": ("OSC4", "osc4_request"), "AWS4-HMAC-SHA256": ("AWS4", "aws4_request")}
+WINDOW = dt.timedelta(minutes=15)  # between the date of a signature and a clock
+SECONDS = re.compile(r"[0-9]{1,6}")  # the validity of a pre-signed URL
 ANSWERED = {"expect": "100-continue"}  # a header that the server answers itself, and no door sees: its only value
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")

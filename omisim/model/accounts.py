@@ -56,6 +56,10 @@ class AccessKey(Entity):
     account_id: str = internal("")
     secret_key: str = secret()
 
+    def is_valid(self, now: dt.datetime) -> bool:
+        """Whether requests may be signed with the key at a time: it is active and has not expired (AUTH-008)."""
+        return self.state == "ACTIVE" and (self.expiration_date is None or self.expiration_date > now)
+
 
 @frozen(kw_only=True)
 class AccessKeySecretKey:

@@ -14,6 +14,8 @@ from omisim.base.foreign import parse_url
 from omisim.formats.sigv4 import (
     ANSWERED,
     DATE,
+    SECONDS,
+    WINDOW,
     canonical_query,
     find_scope_problem,
     find_signed_headers_problem,
@@ -38,9 +40,7 @@ __all__ = [
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
-WINDOW = dt.timedelta(minutes=15)  # between the date of a signature and a clock
 IMPORT_AHEAD = dt.timedelta(days=5 * 366)  # clients sign by the host's time; a virtual clock may lag
-_SECONDS = re.compile(r"[0-9]{1,6}")
 
 
 def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = MAX_URL_SECONDS) -> str:
@@ -84,7 +84,7 @@ def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
 def find_active_key(state: State, access_key_id: str, region: str, now: dt.datetime) -> AccessKey | None:
     """Return an access key that is valid in this Region now, or None."""
     key: AccessKey | None = state.get("access_key", access_key_id)
-    if key is None or key.state != "ACTIVE" or (key.expiration_date is not None and key.expiration_date <= now):
+    if key is None or not key.is_valid(now):
         return None
     account: AccountRow = state.get("account", key.account_id)
     return key if account.region == region else None
@@ -166,7 +166,7 @@ def _read_url_signature(
     at, seconds = parse_stamp(parameters.get("X-Amz-Date", "")), parameters.get("X-Amz-Expires", "")
     if at is None or parameters.get("X-Amz-Algorithm") != ALGORITHM:
         raise StorageError("AuthorizationQueryParametersError", "X-Amz-Date or X-Amz-Algorithm is invalid")
-    if not (_SECONDS.fullmatch(seconds) and 0 < int(seconds) <= MAX_URL_SECONDS):
+    if not (SECONDS.fullmatch(seconds) and 0 < int(seconds) <= MAX_URL_SECONDS):
         raise StorageError(
             "AuthorizationQueryParametersError",
             f"X-Amz-Expires must be 1 to {MAX_URL_SECONDS}, not {seconds[:20]}",

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, unescape
 from omisim.actions.exports import is_bucket_name
 from omisim.base.foreign import parse_count
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
-from omisim.doors.identity import find_claimed_account, find_claimed_key
+from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
@@ -242,8 +242,7 @@ def _guess_caller(engine: Engine, request: HttpRequest, place: Place) -> Account
     """Return the account whose key a request names, else the first of the Region (AUTH-013)."""
     claimed = find_claimed_account(engine, request)
     if claimed is None:
-        owners = (engine.state.get("account", key.account_id) for key in engine.state.rows("access_key").values())
-        return next((account for account in owners if account.region == place.region), None)
+        return find_first_account(engine, place.region)
     if claimed.region != place.region:
         raise refuse_key(find_claimed_key(request) or claimed.email, place.region)
     return claimed

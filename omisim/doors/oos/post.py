@@ -21,7 +21,7 @@ from omisim.formats.sigv4 import derive_signing_key, parse_stamp
 from omisim.model import AccessKey, AccountRow
 from omisim.state.buckets import Place, StorageError, make_object_url
 from omisim.state.state import State
-from omisim.state.storage_signatures import ALGORITHM, find_active_key, parse_credential
+from omisim.state.storage_signatures import ALGORITHM, find_active_key, parse_credential, refuse_key
 
 __all__ = ["Form", "authenticate_form", "is_form", "make_headers", "read_form", "render_uploaded"]
 
@@ -102,7 +102,7 @@ def authenticate_form(state: State, place: Place, form: Form, now: dt.datetime, 
         raise StorageError("AccessDenied", "the field x-amz-date is malformed", "OOS-003")
     key: AccessKey | None = find_active_key(state, access_key, place.region, now)
     if key is None:
-        raise StorageError("InvalidAccessKeyId", f"{access_key} is not an active key of {place.region}", "OOS-005")
+        raise refuse_key(access_key, place.region)
     signing = derive_signing_key(f"AWS4{key.secret_key}", *scope, "aws4_request").copy()
     signing.update(fields["policy"].encode())
     given = fields.get("x-amz-signature", "").encode()
