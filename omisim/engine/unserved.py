@@ -31,7 +31,7 @@ class Unserved:
         """Return the refusals of the request of a read. The user's answer is not asked: it may have side effects."""
         refusals: list[ApiError] = []
         if self.own is None:
-            _read_shape().parse(request, refusals.append)  # type: ignore[arg-type]  # it reports only ApiErrors
+            _read_shape().parse(request, refusals.append)
         return refusals
 
     def answer(self, request: Request, record: CallRecord) -> Answer:

@@ -92,9 +92,9 @@ class Call:
         """Refuse a date range that ends before it starts (FLT-009)."""
         self.check(not (start and end and start > end), "FLT-009", start=start, end=end)
 
-    def report(self, error: Exception) -> None:
+    def report(self, error: ApiError) -> None:
         """Raise the refusal, or collect it."""
-        if self._collect and isinstance(error, ApiError):
+        if self._collect:
             self.refusals.append(error)
             return
         try:

@@ -108,7 +108,7 @@ class Shape:
     all_fields: Mapping[str, Field]
     cls: type | None = None
 
-    def parse(self, request: Request, report: Callable[[Exception], None]) -> dict[str, Any]:
+    def parse(self, request: Request, report: Callable[[ApiError], None]) -> dict[str, Any]:
         """Return the values of a request. Reports unknown names, then wrong types, then missing parameters."""
         if request.values is not None:  # a polling client sent the same request again
             return request.values.copy()
@@ -152,7 +152,7 @@ class Shape:
         return values
 
     def report_malformed_ids(
-        self, values: Mapping[str, Any], path: str, spell: Spell, report: Callable[[Exception], None]
+        self, values: Mapping[str, Any], path: str, spell: Spell, report: Callable[[ApiError], None]
     ) -> None:
         """Report the malformed ids (ID-015, ID-016), in the order of the signature."""
         for field in self.with_ids:
@@ -194,19 +194,19 @@ def _make_shape(members: list[Field], cls: type | None) -> Shape:
 
 def _make_field(name: str, hint: Any, *, required: bool = False, is_filter: bool = False) -> Field:
     base, marks = _unwrap_hint(hint)
-    item = next((mark for mark in marks if isinstance(mark, Id)), None)
+    id_kind = next((mark for mark in marks if isinstance(mark, Id)), None)
     may_be_empty = any(isinstance(mark, MayBeEmpty) for mark in marks)
     if get_origin(base) in (tuple, list) or getattr(get_origin(base), "__name__", "") == "Sequence":
         element, inner_marks = _unwrap_hint(get_args(base)[0])
-        item = next((mark for mark in inner_marks if isinstance(mark, Id)), item)
+        id_kind = next((mark for mark in inner_marks if isinstance(mark, Id)), id_kind)
         shape = _make_nested_shape(element)
         empty: tuple[type, ...] = (list, tuple) if may_be_empty or is_filter else ()
         read = _make_list_reader(_make_reader(element, shape), may_be_empty=bool(empty), is_filter=is_filter)
-        return Field(name, required, item, read, shape, element, many=True, empty=empty)
+        return Field(name, required, id_kind, read, shape, element, many=True, empty=empty)
     shape = _make_nested_shape(base)
     read = _make_reader(base, shape, may_be_empty=may_be_empty)
     empty = (list, tuple) if is_filter else ((Mapping,) if shape else (str,)) if may_be_empty else ()
-    return Field(name, required, item, read, shape, base, empty=empty)
+    return Field(name, required, id_kind, read, shape, base, empty=empty)
 
 
 def _unwrap_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -327,7 +327,7 @@ def _spell_path(path: str, spell: Spell) -> str:
     return ".".join((spell(name) if name else "") + (spell(f"[{rest}") if rest else "") for name, _, rest in parts)
 
 
-def find_id_problem(kind: Id, value: str, parameter: str) -> Exception | None:
+def find_id_problem(kind: Id, value: str, parameter: str) -> ApiError | None:
     """Return the refusal of a malformed id of a kind (ID-015, ID-016), or None if it is well formed."""
     if kind.is_well_formed(value):
         return None
