@@ -1,4 +1,4 @@
-"""How a cloud shows itself in a notebook."""
+"""Render a cloud for a notebook."""
 
 from __future__ import annotations
 

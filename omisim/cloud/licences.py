@@ -22,7 +22,8 @@ class Licences:
         """Say whether a licence authorises the export of OMIs and snapshots that carry it.
 
         False refuses every such export. True allows it, also under the switch `strict_licences`, without a warning.
-        None, the default of every licence, leaves the question open: an export adds a warning.
+        None withdraws the decision: that of the constructor's `licences` applies again. Without one, the question is
+        open: an export is allowed with a warning.
 
         `code` is a built-in product code such as "0002" (Windows), that of a Marketplace product, or the id of a
         product type that an account has created. Raises ValueError for any other code, and for "0001" (Linux).
@@ -34,6 +35,6 @@ class Licences:
             tx.write("licence", code, export)
 
     def all(self) -> dict[str, bool]:
-        """Return the licences about which something was said, and whether each authorises exports."""
+        """Return the licences with a decision, and whether each authorises exports."""
         with self._engine.lock:
             return {**self._engine.settings.licences, **self._engine.state.rows("licence")}

@@ -274,7 +274,7 @@ def _check_action(action: str, status: Any, error: Any) -> None:
 
 
 def _check_numbers(*, times: Any, every: Any, probability: Any, delay: Any) -> None:
-    """Raise ValueError for a number with which the fault could never trigger."""
+    """Raise ValueError for a number outside its range."""
     for name, value in {"times": times, "every": every}.items():
         if value is not None and (type(value) is not int or value < 1):
             raise ValueError(f"{name} must be a positive integer, not {value!r}")

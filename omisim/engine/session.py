@@ -40,7 +40,7 @@ class CallRecord:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # empty for a call from Python
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
-    dropped: bool = False  # a fault dropped the connection without an answer
+    dropped: bool = False  # a fault dropped the connection or killed the client: there was no answer
     status: int = 0
     size: int | None = None  # bytes of the answer's body, None without a body
     took: int = 0  # microseconds of the cloud's time, from a fault's delay

@@ -198,6 +198,14 @@ class TestLicences:
         cloud.licences.set("0006", export=None)
         assert cloud.licences.all() == {}
 
+    def test_are_withdrawn_to_those_of_the_constructor(self) -> None:
+        """A withdrawn decision gives way to that of the constructor."""
+        cloud = Cloud(licences={"0002": {"export": False}})
+        cloud.licences.set("0002", export=True)
+        assert cloud.licences.all() == {"0002": True}
+        cloud.licences.set("0002", export=None)
+        assert cloud.licences.all() == {"0002": False}
+
     def test_are_given_to_the_constructor(self) -> None:
         """A cloud can begin with decisions, which a reset keeps."""
         cloud = Cloud(licences={"0002": {"export": False}})
