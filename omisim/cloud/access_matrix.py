@@ -197,7 +197,6 @@ def _find_rule(account: AccountRow, image: Image, right: str, *, allowed: bool) 
 
 
 _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    "copy": {"SourceRegionName": ""},
     "export": {"OsuExport": {"DiskImageFormat": "qcow2", "OsuBucket": "exports"}},
     "modify": {"Description": "changed"},
 }

@@ -77,14 +77,14 @@ def _delete_image(engine: Engine, image: Image) -> Deletion:
     used_by = [f"account {_name_account(state, account_id)} may launch it" for account_id in granted.account_ids]
     used_by += ["every account of its Region may launch it"] if granted.global_permission else []
     keeps = "VMs and copies that were created from it remain (OMI-123)"
-    refused = _ask(engine, image, "DeleteImage", ImageId=image.image_id)
+    refused = _explain_refusal(engine, image, "DeleteImage", ImageId=image.image_id)
     return Deletion("DeleteImage", refused, frees=tuple(frees), used_by=tuple(used_by), keeps=keeps)
 
 
 def _delete_snapshot(engine: Engine, snapshot: Snapshot) -> Deletion:
     images = engine.state.find_by("image", "block_device_mappings.bsu.snapshot_id", snapshot.snapshot_id)
     used_by = tuple(f"OMI {image.image_id} {image.image_name} maps it" for image in images)
-    refused = _ask(engine, snapshot, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id)
+    refused = _explain_refusal(engine, snapshot, "DeleteSnapshot", SnapshotId=snapshot.snapshot_id)
     keeps = "volumes that were created from it remain"
     return Deletion("DeleteSnapshot", refused, gib=snapshot.volume_size, used_by=used_by, keeps=keeps)
 
@@ -92,7 +92,7 @@ def _delete_snapshot(engine: Engine, snapshot: Snapshot) -> Deletion:
 def _delete_volume(engine: Engine, volume: Volume) -> Deletion:
     link: VolumeLink | None = engine.state.get("volume_link", volume.volume_id)
     used_by = (f"VM {link.vm_id} has it as {link.device_name}",) if link is not None else ()
-    refused = _ask(engine, volume, "DeleteVolume", VolumeId=volume.volume_id)
+    refused = _explain_refusal(engine, volume, "DeleteVolume", VolumeId=volume.volume_id)
     keeps = "snapshots that were created from it remain"
     return Deletion("DeleteVolume", refused, gib=volume.size, used_by=used_by, keeps=keeps)
 
@@ -103,12 +103,12 @@ def _delete_vm(engine: Engine, vm: Vm) -> Deletion:
     removed = [link.volume_id for link in links if link.delete_on_vm_deletion]
     kept_volume_ids = [link.volume_id for link in links if not link.delete_on_vm_deletion]
     gib = sum(state.get("volume", volume_id).size for volume_id in removed)
-    refused = _ask(engine, vm, "DeleteVms", VmIds=[vm.vm_id])
+    refused = _explain_refusal(engine, vm, "DeleteVms", VmIds=[vm.vm_id])
     keeps = "OMIs and snapshots that were created from it remain"
     return Deletion("DeleteVms", refused, tuple(removed), tuple(kept_volume_ids), gib, keeps=keeps)
 
 
-def _ask(engine: Engine, row: Any, action: str, **parameters: Any) -> str:
+def _explain_refusal(engine: Engine, row: Any, action: str, **parameters: Any) -> str:
     """Return why the owner's call would be refused now, or ""."""
     owner: AccountRow = engine.state.get("account", row.account_id)
     errors = why_not(engine, oapi.make_request(action, parameters), owner.account_id, owner.region)

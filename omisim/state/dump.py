@@ -213,9 +213,9 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
         with reading(f".settings.{name}"):
             Settings.checked(**{**checked, name: value})
     settings = Settings.checked(**{**checked, **given})
-    _read_numbers(values, "durations", float, Durations(settings))
-    _read_numbers(values, "capacity", int, settings.capacity)
-    _read_numbers(values, "licences", bool, settings.licences)
+    _read_setting(values, "durations", float, Durations(settings))
+    _read_setting(values, "capacity", int, settings.capacity)
+    _read_setting(values, "licences", bool, settings.licences)
     settings.unknown_images = read_value(bool, values, "unknown_images", ".settings")
     history: int = read_value(int, values, "history", ".settings")
     if history < 1:
@@ -223,8 +223,8 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
     return settings, history
 
 
-def _read_numbers(values: Mapping[str, Any], name: str, kind: Any, target: MutableMapping[str, Any]) -> None:
-    """Read the mapping of a setting into its place."""
+def _read_setting(values: Mapping[str, Any], name: str, kind: Any, target: MutableMapping[str, Any]) -> None:
+    """Read a setting that is a mapping into `target`. `kind` is the type of its values."""
     for key, value in _check_mapping(values.get(name, {}), f".settings.{name}").items():
         with reading(f".settings.{name}.{key}"):
             target[key] = deserialize(kind, value)

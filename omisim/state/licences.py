@@ -54,9 +54,12 @@ def parse_licences(permissions: Mapping[str, Mapping[str, bool]] | None, state: 
     if permissions is not None and not isinstance(permissions, Mapping):
         raise ValueError(f'licences must be like {{"0002": {{"export": False}}}}, not {permissions!r}')
     decisions = {}
-    for code, says in (permissions or {}).items():
+    for code, permission in (permissions or {}).items():
         check_licence(state, code)
-        if not isinstance(says, Mapping) or set(says) != {"export"} or not isinstance(says["export"], bool):
-            raise ValueError(f'the licence {code} must be {{"export": True}} or {{"export": False}}, not {says!r}')
-        decisions[code] = says["export"]
+        is_valid = isinstance(permission, Mapping) and set(permission) == {"export"}
+        if not is_valid or not isinstance(permission["export"], bool):
+            raise ValueError(
+                f'the licence {code} must be {{"export": True}} or {{"export": False}}, not {permission!r}'
+            )
+        decisions[code] = permission["export"]
     return decisions

@@ -15,7 +15,7 @@ from support.fcu_requests import ask, error_of, texts_of
 
 from omisim import Account, Cloud
 from omisim.doors.fcu.selection import TAGS
-from omisim.doors.fcu.shapes import LOADER, is_outscales, load_service
+from omisim.doors.fcu.shapes import LOADER, is_outscale_operation, load_service
 from omisim.doors.fcu.table import Row, load_rows, load_section
 
 ZONE = "eu-west-2a"
@@ -85,7 +85,7 @@ LACKS: Mapping[str, str] = {
     "default subnets": r"default-for-az",
     "routes and gateways that FCU does not have": r"association\.gateway-id|route\.transit-gateway-id",
 }
-LISTS = [name for name, row in ROWS.items() if row.lists and not is_outscales(name) and name not in EMPTY]
+LISTS = [name for name, row in ROWS.items() if row.lists and not is_outscale_operation(name) and name not in EMPTY]
 
 
 def list_documented_filters(name: str) -> list[str]:
@@ -135,7 +135,7 @@ ALL: Mapping[str, Mapping[str, str]] = {"DescribeInstanceStatus": {"IncludeAllIn
 PAGINATORS = {
     name: paginator
     for name, paginator in LOADER.load_service_model("ec2", "paginators-1")["pagination"].items()
-    if name in ROWS and not is_outscales(name)
+    if name in ROWS and not is_outscale_operation(name)
 }
 
 

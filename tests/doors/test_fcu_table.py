@@ -23,7 +23,7 @@ from omisim.doors.fcu import forms
 from omisim.doors.fcu.actions import SERVED, FcuAction, find_action
 from omisim.doors.fcu.query import query_name
 from omisim.doors.fcu.render import make_namespace, make_renderer, render_answer
-from omisim.doors.fcu.shapes import LOADER, find_operation, is_outscales
+from omisim.doors.fcu.shapes import LOADER, find_operation, is_outscale_operation
 from omisim.doors.fcu.table import FAMILIES, Row, load_rows, load_section
 from omisim.model.serialize import snake_name
 from omisim.spec.errors import ERRORS
@@ -229,7 +229,9 @@ def motos_service() -> ServiceModel:
 
 
 OPERATIONS = [
-    name for name in load_rows() if not is_outscales(name) and motos_service().operation_model(name).output_shape
+    name
+    for name in load_rows()
+    if not is_outscale_operation(name) and motos_service().operation_model(name).output_shape
 ]
 
 

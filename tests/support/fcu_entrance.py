@@ -23,7 +23,7 @@ from omisim import Account
 from omisim.actions.framework.registry import ACTIONS
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
 from omisim.doors.fcu.query import query_name
-from omisim.doors.fcu.shapes import find_operation, is_outscales
+from omisim.doors.fcu.shapes import find_operation, is_outscale_operation
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.front import FrontDoor
 from omisim.engine.faults import Dropped
@@ -116,7 +116,7 @@ def to_ec2_call(action: str, api_parameters: Parameters) -> tuple[Row, dict[str,
 def _list_rows(action: str) -> list[Row]:
     """Return the rows of an action that do nothing else."""
     rows = [row for row in load_rows().values() if row.calls == action in ACTIONS and row.name not in APART]
-    return [row for row in rows if not (row.attributes or row.defaults or is_outscales(row.name))]
+    return [row for row in rows if not (row.attributes or row.defaults or is_outscale_operation(row.name))]
 
 
 def _invert(spec: Mapping[str, Any], shape: Any, values: Any) -> dict[str, Any] | None:

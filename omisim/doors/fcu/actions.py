@@ -16,7 +16,7 @@ from omisim.doors.fcu.inputs import Reading, compile_inputs
 from omisim.doors.fcu.query import Query, Tree, make_reader, query_name, read_boolean
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.selection import Criteria, Selection, check_ids, find_by_ids
-from omisim.doors.fcu.shapes import find_operation, is_outscales
+from omisim.doors.fcu.shapes import find_operation, is_outscale_operation
 from omisim.doors.fcu.steps import BEFORE, PREPARE
 from omisim.doors.fcu.table import Row, load_rows, load_section
 from omisim.doors.fcu.views import compile_view, get_view
@@ -29,7 +29,7 @@ from omisim.spec.rules import refuse
 
 __all__ = ["FcuAction", "find_action"]
 
-OUTSCALES = "http://api.outscale.com/wsdl/fcuext/2014-04-15/"  # the namespace of OUTSCALE's own shapes
+OUTSCALE_NAMESPACE = "http://api.outscale.com/wsdl/fcuext/2014-04-15/"  # of OUTSCALE's own shapes
 SERVED = {**ACTIONS, **FCU_ONLY}
 DONE = make_element("return", "true")  # the answer of an action without an output shape
 MAX_WARNINGS, MAX_NAME = 10, 60  # unknown parameters in the warnings about one request, and characters of each
@@ -78,7 +78,7 @@ class FcuAction:
         assert like is not None, row.like
         input_shape, self._output = like.input_shape, operation.output_shape
         members = {query_name(member, key): member for key, member in input_shape.members.items()}
-        self.namespace = OUTSCALES if is_outscales(row.name) else ""
+        self.namespace = OUTSCALE_NAMESPACE if is_outscale_operation(row.name) else ""
         self.dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}

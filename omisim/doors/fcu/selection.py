@@ -28,7 +28,7 @@ from omisim.spec.rules import get_rule, refuse
 
 __all__ = ["Criteria", "Selection", "check_ids", "find_by_ids", "make_not_found"]
 
-Look = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
+GetTexts = Callable[[Any, Mapping[str, Any]], list[str]]  # entity and item → the texts of a filter
 TAGS = ("Tags", "TagSet")  # the names that EC2 has for the tags of an item
 # kind of an id → the error for one that does not exist; the others are of families that omisim does not serve
 _MISSING: Mapping[str, str] = {
@@ -71,27 +71,27 @@ def check_ids(row: Row, ids: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the filters of omisim's read that find the ids. Refuses malformed ids (ID-015, ID-016)."""
     filters: dict[str, Any] = {}
     for parameter, values in ids.items():
-        of = row.ids[parameter]
-        for value in values if of["kind"] in PREFIXES else ():
-            problem = find_id_problem(Id(of["kind"]), value, parameter)
+        spec = row.ids[parameter]
+        for value in values if spec["kind"] in PREFIXES else ():
+            problem = find_id_problem(Id(spec["kind"]), value, parameter)
             if problem is not None:
-                raise make_not_found(of["kind"], value) if "malformed" in of else problem
-        if values and "filter" in of:
-            filters[of["filter"]] = list(values)
+                raise make_not_found(spec["kind"], value) if "malformed" in spec else problem
+        if values and "filter" in spec:
+            filters[spec["filter"]] = list(values)
     return filters
 
 
 def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any]) -> Sequence[Any]:
     """Return the results of a read that have the ids. Refuses ids that they lack (FCU-004)."""
     for parameter, values in ids.items():
-        of = row.ids[parameter]
-        get = attrgetter(of["attribute"])
-        candidates = [row for row in rows if getattr(row, of["without"]) is None] if "without" in of else rows
+        spec = row.ids[parameter]
+        get = attrgetter(spec["attribute"])
+        candidates = [row for row in rows if getattr(row, spec["without"]) is None] if "without" in spec else rows
         found_ids = set(map(get, candidates))
         for value in values:
             if value not in found_ids:
-                raise make_not_found(of["kind"], value)
-        if values and "filter" not in of:
+                raise make_not_found(spec["kind"], value)
+        if values and "filter" not in spec:
             rows = [entity for entity in candidates if get(entity) in values]
     return rows
 
@@ -125,7 +125,7 @@ class Selection:
                 chosen = SCOPES[scope](context, value)
                 rows = [row for row in rows if chosen(row)]
         if criteria.filters and not self._is_empty:
-            tests = [(self._find_look(name), _check_patterns(name, values)) for name, values in criteria.filters]
+            tests = [(self._find_getter(name), _check_patterns(name, values)) for name, values in criteria.filters]
             rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
         size = criteria.size
         if size is not None:
@@ -141,21 +141,21 @@ class Selection:
             content += make_element("isTruncated", "false" if token is None else "true")
         return content if token is None else content + make_element(self._token_name, token)
 
-    def _find_look(self, name: str) -> Look:
+    def _find_getter(self, name: str) -> GetTexts:
         path = self._row.filters.get(name)
         if path is not None:
-            return _make_look(path)
+            return _make_text_getter(path)
         tags = self._tags
         if tags and name.startswith("tag:"):
             key = name.removeprefix("tag:")
             return lambda _, item: [tag["Value"] for tag in item[tags] if tag["Key"] == key]
         if tags and name in ("tag-key", "tag-value"):
-            return _make_look(f"{tags}.{name.removeprefix('tag-').capitalize()}")
+            return _make_text_getter(f"{tags}.{name.removeprefix('tag-').capitalize()}")
         raise refuse("FCU-013", filter=name)
 
-    def _matches(self, row: Any, look: Look, patterns: Sequence[str]) -> bool:
+    def _matches(self, row: Any, get_texts: GetTexts, patterns: Sequence[str]) -> bool:
         matches = compile_patterns(tuple(patterns))
-        return any(matches(text) or _is_boolean(text, patterns) for text in look(row, self._view(row)))
+        return any(matches(text) or _is_boolean(text, patterns) for text in get_texts(row, self._view(row)))
 
     def _render_page(self, page: Sequence[Any]) -> str:
         if self._row.group:
@@ -168,7 +168,7 @@ class Selection:
 
 
 @lru_cache(maxsize=1024)
-def _make_look(path: str) -> Look:
+def _make_text_getter(path: str) -> GetTexts:
     """Return the function that gets the texts at a path of `filters`, in the form that the table explains."""
     if not path:
         return lambda _, __: []
@@ -182,13 +182,13 @@ def _make_look(path: str) -> Look:
         return lambda entity, _: _list_texts(get(entity))
     names = path.split(".")
 
-    def look(_: Any, item: Mapping[str, Any]) -> list[str]:
+    def get_texts(_: Any, item: Mapping[str, Any]) -> list[str]:
         values: list[Any] = [item]
         for name in names:
             values = [part[name] for value in values for part in _as_list(value) if name in part]
         return [text for value in values for text in _list_texts(value)]
 
-    return look
+    return get_texts
 
 
 def _check_patterns(name: str, values: Sequence[str]) -> Sequence[str]:

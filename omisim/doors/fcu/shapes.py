@@ -12,7 +12,7 @@ from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 
 from omisim.base.data_files import load_toml
 
-__all__ = ["LOADER", "find_operation", "is_outscales", "load_service"]
+__all__ = ["LOADER", "find_operation", "is_outscale_operation", "load_service"]
 
 
 class _Loader(Loader):  # type: ignore[misc]  # botocore has no types
@@ -38,7 +38,8 @@ def load_service() -> ServiceModel:
         _add_structure(shapes, name, members)
     for name, members in own["members"].items():
         shape = shapes[name]
-        shapes[name] = {**shape, "members": shape["members"] | {key: {"shape": of} for key, of in members.items()}}
+        added = {member: {"shape": target} for member, target in members.items()}
+        shapes[name] = {**shape, "members": shape["members"] | added}
     operations = dict(ec2["operations"])
     for name, parts in own["operations"].items():
         operation: dict[str, Any] = {"name": name, "http": {"method": "POST", "requestUri": "/"}}
@@ -54,7 +55,7 @@ def _load_own() -> Mapping[str, Any]:
     return load_toml("omisim.doors.fcu", "outscale.toml")
 
 
-def is_outscales(name: str) -> bool:
+def is_outscale_operation(name: str) -> bool:
     """Whether an operation is OUTSCALE's own, which EC2 does not have in this form."""
     return name in _load_own()["operations"]
 
@@ -62,12 +63,12 @@ def is_outscales(name: str) -> bool:
 def _add_structure(shapes: dict[str, Any], name: str, members: Mapping[str, Any]) -> None:
     """Add a structure, whose members have their own names in a query and in XML, and the lists in it."""
     described: dict[str, Any] = {}
-    for member, of in members.items():
-        shape = of
-        if isinstance(of, list):
-            shape = f"{of[0]}OutscaleList"
-            shapes[shape] = {"type": "list", "member": {"shape": of[0], "locationName": "item"}}
-        described[member] = {"shape": shape, "locationName": member, "queryName": member}
+    for member, shape in members.items():
+        target = shape
+        if isinstance(shape, list):
+            target = f"{shape[0]}OutscaleList"
+            shapes[target] = {"type": "list", "member": {"shape": shape[0], "locationName": "item"}}
+        described[member] = {"shape": target, "locationName": member, "queryName": member}
     shapes[name] = {"type": "structure", "members": described}
 
 

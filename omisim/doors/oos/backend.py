@@ -120,13 +120,13 @@ def use_backend(now: dt.datetime) -> Iterator[Any]:
             mock.patch.object(models, "s3_backends", thread_backends),
             mock.patch.object(responses, "s3_backends", thread_backends),
             mock.patch.object(models, "utcnow", utcnow),
-            mock.patch.object(models, "events_send_notification", _notify_nobody),
+            mock.patch.object(models, "events_send_notification", _drop_notification),
             _forget_instances(),
         ):
             yield backend
 
 
-def _notify_nobody(**_event: Any) -> None:
+def _drop_notification(**_event: Any) -> None:
     """Replace moto's notification of AWS EventBridge. A mock in its place would take 80 objects a request."""
 
 
