@@ -20,7 +20,7 @@ MAX_CLOUDS = 4096
 MAX_CHUNK_LINE = 256  # bytes of the line with the size of a chunk
 MAX_OVERHEAD = MIB  # bytes of all such lines of a request: a body in chunks of one byte is rejected early
 END = b"\r\n\r\n"
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
@@ -148,7 +148,7 @@ class RequestBuffer:
                 raise HttpError(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} must be sent once")
             seen.add(name)
             if name in _FRAMING:
-                framing[name] = match[2]
+                framing[name] = match[2].strip(b" \t")
             else:
                 kept.append(line)
         self._head = b"\r\n".join(kept)

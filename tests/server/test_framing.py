@@ -132,3 +132,9 @@ def test_many_small_chunks_are_rejected() -> None:
     """A body in chunks of one byte costs more to read than it holds, so the lines of all chunks have 1 MiB at most."""
     with pytest.raises(HttpError, match="too many"):
         feed(CHUNKED, *[b"1;%s\r\nx\r\n" % (b"a" * 200) * 100] * 100, limits=Limits())
+
+
+def test_blanks_in_a_header_take_linear_time() -> None:
+    """60,000 blanks before a control character are rejected at once; trying each way to split them took days."""
+    with pytest.raises(HttpError, match="a name, a colon and a value"):
+        feed(HEAD + b"X:" + b" " * 60_000 + b"\x01\r\n\r\n", limits=Limits())
