@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from dataclasses import fields
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.base.frozen import replace
+from omisim.formats.sigv4 import find_access_key
 from omisim.model import Log, OrDict, With
 from omisim.model.filters import FiltersApiLog
 from omisim.model.filters.dicts import FiltersApiLogDict
@@ -18,7 +18,6 @@ from omisim.model.filters.dicts import FiltersApiLogDict
 WINDOW, RETENTION = dt.timedelta(hours=48), dt.timedelta(days=32)
 HERE = "127.0.0.1"
 NOT_LOGGED = (0, 401, 404)  # statuses; 0 is a call without an answer
-_KEY = re.compile(r"Credential=([^/,\s]+)/")
 
 
 @action("ReadApiLogs", "Logs", paged=True)
@@ -63,13 +62,12 @@ def _make_log(call: Call, record: Any) -> Log:
     version = call.switch("spec_version")
     assert isinstance(version, str)
     payload = json.dumps(record.parameters, default=str)
-    key = _KEY.search(record.headers.get("authorization", ""))
     headers = {name: "*****" if name == "authorization" else value for name, value in record.headers.items()}
     raw = "\n".join(f"{name.title()}: {value}" for name, value in headers.items())
     return Log(
         account_id=call.account.account_id,
         call_duration=record.took,
-        query_access_key=key[1] if key else None,
+        query_access_key=find_access_key(record.headers.get("authorization", "")),
         query_api_name="oapi",
         query_api_version=version,
         query_call_name=record.action,

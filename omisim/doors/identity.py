@@ -18,6 +18,7 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.doors.http import HttpRequest
 from omisim.doors.signature import Signature, check_date, parse_signature, verify_signature
 from omisim.engine.engine import Engine
+from omisim.formats.sigv4 import find_access_key
 from omisim.model import AccessKey, AccountRow
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
@@ -26,7 +27,6 @@ from omisim.spec.rules import refuse
 __all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "find_first_account", "identify_caller"]
 
 Parse = Callable[[HttpRequest], Signature]
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 _FORM_CREDENTIAL = re.compile(rb'name="x-amz-credential"\r\n\r\n([^/\r\n]+)/', re.IGNORECASE)
 _VERSION_2_CREDENTIAL = re.compile(rb"(?:^|&)AWSAccessKeyId=([^&]+)")
 _FORM_HEAD = 65536  # bytes of a form in which its credential is searched
@@ -199,9 +199,9 @@ def find_claimed_key(request: HttpRequest) -> str | None:
     One that is signed with Signature Version 2, which no door verifies, names it in its query string or form.
     """
     header = request.headers.get("authorization", "")
-    credential = None if _is_basic(header) else _CREDENTIAL.search(header or unquote(request.query))
-    if credential is not None:
-        return credential[1]
+    access_key = None if _is_basic(header) else find_access_key(header or unquote(request.query))
+    if access_key is not None:
+        return access_key
     content_type, head = request.headers.get("content-type", "").lower(), request.body[:_FORM_HEAD]
     if content_type.startswith("multipart/form-data"):
         field = _FORM_CREDENTIAL.search(head)

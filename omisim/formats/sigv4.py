@@ -14,8 +14,8 @@ from functools import lru_cache
 from urllib.parse import quote
 
 __all__ = [
-    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_query", "derive_signing_key", "find_scope_problem",
-    "find_signed_headers_problem", "parse_stamp", "sign",
+    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_query", "derive_signing_key", "find_access_key",
+    "find_scope_problem", "find_signed_headers_problem", "parse_stamp", "sign",
 ]  # fmt: skip
 
 DATE = "%Y%m%dT%H%M%SZ"
@@ -28,6 +28,13 @@ ANSWERED = {"expect": "100-continue"}  # a header that the server answers itself
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _DAY = re.compile(r"[0-9]{8}")
 _WORD = re.compile(r"[a-z0-9-]+")
+_CREDENTIAL = re.compile(r"(?>.*?Credential=)([^/,\s]+)/", re.DOTALL)  # only the first one counts: linear time
+
+
+def find_access_key(text: str) -> str | None:
+    """Return the access key that an Authorization header or a query string names, without verifying it, or None."""
+    match = _CREDENTIAL.match(text)
+    return match[1] if match else None
 
 
 def parse_stamp(text: str) -> dt.datetime | None:

@@ -17,7 +17,7 @@ from omisim.probe.matching import read_path
 __all__ = ["CREATIONS", "Fcu", "is_unrecorded", "list_created"]
 
 VERSION = "2016-11-15"
-_NAMESPACE = re.compile(rb"<[^?!][^>]*?\bxmlns=\"([^\"]*)\"")
+_NAMESPACE = re.compile(rb"<[^?!<>][^<>]*?\bxmlns=\"([^\"]*)\"")
 _CREATES = re.compile("(?:Allocate|Copy|Create(?!Tags|Route$)|Import|Purchase|Register|Request|Run)")
 FORM = "application/x-www-form-urlencoded"
 # action that creates → the path of the id in its answer. Not those that create parts besides, whose ids no answer names

@@ -195,6 +195,15 @@ class TestAuthModes:
         ):
             assert send_request(door, cloud, request)[1]["Accounts"][0]["AccountId"] == bob.account_id
 
+    @pytest.mark.parametrize("other", ["Credential=", "Credential=A,Credential=", "Credential= Credential="])
+    def test_of_off_read_one_credential(self, door: Door, other: str) -> None:
+        """Only the first credential of a header names a key, so that a header of thousands takes linear time."""
+        cloud = Cloud(auth="off")
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        for text, account in ((bob.access_key, bob), (other + bob.access_key, alice)):
+            request = with_header("ReadAccounts", f"OSC4-HMAC-SHA256 Credential={text}/")
+            assert send_request(door, cloud, request)[1]["Accounts"][0]["AccountId"] == account.account_id
+
     def test_of_off_refuse_a_key_and_a_login_of_another_region(self, door: Door) -> None:
         """The refusal names the account and the Region of the key, although the cloud has accounts. [AUTH-006]"""
         cloud = Cloud(auth="off")

@@ -20,7 +20,8 @@ MAX_DEPTH = 12  # parts of a name; the deepest name of EC2 has eight
 _INDEX = re.compile(r"[0-9]{1,9}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _FORM = "application/x-www-form-urlencoded"
-_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]*/(?:ec2|fcu)/")
+# the first credential only, in linear time
+_SCOPE = re.compile(r"(?>.*?Credential=)[^/,\s]+/\d{8}/[^/,\s]*/(?:ec2|fcu)/", re.DOTALL)
 # parameters that belong to the protocol, not to an action
 _PROTOCOL = frozenset({"Action", "Version", "AuthParams", "AWSAccessKeyId", "Signature", "SignatureMethod",
                        "SignatureVersion", "Timestamp", "Expires", "SecurityToken"})  # fmt: skip
@@ -72,7 +73,7 @@ def parse_pairs(text: str) -> list[tuple[str, str]]:
 def is_query(request: HttpRequest) -> bool:
     """Whether a request is an EC2 query: its form or query string has an action and a version, or its scope says so."""
     headers = request.headers
-    if _SCOPE.search(headers.get("authorization", "")):
+    if _SCOPE.match(headers.get("authorization", "")):
         return True
     is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
     query = parse_query(request.query, request.body if is_form else b"")
