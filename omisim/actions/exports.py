@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -32,12 +30,12 @@ from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExpo
 from omisim.model.filters.dicts import FiltersReadImageExportTaskDict, FiltersSnapshotExportTaskDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
+from omisim.state.buckets import is_bucket_name
 
 _SNAPSHOT_DUTY = (
     "the content of {} has the licences {{licences}}, which must authorise the export (EXP-050). The export drops them:"
     " only that of an OMI keeps third-party licences in the target Region (EXP-048)"
 )
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 
 
 @action("CreateImageExportTask", "ImageExportTask")
@@ -87,15 +85,6 @@ def _check_target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExpor
     call.check(is_known_format, "EXP-002", disk_image_format=target.disk_image_format, known=FORMATS)
     call.check(is_bucket_name(target.osu_bucket), "EXP-007", osu_bucket=target.osu_bucket)
     return target
-
-
-def is_bucket_name(name: str) -> bool:
-    """Whether a name is valid for a bucket (OOS-002)."""
-    try:
-        ipaddress.IPv4Address(name)
-    except ValueError:
-        return _BUCKET.fullmatch(name) is not None
-    return False
 
 
 @action("ReadImageExportTasks", "ImageExportTasks", paged=True)

@@ -15,6 +15,7 @@ from omisim.actions.security_groups import get_default_group
 from omisim.model import Net, NetId, RouteTable, SecurityGroup, ids
 from omisim.model.filters import FiltersNet
 from omisim.model.filters.dicts import FiltersNetDict
+from omisim.spec.limits import TENANCY
 from omisim.spec.rules import refuse
 
 __all__ = ["create_net", "delete_net", "read_nets", "update_net"]
@@ -36,8 +37,7 @@ def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
         is_private = any(network.subnet_of(IPv4Network(block)) for block in allowed)
         call.check(is_private or length < MAX_SIZE, "NET-004", ip_range=ip_range, allowed=allowed)
         call.check(MAX_SIZE <= length <= MIN_SIZE, "NET-001", ip_range=ip_range)
-    is_known_tenancy = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
-    call.check(is_known_tenancy, "NET-005", tenancy=tenancy)
+    call.check(tenancy is None or TENANCY.fullmatch(tenancy), "NET-005", tenancy=tenancy)
     check_quotas(call, {"vpc_limit": 1})
     me = call.account.account_id
     net = call.add(

@@ -34,22 +34,27 @@ Task = ImageExportTask | SnapshotExportTask
 def find_upload_error(tx: Transaction, task: Task) -> str:
     """Return the reason why object storage refuses the upload, or "" (EXP-008, EXP-009, OOS-008)."""
     bucket_name = task.osu_export.osu_bucket
-    region = _get_region(tx, task)
-    bucket: Bucket | None = tx.state.get("bucket", f"{region}/{bucket_name}")
-    key = _find_key(tx, task)
-    if key is None:
-        return f"An error occurred while accessing the bucket {bucket_name}: 403 InvalidAccessKeyId"
-    if bucket is None:
-        return f"An error occurred while accessing the bucket {bucket_name}: 404 NoSuchBucket"
-    account: AccountRow = tx.state.get("account", key.account_id)
-    if not is_allowed(bucket, bucket, account, "WRITE"):
-        return f"An error occurred while accessing the bucket {bucket_name}: 403 AccessDenied"
     try:
-        for key_name in _list_keys(task):
-            check_key(key_name)
+        _check_upload(tx, task)
     except StorageError as error:
         return f"An error occurred while accessing the bucket {bucket_name}: {error.status} {error.code}"
     return ""
+
+
+def _check_upload(tx: Transaction, task: Task) -> None:
+    """Raise StorageError as a request that uploads the objects would be refused."""
+    place = Place(_get_region(tx, task), task.osu_export.osu_bucket, "")
+    bucket: Bucket | None = tx.state.get("bucket", place.bucket_id)
+    key = _find_key(tx, task)
+    if key is None:
+        raise StorageError("InvalidAccessKeyId", "the task has no active access key")
+    if bucket is None:
+        raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}")
+    account: AccountRow = tx.state.get("account", key.account_id)
+    if not is_allowed(bucket, bucket, account, "WRITE"):
+        raise StorageError("AccessDenied", f"{place.bucket} is not writable")
+    for key_name in _list_keys(task):
+        check_key(key_name)
 
 
 def _get_region(tx: Transaction, task: Task) -> str:

@@ -7,6 +7,7 @@ import binascii
 
 from omisim.actions.framework.call import Call
 from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
+from omisim.spec.limits import TENANCY
 from omisim.spec.vm_types import PERFORMANCES, VmShape
 
 __all__ = [
@@ -50,8 +51,7 @@ def _is_base64(text: str) -> bool:
 
 def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: bool) -> None:
     """Check the tenancy of a VM, which must be dedicated for nested virtualization (VM-017, VM-018)."""
-    is_valid = tenancy is None or tenancy in ("default", "dedicated") or tenancy.startswith("ded-")
-    call.check(is_valid, "VM-017", tenancy=tenancy)
+    call.check(tenancy is None or TENANCY.fullmatch(tenancy), "VM-017", tenancy=tenancy)
     dedicated = tenancy is not None and tenancy != "default"
     call.check(dedicated or not nested_virtualization, "VM-018", tenancy=tenancy or "default")
 
@@ -111,13 +111,13 @@ def get_shutdown_actions(call: Call, behavior: str) -> tuple[str, str]:
 
 
 def merge_shutdown_behavior(
-    call: Call, now: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
+    call: Call, current: tuple[str, str, str], behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
 ) -> tuple[str, str, str]:
     """Return GuestAction, HostAction and the old single field after a change (VM-025).
 
-    Absent values keep the current ones (`now`). The new field takes precedence over the old one.
+    Absent values keep those of `current`. The new field takes precedence over the old one.
     """
-    guest, host, legacy = now
+    guest, host, legacy = current
     if behavior is not None:
         guest, host = get_shutdown_actions(call, behavior)
         legacy = behavior

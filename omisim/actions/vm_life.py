@@ -23,6 +23,7 @@ from omisim.actions.vms import view_vm
 from omisim.actions.volumes import find_links
 from omisim.base.frozen import replace
 from omisim.model import (
+    ENDED_VM_STATES,
     ActionsOnNextBoot,
     BlockDeviceMappingVmUpdate,
     MayBeEmpty,
@@ -140,11 +141,12 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
     Volumes with DeleteOnVmDeletion are deleted with their VM. The others become available (VM-047).
     """
     vms = _get_all_owned(call, vm_ids)
-    ended = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
     for vm in vms:
         call.check_state(vm)
-        call.check(vm.state in ended or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
-    return _move_all(call, vms, lambda vm: vm if vm.state in ended else call.move(vm, "delete", restarts=False))
+        call.check(vm.state in ENDED_VM_STATES or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
+    return _move_all(
+        call, vms, lambda vm: vm if vm.state in ENDED_VM_STATES else call.move(vm, "delete", restarts=False)
+    )
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
@@ -196,9 +198,9 @@ def update_vm(
         primary = find_nics(call.state, vm_id)[0]
         checked = primary.is_source_dest_checked if is_source_dest_checked is None else is_source_dest_checked
         call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
-    now = vm.shutdown_behavior_configuration
-    was = (now.guest_action or "stop", now.host_action or "restart", vm.vm_initiated_shutdown_behavior)
-    guest, host, legacy = merge_shutdown_behavior(call, was, vm_initiated_shutdown_behavior, behavior)
+    stored = vm.shutdown_behavior_configuration
+    current = (stored.guest_action or "stop", stored.host_action or "restart", vm.vm_initiated_shutdown_behavior)
+    guest, host, legacy = merge_shutdown_behavior(call, current, vm_initiated_shutdown_behavior, behavior)
     requested = {
         "actions_on_next_boot": boot and show_boot_actions(vm.boot_mode, boot),
         "deletion_protection": deletion_protection,

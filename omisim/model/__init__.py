@@ -20,6 +20,7 @@ from omisim.model.answers import (
 )
 from omisim.model.base import (
     ANY,
+    ENDED_VM_STATES,
     AccountId,
     Entity,
     ImageId,
@@ -111,6 +112,7 @@ from omisim.model.parts import (
 )
 from omisim.model.rows import ClientToken, Content, Due, Origin
 from omisim.model.storage import (
+    ENDED_EXPORT_STATES,
     Bucket,
     ExportState,
     Grant,
@@ -127,9 +129,10 @@ from omisim.model.storage import (
 from omisim.model.vms import WINDOWS_CODES, AdminPassword, ConsoleOutput, Vm, VmsStopHistory, VmStateChange, VmStates
 
 __all__ = [
-    "ANY", "ENTITIES", "WINDOWS_CODES", "AccessKey", "AccessKeySecretKey", "AccountId", "AccountRow",
-    "ActionsOnNextBoot", "AdminPassword", "BlockDeviceMappingCreated", "BlockDeviceMappingImage",
-    "BlockDeviceMappingVmCreation", "BlockDeviceMappingVmUpdate", "BsuCreated", "BsuToCreate", "BsuToUpdateVm",
+    "ANY", "ENDED_EXPORT_STATES", "ENDED_VM_STATES", "ENTITIES", "WINDOWS_CODES", "AccessKey", "AccessKeySecretKey",
+    "AccountId", "AccountRow", "ActionsOnNextBoot", "AdminPassword", "BlockDeviceMappingCreated",
+    "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation", "BlockDeviceMappingVmUpdate", "BsuCreated",
+    "BsuToCreate", "BsuToUpdateVm",
     "Bucket", "Catalog", "CatalogEntry", "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "Entity",
     "ExportState",
     "FlexibleGpuCatalog", "Grant", "GroupHold", "Image", "ImageExportTask", "ImageId", "ImageState",

@@ -120,6 +120,9 @@ class VmState(StrEnum):
     TERMINATED = "terminated"
 
 
+ENDED_VM_STATES = (VmState.SHUTTING_DOWN, VmState.TERMINATED)  # a VM does not come back from them
+
+
 class NetState(StrEnum):
     """States of a Net (NET-018)."""
 

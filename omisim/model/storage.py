@@ -27,6 +27,9 @@ class ExportState(StrEnum):
     FAILED = "failed"
 
 
+ENDED_EXPORT_STATES = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
+
+
 @frozen(kw_only=True)
 class OsuApiKey:
     """The access key for the upload, if it is not the caller's."""

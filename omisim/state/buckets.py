@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -20,11 +21,15 @@ from omisim.spec.errors import ApiError, ErrorKind
 from omisim.spec.rules import get_rule
 from omisim.state.transaction import Transaction
 
-__all__ = ["Place", "StorageError", "check_key", "is_allowed", "make_object_url", "parse_location", "store_object"]
+__all__ = [
+    "Place", "StorageError", "check_key", "is_allowed", "is_bucket_name", "make_object_url", "parse_location",
+    "store_object",
+]  # fmt: skip
 
 MAX_KEY = 1024  # bytes
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
 
 # S3 error code of the cloud's own refusals → HTTP status (OOS-006)
@@ -103,6 +108,15 @@ def parse_location(host: str, path: str) -> Place | None:
 def _parse_path(region: str, path: str) -> Place:
     bucket, _, key = path.removeprefix("/").partition("/")
     return Place(region, unquote(bucket), unquote(key))
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether a name is valid for a bucket (OOS-002)."""
+    try:
+        IPv4Address(name)
+    except ValueError:
+        return _BUCKET.fullmatch(name) is not None
+    return False
 
 
 def check_key(key: str) -> None:

@@ -17,7 +17,16 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from omisim.model import ENTITIES, ClientToken, Due, ExportState, Origin, SnapshotState, VmState
+from omisim.model import (
+    ENDED_EXPORT_STATES,
+    ENDED_VM_STATES,
+    ENTITIES,
+    ClientToken,
+    Due,
+    Origin,
+    SnapshotState,
+    VmState,
+)
 from omisim.model.address_sets import get_address_bit, get_range_bits
 from omisim.model.filters.fields import is_list, make_getter
 
@@ -60,8 +69,6 @@ _CLASSES: Mapping[str, type] = {entity.kind: entity for entity in ENTITIES} | {
     "origin": Origin,
     "token": ClientToken,
 }
-_ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
-_GONE = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
 Declared = Mapping[str, Index]
 
 
@@ -98,7 +105,7 @@ _TAGGED: Declared = {
 
 def _list_exported(task: Any) -> Collection[object]:
     """Return the snapshots that a task still has to export."""
-    if task.state in _ENDED:
+    if task.state in ENDED_EXPORT_STATES:
         return ()
     return (task.snapshot_id,) if task.kind == "snapshot_export" else _list_disks(task)
 
@@ -202,7 +209,7 @@ INDEXES: Mapping[str, Declared] = {
         **_TAGGED,
         "group": Index(("security_groups",), lambda row: [group.security_group_id for group in row.security_groups]),
         "living in": Index(
-            ("placement", "state"), lambda row: () if row.state in _GONE else (row.placement.subregion_name,)
+            ("placement", "state"), lambda row: () if row.state in ENDED_VM_STATES else (row.placement.subregion_name,)
         ),
         "owner of stops": Index(("account_id", "stops"), lambda row: (row.account_id,) if row.stops else ()),
     },
@@ -225,7 +232,7 @@ _UNFINISHED = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
 
 
 def _count_unfinished(task: Any) -> Mapping[str, int]:
-    return {} if task.state in _ENDED else {"unfinished": 1}
+    return {} if task.state in ENDED_EXPORT_STATES else {"unfinished": 1}
 
 
 def _list_addresses(nic: Any) -> Mapping[str, int]:

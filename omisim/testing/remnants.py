@@ -8,14 +8,21 @@ from typing import Any, Final
 from omisim.base.suggest import describe_unknown
 from omisim.cloud.cloud import Cloud
 from omisim.engine.marks import Mark
-from omisim.model import AccountRow, Entity, ExportState, ImageExportTask, RouteTable, SecurityGroup, SnapshotExportTask
+from omisim.model import (
+    ENDED_EXPORT_STATES,
+    AccountRow,
+    Entity,
+    ImageExportTask,
+    RouteTable,
+    SecurityGroup,
+    SnapshotExportTask,
+)
 from omisim.state.initial_state import iter_users
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
 __all__ = ["ENDING", "describe", "get_state", "iter_remnants", "iter_rows"]
 
 ENDING: Final = ("terminated", "shutting-down", "deleting")
-_FINISHED: Final = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
 
 
 def iter_remnants(cloud: Cloud, account: str | None, since: Mark | None) -> Iterator[Any]:
@@ -51,7 +58,7 @@ def get_state(row: Any) -> str | None:
 def _is_exempt(row: Any) -> bool:
     """Whether a resource is a finished export, or is created and deleted together with a Net."""
     if isinstance(row, ImageExportTask | SnapshotExportTask):
-        return row.state in _FINISHED
+        return row.state in ENDED_EXPORT_STATES
     if isinstance(row, RouteTable):
         return any(link.main for link in row.link_route_tables)
     return isinstance(row, SecurityGroup) and row.security_group_name == "default"

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape, unescape
 
-from omisim.actions.exports import is_bucket_name
 from omisim.base.foreign import parse_count
 from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
@@ -27,7 +26,15 @@ from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
-from omisim.state.buckets import Place, StorageError, check_key, is_allowed, make_object_url, parse_location
+from omisim.state.buckets import (
+    Place,
+    StorageError,
+    check_key,
+    is_allowed,
+    is_bucket_name,
+    make_object_url,
+    parse_location,
+)
 from omisim.state.journal_store import StoreError
 from omisim.state.state import State
 from omisim.state.storage_signatures import ALGORITHM, authenticate, refuse_key

@@ -7,8 +7,8 @@ from typing import Any
 
 from omisim.engine.engine import Engine
 from omisim.model import (
+    ENDED_EXPORT_STATES,
     AccountRow,
-    ExportState,
     LinkState,
     Snapshot,
     Vm,
@@ -20,7 +20,7 @@ from omisim.model import (
 )
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import get_vm_shape
-from omisim.testing.laws.images import ENDED, MAX_SIZE, ROOT
+from omisim.testing.laws.images import MAX_SIZE, ROOT
 from omisim.testing.laws.table import law
 
 __all__ = ["count_usage"]
@@ -169,8 +169,7 @@ def _exclude_terminated(vms: list[Any]) -> list[Any]:
 
 
 def _count_running(tasks: list[Any]) -> int:
-    ended: tuple[ExportState, ...] = ENDED
-    return sum(task.state not in ended for task in tasks)
+    return sum(task.state not in ENDED_EXPORT_STATES for task in tasks)
 
 
 # quota → the kind of rows that it counts, and the usage by the rows of an account

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from omisim.engine.engine import Engine
-from omisim.model import ExportState, Image, ImageExportTask, ImageState, Snapshot, SnapshotExportTask, SnapshotState
+from omisim.model import (
+    ENDED_EXPORT_STATES,
+    ExportState,
+    Image,
+    ImageExportTask,
+    ImageState,
+    Snapshot,
+    SnapshotExportTask,
+    SnapshotState,
+)
 from omisim.state.image_names import find_images
 from omisim.state.licences import find_licences
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, law, on_creation
 
-__all__ = ["ENDED", "ROOT"]
+__all__ = ["ROOT"]
 
 ROOT = "/dev/sda1"
-ENDED = (ExportState.COMPLETED, ExportState.CANCELLED, ExportState.FAILED)
 MIN_NAME, MAX_NAME, MAX_SIZE = 3, 128, 14_901  # characters, characters, GiB
 
 
@@ -118,7 +126,7 @@ def permissions_list_an_account_once(_engine: Engine, row: Image | Snapshot) -> 
 @law("EXP-017", "image_export", "snapshot_export")
 def snapshots_of_a_running_export_exist(engine: Engine, task: ImageExportTask | SnapshotExportTask) -> str | None:
     """The snapshots of an unfinished export exist and are not being deleted."""
-    if task.state in ENDED:
+    if task.state in ENDED_EXPORT_STATES:
         return None
     source = task.source if isinstance(task, ImageExportTask) else None
     ids = [task.snapshot_id] if isinstance(task, SnapshotExportTask) else source.snapshot_ids if source else []

@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from omisim.cloud.cloud import Cloud
-from omisim.model import AccountRow, ExportState, Image, ImageExportTask, ImageState, Origin, Snapshot, Vm, VmState
+from omisim.model import (
+    ENDED_VM_STATES,
+    AccountRow,
+    ExportState,
+    Image,
+    ImageExportTask,
+    ImageState,
+    Origin,
+    Snapshot,
+    Vm,
+    VmState,
+)
 from omisim.spec.catalog import OUTSCALE
 from omisim.state.image_names import find_images
 from omisim.state.state import State
 
 __all__ = ["GOALS"]
-
-GONE = (VmState.SHUTTING_DOWN, VmState.TERMINATED)
 
 
 def _launch_official(state: State, alice: str) -> str:
@@ -156,7 +165,7 @@ def _find_account(state: State, name: str) -> str:
 
 
 def _list_vms(state: State, account_id: str) -> Iterator[Vm]:
-    return (vm for vm in state.rows("vm").values() if vm.account_id == account_id and vm.state not in GONE)
+    return (vm for vm in state.rows("vm").values() if vm.account_id == account_id and vm.state not in ENDED_VM_STATES)
 
 
 def _list_images(state: State, account_id: str) -> Iterator[Image]:
