@@ -194,7 +194,7 @@ def unlink_public_ip(
     else:
         ip = _get_public_ip(call, public_ip, None)
         call.check(ip.link_public_ip_id is not None, "PIP-013/ip", public_ip=public_ip)
-    call.put(_clear_link(ip))
+    call.stop_if_refused()
     _unlink(call.tx, ip)
 
 

@@ -77,7 +77,7 @@ def _retag(
     max_tags = call.switch("most_tags")
     assert isinstance(max_tags, int)
     types = {row_id: _get_type(row_id) for row_id in ids}
-    rows = [_get_taggable(call, row_id, *of) for row_id, of in types.items()]
+    rows = [_get_taggable(call, row_id, kind, resource_type) for row_id, (kind, resource_type) in types.items()]
     changed = [replace(row, tags=change(row.tags)) for row in rows]
     for row in changed:
         fits = not max_tags or len(row.tags) <= max_tags

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from omisim.actions.devices import VM_DEVICE, check_pair, check_size, merge_disks
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_usable
-from omisim.actions.volumes import MOST_VOLUMES_PER_VM
+from omisim.actions.volumes import MAX_VOLUMES_PER_VM
 from omisim.base.frozen import frozen
 from omisim.model import BlockDeviceMappingVmCreation, BsuToCreate, Image, Snapshot
 from omisim.spec.limits import ROOT
@@ -43,7 +43,7 @@ def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVm
                 requested_snapshots.append(get_usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
             requested[name] = mapping.bsu
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
-    call.check(len(devices) <= MOST_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MOST_VOLUMES_PER_VM)
+    call.check(len(devices) <= MAX_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MAX_VOLUMES_PER_VM)
     disks = [_plan_disk(call, name, bsu, requested.get(name), of_image.get(name)) for name, bsu in devices.items()]
     for snapshot in requested_snapshots:
         call.check_state(snapshot)

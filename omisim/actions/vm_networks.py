@@ -150,7 +150,7 @@ def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
 
 
 def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, requested_count: int) -> int:
-    """Return how many of the wanted VMs the Subnets have addresses for. Refuses fewer than `least` (NIC-005)."""
+    """Return how many of the requested VMs the Subnets have addresses for. Refuses fewer than `least` (NIC-005)."""
     needs: Counter[str] = Counter()
     for plan in plans:
         needs[plan.subnet.subnet_id] += plan.needs

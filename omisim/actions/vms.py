@@ -54,7 +54,7 @@ from omisim.spec.rules import refuse
 from omisim.spec.vm_types import VmShape, find_vm_shape
 from omisim.state.state import State
 
-MOST_VMS_PER_LAUNCH = 1000
+MAX_VMS_PER_LAUNCH = 1000
 
 
 def view_vm(state: State, vm: Vm, links: Sequence[VolumeLink] | None = None) -> Vm:
@@ -153,8 +153,8 @@ def create_vms(
     count = min(count, _limit_by_capacity(call, subregion, min_vms_count, count))
     count = limit_by_addresses(call, networks.nics, min_vms_count, count)
     legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior or "stop"
-    now = (*get_shutdown_actions(call, legacy), legacy)
-    guest, host, legacy = merge_shutdown_behavior(call, now, None, behavior)
+    defaults = (*get_shutdown_actions(call, legacy), legacy)
+    guest, host, legacy = merge_shutdown_behavior(call, defaults, None, behavior)
     plan = partial(
         Vm,
         account_id=call.account.account_id,
@@ -249,11 +249,11 @@ def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], l
 
 
 def _limit_by_capacity(call: Call, subregion: str, least: int, requested_count: int) -> int:
-    """Return how many of the wanted VMs the Subregion has capacity for. Refuses fewer than `least` (VM-005)."""
-    call.check(least <= MOST_VMS_PER_LAUNCH, "VM-005/launch", least=least, most=MOST_VMS_PER_LAUNCH)
+    """Return how many of the requested VMs the Subregion has capacity for. Refuses fewer than `least` (VM-005)."""
+    call.check(least <= MAX_VMS_PER_LAUNCH, "VM-005/launch", least=least, most=MAX_VMS_PER_LAUNCH)
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:
-        return min(requested_count, MOST_VMS_PER_LAUNCH)
+        return min(requested_count, MAX_VMS_PER_LAUNCH)
     free_places = max(capacity - call.state.count("vm", "living in", subregion), 0)
     call.check(least <= free_places, "VM-005", subregion_name=subregion, least=least, left=free_places)
-    return min(free_places, MOST_VMS_PER_LAUNCH)
+    return min(free_places, MAX_VMS_PER_LAUNCH)

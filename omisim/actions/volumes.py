@@ -45,7 +45,7 @@ from omisim.spec.catalog import load_catalog
 from omisim.spec.limits import ROOT
 from omisim.state.state import State
 
-MOST_VOLUMES_PER_VM = 40
+MAX_VOLUMES_PER_VM = 40
 
 
 def find_links(state: State, vm_id: str) -> list[VolumeLink]:
@@ -271,7 +271,7 @@ def link_volume(call: Call, *, device_name: str, vm_id: VmId, volume_id: VolumeI
     call.check(used is None, "LNK-005", device_name=device_name, vm_id=vm_id, used_by=used)
     there, here = vm.placement.subregion_name, volume.subregion_name
     call.check(there == here, "LNK-003", volume_id=volume_id, subregion=here, vm_subregion=there)
-    call.check(len(links) < MOST_VOLUMES_PER_VM, "LNK-008", vm_id=vm_id, most=MOST_VOLUMES_PER_VM)
+    call.check(len(links) < MAX_VOLUMES_PER_VM, "LNK-008", vm_id=vm_id, most=MAX_VOLUMES_PER_VM)
     call.move(volume, "link")
     add_link(call, volume_id, vm_id, device_name, delete_on_vm_deletion=False)
 

@@ -21,7 +21,7 @@ from omisim.probe.world import Recipe, list_needed
 __all__ = ["CannotTell", "Limits", "Runner", "Stopped"]
 
 WRITES = ("PUT", "POST", "DELETE")  # of object storage
-MOST_SILENCE = 3  # calls without an answer in a row
+MAX_UNANSWERED = 3  # calls without an answer in a row
 # names of the world that a run may lack → what it needs
 OPTIONAL = {
     "bob": "a second account", "carol": "an account in another Region", "other_region": "another Region",
@@ -290,8 +290,8 @@ class Runner:
             raise
         except Unreachable as error:
             self._silent += 1
-            if self._silent >= MOST_SILENCE:
-                raise Stopped(f"{MOST_SILENCE} calls in a row had no answer: {error}") from None
+            if self._silent >= MAX_UNANSWERED:
+                raise Stopped(f"{MAX_UNANSWERED} calls in a row had no answer: {error}") from None
             raise
         self._silent = 0
         if not answer.accepted:

@@ -24,7 +24,7 @@ from omisim.spec.rules import Rule, action_page, load_rules
 
 __all__ = ["Explanation", "explain", "list_words", "load_glossary", "suggest_words", "to_json"]
 
-MOST_RULES = 12  # listed with an error or an action
+MAX_RULES = 12  # listed with an error or an action
 _ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
 _FCU = files("omisim").joinpath("doors", "fcu")
 
@@ -116,7 +116,7 @@ def _rules(word: str, _key: str) -> Iterator[Explanation]:
 
 
 def _list_rules(rules: list[Rule]) -> tuple[tuple[str, str], ...]:
-    rows = [(rule.id, rule.says or f"no rule of its own. {rule.out}") for rule in rules[:MOST_RULES]]
+    rows = [(rule.id, rule.says or f"no rule of its own. {rule.out}") for rule in rules[:MAX_RULES]]
     more = len(rules) - len(rows)
     return (*rows, ("And", f"{more} more rules; `omisim rules` lists all")) if more else tuple(rows)
 
