@@ -49,21 +49,12 @@ def paginate(
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
     mark = derive_hex(action, repr(filters))[:16]
-    start = 0
-    if next_token is not None:
-        token = _decode_token(next_token)
-        if token is None:
-            raise refuse("PAG-003", reason="no read returned this token")
-        if token.mark != mark:
-            raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
-        start = _find_start(state, rows, token)
+    start = 0 if next_token is None else _find_start(state, rows, _parse_token(next_token, mark))
     end = start + (size or MAX_RESULTS)
-    more = (
-        (UNSIZED if unsized else "") + _encode_token(_Token(mark, end, _make_sort_key(state, rows[end])))
-        if end < len(rows)
-        else None
-    )
-    return rows[start:end], more
+    if end >= len(rows):
+        return rows[start:], None
+    token = _encode_token(_Token(mark, end, _make_sort_key(state, rows[end])))
+    return rows[start:end], f"{UNSIZED}{token}" if unsized else token
 
 
 def compute_limit(size: int | None, next_token: str | None, default_size: int, max_size: int | None) -> int | None:
@@ -113,6 +104,16 @@ def _make_creation_key(state: State, kind: str, row_id: str) -> str:
 
 def _encode_token(token: _Token) -> str:
     return base64.b64encode(json.dumps(token).encode()).decode()
+
+
+def _parse_token(next_token: str, mark: str) -> _Token:
+    """Return the decoded token, or refuse one that no read with this mark has returned (PAG-003, PAG-005)."""
+    token = _decode_token(next_token)
+    if token is None:
+        raise refuse("PAG-003", reason="no read returned this token")
+    if token.mark != mark:
+        raise refuse("PAG-003", reason="the token belongs to another read or to other filters")
+    return token
 
 
 def _decode_token(next_token: str) -> _Token | None:

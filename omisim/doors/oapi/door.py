@@ -15,8 +15,7 @@ from typing import Any
 from omisim.actions.framework.request import Dialect, Request
 from omisim.base.foreign import make_json_decoder, parse_json
 from omisim.base.hosts import parse_host
-from omisim.doors import http
-from omisim.doors.http import LONGEST_KEPT, HttpResponse
+from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_refusal, render_text
 from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_unsaved, run_call, run_request
@@ -51,7 +50,7 @@ class OapiDoor:
         self.engine = engine
         self._parse_cached = lru_cache(maxsize=CACHED_REQUESTS)(_parse_body)
 
-    def handle(self, request: http.HttpRequest, host_time: dt.datetime) -> HttpResponse:
+    def handle(self, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
         """Answer one HTTP request.
 
         `host_time` is the host's UTC time: a signature may be dated by it or by the cloud's clock (AUTH-007).
@@ -66,9 +65,7 @@ class OapiDoor:
             action = _route(request.host, request.path)[0]
             return _render_refusal(refuse_unsaved(self.engine, error, action, headers=request.headers))
 
-    def _answer(
-        self, request: http.HttpRequest, host_time: dt.datetime, call: MakeCall
-    ) -> HttpResponse | Dropped | Killed:
+    def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
         engine = self.engine
         name, region = _route(request.host, request.path)
@@ -131,7 +128,7 @@ def _route(host: str, path: str) -> tuple[str, str | None]:
     return (match["action"] if match else path), (match and match["region"]) or host_region
 
 
-def _check_content_type(request: http.HttpRequest) -> None:
+def _check_content_type(request: HttpRequest) -> None:
     """Refuse a body whose content type is not JSON (REQ-003); an empty body may have any type."""
     if request.body and not request.body.isspace():
         content_type = request.headers.get("content-type", "application/json")

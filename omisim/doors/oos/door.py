@@ -205,17 +205,13 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
     if form is not None:
-        headers = {**make_headers(form), **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
-        headers["content-length"] = str(len(form.body))
-        stored = bridge.send("PUT", url, headers, form.body)
-        etag = next((value for name, value in stored.headers.items() if name.lower() == "etag"), "")
-        return render_uploaded(form, place, etag) if stored.status == HTTPStatus.OK else stored
+        return _store_form(bridge, url, form, place)
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
-    asked = parameters.get(limit, "1000")
-    requested = _parse_number(asked)
-    if limit and fault is not None and fault.page_size is not None and isinstance(requested, int):
-        parameters[limit] = str(min(fault.page_size, requested))
+    requested_limit = parameters.get(limit, "1000")
+    number = _parse_number(requested_limit)
+    if limit and fault is not None and fault.page_size is not None and isinstance(number, int):
+        parameters[limit] = str(min(fault.page_size, number))
     url += f"?{urlencode(parameters)}" if parameters else ""
     headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
@@ -224,11 +220,22 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     if task.operation.name == "CompleteMultipartUpload":
         location = f"<Location>{escape(make_object_url(place))}</Location>".encode()
         response.body = _LOCATION.sub(lambda _: location, response.body)
-    if parameters.get(limit, asked) != asked:  # a page that the service cuts still names the limit of the request
+    if (
+        parameters.get(limit, requested_limit) != requested_limit
+    ):  # a page that the service cuts still names the limit of the request
         element = api_name(STORAGE_PARAMETERS[limit])
-        cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], asked))
+        cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], requested_limit))
         response.body = response.body.replace(cut, whole)
     return response
+
+
+def _store_form(bridge: MotoBridge, url: str, form: Form, place: Place) -> HttpResponse:
+    """Store the file of a form, and return the response that the form asks for."""
+    headers = {**make_headers(form), **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
+    headers["content-length"] = str(len(form.body))
+    stored = bridge.send("PUT", url, headers, form.body)
+    etag = next((value for name, value in stored.headers.items() if name.lower() == "etag"), "")
+    return render_uploaded(form, place, etag) if stored.status == HTTPStatus.OK else stored
 
 
 def _count_results(name: str, response: HttpResponse) -> int:
