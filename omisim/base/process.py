@@ -11,9 +11,8 @@ __all__ = ["ForkedCloud", "hold_at_fork", "watch_forks"]
 
 
 _FORKED = (
-    "this cloud belongs to the process that this one was forked from, which would not see the call. Use "
-    "omisim_children = true, or account.environment(server=True): then clients in child processes reach the cloud. To "
-    "work on a copy, use cloud.fork()"
+    "this cloud belongs to the parent process, which would not see the call. To reach it from child processes, use "
+    "omisim_children = true, or account.environment(server=True). To work on a copy, use cloud.fork()"
 )
 
 

@@ -23,7 +23,7 @@ class Licences:
 
         False refuses every such export. True allows it, also under the switch `strict_licences`, without a warning.
         None withdraws the decision: that of the constructor's `licences` applies again. Without one, the question is
-        open: an export is allowed with a warning.
+        open: an export adds a warning, and is refused under `strict_licences`.
 
         `code` is a built-in product code such as "0002" (Windows), that of a Marketplace product, or the id of a
         product type that an account has created. Raises ValueError for any other code, and for "0001" (Linux).

@@ -135,7 +135,7 @@ class TestForkedChild:
         """So do the objects of omisim that the child has inherited."""
         gateway, client = alice.gateway(), alice.client("oos")
         for call in (alice.read_vms, gateway.ReadVms, client.list_buckets, lambda: alice.call("ReadVms")):
-            assert in_a_fork(call).startswith("ForkedCloud: this cloud belongs to the process that this one was forked")
+            assert in_a_fork(call).startswith("ForkedCloud: this cloud belongs to the parent process")
         assert not alice.can("CreateVms")
 
     def test_of_multiprocessing_and_a_pool_is_refused_too(self) -> None:
