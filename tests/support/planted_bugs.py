@@ -64,7 +64,7 @@ def replace_value(where: str, what: Any) -> Plant:
 
 
 def change_on_add(kind: type, change: Callable[[Any], Any]) -> Plant:
-    """Create a kind of entity otherwise than asked."""
+    """Change each new entity of a kind."""
 
     def plant(patch: Patch) -> None:
         add = Call.add
@@ -94,7 +94,7 @@ def show_images_if(is_visible: Callable[[Call, Any], bool]) -> Plant:
 # --- bugs that need a few lines
 
 
-def remembered_sight(patch: Patch) -> None:
+def lasting_visibility(patch: Patch) -> None:
     """An account that saw an OMI once keeps seeing it."""
     visible = sharing.is_visible
 
@@ -222,7 +222,7 @@ def snapshots_go_too(patch: Patch) -> None:
     patch.setitem(EFFECTS.after, ("image", None), wrong)
 
 
-def everybody_owns(patch: Patch) -> None:
+def no_ownership(patch: Patch) -> None:
     """Every account that sees an OMI may change it."""
     own = Call.get_owned
 
@@ -235,7 +235,7 @@ def everybody_owns(patch: Patch) -> None:
     patch.setattr(Call, "get_owned", wrong)
 
 
-def started_from_the_dead(patch: Patch) -> None:
+def started_after_termination(patch: Patch) -> None:
     """A terminated VM can be started."""
     allow_states("vm", "StartVms", "terminated")(patch)
     patch.setitem(LIFECYCLES["vm"].moves["terminated"], "start", To("pending"))
@@ -317,7 +317,7 @@ def _blank(make: Callable[..., Any], call: Call, *args: Any, **kwargs: Any) -> A
 # --- all of them: name → (what is wrong, how it is planted)
 
 PLANTED: dict[str, tuple[str, Plant]] = {
-    "sight outlives a share": ("an account that saw an OMI once keeps seeing it", remembered_sight),
+    "a shared OMI stays visible": ("an account that saw an OMI once keeps seeing it", lasting_visibility),
     "a share cannot be taken back": ("removals are ignored", lambda patch: patch.setattr(
         "omisim.actions.image_access.apply_change", lambda granted, change: granted if change and change.removals
         else sharing.apply_change(granted, change))),
@@ -325,7 +325,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
         lambda call, row: call.owns(row) or _on_the_list(call, row))),
     "grantees see each other": ("permissions are shown whole", replace_value(
         "omisim.actions.image_access.visible_permissions", lambda _call, granted, **_: granted)),
-    "grantees change what is shared": ("UpdateImage asks for sight, not for ownership", everybody_owns),
+    "grantees change what is shared": ("UpdateImage requires visibility, not ownership", no_ownership),
     "a share survives on a copy": ("a copy is shared as its source is", shared_copy),
     "a code is lost in a copy": ("a copy has the codes it is given, else Linux", replace_value(
         "omisim.actions.images._merge_codes", lambda _codes, more: more or ("0001",))),
@@ -342,7 +342,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a name is not free again": ("a deleted row stays in its indexes", kept_name),
     "undoing forgets an index": ("rows come back, names do not", forgotten_index),
     "undoing forgets the queue": ("the queue of what is due stays", kept_heap),
-    "what was called off happens": ("what was due stays due", stale_due),
+    "a cancelled transition happens": ("its row stays in the table", stale_due),
     "a fork shares a table": ("volumes of a fork appear in its origin", shared_table),
     "a dump forgets what is due": ("nothing moves on after a load", lost_in_a_dump),
     "eager stops early": ("one transient runs, the rest wait", one_at_a_time),
@@ -352,7 +352,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "a pending OMI is launched": (
         "its state is not looked at", allow_states("image", "CreateVms", "pending", "failed"),
     ),
-    "why_not is too kind": (
+    "why_not is too lenient": (
         "it finds no refusal", replace_value("omisim.engine.calls.collect_refusals", lambda *_, **__: []),
     ),
     # --- those of peers
@@ -360,7 +360,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "moto: two OMIs of one name": ("OMI-022 is not checked", skip_checks("OMI-022")),
     "moto: a shared OMI stays invisible": ("a share is stored, and does nothing", show_images_if(
         lambda call, row: call.owns(row) or row.permissions_to_launch.global_permission)),
-    "moto: everybody launches": (
+    "moto: every account launches": (
         "no permission is needed", replace_value("omisim.actions.vms.is_visible", lambda *_: True),
     ),
     "moto: an OMI has one disk": ("only the root of a VM is mapped", change_on_add(
@@ -371,7 +371,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
     "moto: any size will do": ("VOL-004 is not checked", skip_checks("VOL-004")),
     "moto: one device twice": ("LNK-005 is not checked", skip_checks("LNK-005")),
     "moto: a volume of another Subregion": ("LNK-003 is not checked", skip_checks("LNK-003")),
-    "moto, ricochet: the dead are started": ("StartVms on a terminated VM", started_from_the_dead),
+    "moto, ricochet: a terminated VM is started": ("StartVms on a terminated VM", started_after_termination),
     "ricochet: a lower-case key": ("LinkVolume leaves the volume available", lower_case_key),
     "ricochet: a linked volume is deleted": (
         "its state is not looked at", allow_states("volume", "DeleteVolume", "in-use"),

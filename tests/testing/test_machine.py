@@ -27,7 +27,7 @@ FEW = settings(
 )
 TESTS = Path(__file__).parents[1]
 # bugs that are found within a second or two: the rest is for tests/tools/planted.py
-QUICK = ("a code is lost in a copy", "eager stops early", "shares cross Regions", "why_not is too kind")
+QUICK = ("a code is lost in a copy", "eager stops early", "shares cross Regions", "why_not is too lenient")
 
 CloudMachine.TestCase.settings = settings(
     max_examples=settings().max_examples // 4 or 1, stateful_step_count=25, deadline=None

@@ -13,7 +13,7 @@ from omisim.probe.loading import load_experiments
     [
         ("moto: two OMIs of one name", "OMI-022"),
         ("a pending OMI is launched", "image/CreateVms/pending"),
-        ("sight outlives a share", "SHR-012"),
+        ("a shared OMI stays visible", "SHR-012"),
         ("quotas are off by one", "QTA-010"),
     ],
 )
