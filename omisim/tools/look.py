@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from omisim.tools.output import CommandParser, add_command, get_width, report_error
+from omisim.tools.output import CommandParser, add_command, get_width, print_text, report_error
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
@@ -120,5 +119,5 @@ def _who_can(options: argparse.Namespace) -> int:
 
 
 def _print(text: str) -> int:
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    print_text(text.rstrip("\n"))
     return 0

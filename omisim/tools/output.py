@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
-__all__ = ["TIMINGS", "CommandParser", "add_command", "get_width", "report_error"]
+__all__ = ["TIMINGS", "CommandParser", "add_command", "get_width", "print_text", "report_error"]
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 TIMINGS = ("eager", "clock", "manual", "reads")
 
 
@@ -55,6 +57,11 @@ def get_width() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
+def print_text(text: object, stream: TextIO | None = None) -> None:
+    """Print a text with its control characters escaped: those of a name or an answer could steer the terminal."""
+    print(_CONTROL.sub(lambda match: ascii(match[0])[1:-1], str(text)), file=stream)
+
+
 def report_error(command: str, error: object, status: int = 1) -> int:
     """Print the error of a command in one line, and return the exit status. An OSError names its file and reason.
 
@@ -64,5 +71,5 @@ def report_error(command: str, error: object, status: int = 1) -> int:
         raise error
     if isinstance(error, OSError) and error.strerror:
         error = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    print(f"omisim {command}: {error}", file=sys.stderr)
+    print_text(f"omisim {command}: {error}", sys.stderr)
     return status

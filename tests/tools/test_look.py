@@ -96,3 +96,23 @@ def test_reports_a_problem_on_one_line(
     error = capsys.readouterr().err
     assert problem in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["lineage", "timeline", "who-can"])
+def test_escapes_what_could_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:
+    """The control characters of a name are printed as escapes, on standard error, too."""
+    cloud = Cloud()
+    alice = cloud.account("alice\x1b[2J\x9b1m")
+    volume = alice.create_volume(subregion_name="eu-west-2a", size=10)
+    snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
+    mapping = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
+    image = alice.create_image(image_name="golden", block_device_mappings=[mapping], root_device_name="/dev/sda1")
+    dump = tmp_path / "cloud.json"
+    dump.write_text(json.dumps(cloud.dump()), "utf-8")
+    assert main([command, image.image_id, "--state", str(dump)]) == 0
+    assert main([command, "x\x1b[2J\x9b1m", "--state", str(dump)]) == 1
+    printed = capsys.readouterr()
+    assert not {"\x1b", "\x9b"}.intersection(printed.out + printed.err)
+    assert r"x\x1b[2J\x9b1m" in printed.err

@@ -264,6 +264,15 @@ class TestReplayCommand:
         assert (report["divergences"][0]["line"], report["severity"]) == (1, "answer")
         assert report["summary"] == [{"action": "DeleteVms", "rule": "VM-041", "count": 1}]
 
+    def test_escapes_control_characters(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A recording that other people made cannot steer the terminal."""
+        recording = tmp_path / "recording.jsonl"
+        recording.write_text(json.dumps(make_exchange("Read\x1b[2JVms", {}, {"Vms": []})), "utf-8")
+        assert main(["replay", str(recording)]) == 1
+        printed = capsys.readouterr()
+        assert r"Read\x1b[2JVms: status 200" in printed.out
+        assert "\x1b" not in printed.out + printed.err
+
     def test_reads_bodies_that_are_text(self) -> None:
         """A recorder may write the bodies as they were sent; their ids are followed too."""
         volume = {"VolumeId": "vol-11111111"}

@@ -19,6 +19,7 @@ from omisim.probe.explore import draw_history, find_difference, render_script, s
 from omisim.probe.ledger import TAG
 from omisim.probe.runner import CannotTell, Limits, Runner
 from omisim.probe.session import Interrupted
+from omisim.tools.output import print_text
 
 __all__ = ["explore"]
 
@@ -39,7 +40,7 @@ def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits, stop: Ca
             try:
                 difference = find_difference(draw_history(rng), here, there)
                 if difference is not None:
-                    print(f"history {count} of seed {seed}: {difference.details}", file=sys.stderr)
+                    print_text(f"history {count} of seed {seed}: {difference.details}", sys.stderr)
                     print(render_script(shrink(difference, here, there)), end="")
                     return 1
             except CannotTell as error:

@@ -18,6 +18,7 @@ from omisim.probe.page import render_page
 from omisim.probe.plan import estimate, list_coverage, list_rules
 from omisim.probe.report import Report, list_not_calibrated, write_switches
 from omisim.probe.runner import Limits
+from omisim.tools.output import print_text
 
 __all__ = ["Saver", "check_outputs", "print_coverage", "print_plan", "show_progress", "write_outputs"]
 
@@ -63,7 +64,7 @@ def write_outputs(options: argparse.Namespace, report: Report) -> None:
     else:
         _print_table(report)
     for note in report.notes:
-        print(f"omisim probe: {note}", file=sys.stderr)
+        print_text(f"omisim probe: {note}", sys.stderr)
     if options.html:
         write_private(options.html, render_page(report))
     if options.calibrate:
@@ -86,10 +87,10 @@ def _print_table(report: Report) -> None:
     known_rules = filter(verdicts.__contains__, list_rules())
     for rule in dict.fromkeys((*known_rules, *verdicts)):  # experiments of the user may have rules of their own
         verdict = verdicts[rule]
-        print(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
+        print_text(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
     for reason, number in Counter(_undecided(report)).most_common():
-        print(f"{number:>5} could not tell: {reason}", file=sys.stderr)
+        print_text(f"{number:>5} could not tell: {reason}", sys.stderr)
     print(
         f"{counts or 'no rules'}; {pluralize(report.calls, 'call')}, {pluralize(report.created, 'resource')} created",
         file=sys.stderr,

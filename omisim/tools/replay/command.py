@@ -11,7 +11,7 @@ from dataclasses import asdict
 from omisim.base.named_file import read_file
 from omisim.base.texts import pluralize
 from omisim.formats.recording import Exchange, exchanges
-from omisim.tools.output import report_error
+from omisim.tools.output import print_text, report_error
 from omisim.tools.replay.player import replay
 from omisim.tools.replay.report import Divergence, Report, acceptances, fillings
 
@@ -57,21 +57,21 @@ def _print_report(report: Report, options: argparse.Namespace) -> None:
     for divergence in report.divergences:
         if divergence.follows is None:
             acceptance = f" [accepted: {divergence.accepted}]" if divergence.accepted else ""
-            print(f"{options.file}:{divergence.line}: {divergence.action}: {divergence.says}{acceptance}")
+            print_text(f"{options.file}:{divergence.line}: {divergence.action}: {divergence.says}{acceptance}")
             for line, action in dict.fromkeys((one.line, one.action) for one in followers.pop(divergence.line, ())):
-                print(f"    follows: {options.file}:{line}: {action}")
+                print_text(f"    follows: {options.file}:{line}: {action}")
     for line, reason in report.skipped.items():
-        print(f"{options.file}:{line}: not replayed: {reason}", file=sys.stderr)
+        print_text(f"{options.file}:{line}: not replayed: {reason}", sys.stderr)
     for unused in report.idle:
-        print(f"{options.accept}: unused acceptance: {unused.reason}", file=sys.stderr)
+        print_text(f"{options.accept}: unused acceptance: {unused.reason}", sys.stderr)
     for name in report.unused:
-        print(f"{options.fill}: unused value: {name}", file=sys.stderr)
+        print_text(f"{options.fill}: unused value: {name}", sys.stderr)
     for (action, rule), count in sorted(report.summary.items(), key=lambda item: (-item[1], item[0])):
-        print(f"{count:>5} {action} {rule}".rstrip(), file=sys.stderr)
+        print_text(f"{count:>5} {action} {rule}".rstrip(), sys.stderr)
     accepted = sum(bool(one.accepted) for one in report.divergences)
     following = sum(one.follows is not None for one in report.divergences)
-    print(
+    print_text(
         f"{pluralize(report.exchanges, 'exchange')}, {pluralize(len(report.failed), 'divergence')}, {accepted} accepted"
         f"{f', {following} that follow from others' if following else ''}",
-        file=sys.stderr,
+        sys.stderr,
     )
