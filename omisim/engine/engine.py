@@ -299,16 +299,15 @@ class Engine:
         return max(self.history, position - oldest)
 
     def _trim(self) -> None:
-        """Drop what is not listed any more, when it has grown to as much as what is."""
-        session = self.session
-        longest = max(self.state.position - self.state.trimmed, len(session.calls), len(session.warnings))
-        if longest < 2 * self.history:
-            return
-        start = self.state.position - self.kept_changes()
-        forget_ended(self.state, start)
-        self.state.trim(start)
-        self.session.trim_calls(self.session.call_position - self.kept_calls())
-        del self.session.warnings[: -self.history]
+        """Drop what is not listed any more, when it has grown to as much as what is. A read drops no changes."""
+        state, session, longest = self.state, self.session, 2 * self.history
+        if state.position - state.trimmed >= longest:
+            start = state.position - self.kept_changes()
+            forget_ended(state, start)
+            state.trim(start)
+        if len(session.calls) >= longest or len(session.warnings) >= longest:
+            session.trim_calls(session.call_position - self.kept_calls())
+            del session.warnings[: -self.history]
 
 
 def _begin(state: State, settings: Settings, cause: str, at: dt.datetime) -> Transaction:

@@ -159,6 +159,17 @@ class TestMarks:
             alice.create_volume(subregion_name=SUBREGION, size=1)
         assert (len(cloud.calls()), len(cloud.events) <= 5) == (5, True)
 
+    def test_are_not_needed_for_reads_to_keep_the_history(self) -> None:
+        """Reads drop no changes and no ClientTokens, however many calls the log holds."""
+        cloud = Cloud(history=10)
+        alice = cloud.account("alice")
+        volume = alice.create_volume(subregion_name=SUBREGION, size=1, client_token="once")
+        alice.delete_volume(volume_id=volume.volume_id)
+        before = cloud.fork()
+        for _ in range(20):
+            alice.read_volumes()
+        assert cloud == before
+
     def test_beyond_the_history_are_refused(self) -> None:
         """Changes that are no longer in the journal cannot be undone."""
         cloud = Cloud(history=1)
