@@ -298,6 +298,11 @@ class TestLaws:
         cloud.account("alice")
         laws.check(cloud)
 
+    def test_hold_after_a_change_of_permissions_with_empty_values(self, world: World) -> None:
+        """An empty value in a list of accounts is absent, for the laws too. [REQ-018]"""
+        change = {"Additions": {"AccountIds": ["", [], world.bob.account_id]}}
+        laws.call(world.alice, "UpdateSnapshot", SnapshotId=world.disk, PermissionsToCreateVolume=change)
+
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
         monkeypatch.setattr("omisim.actions.framework.call.Call.select", lambda *_: ())

@@ -134,12 +134,17 @@ def permissions_change_as_requested(call: CheckedCall) -> str | None:
         return None
     ids, public = set(call.before.account_ids), call.before.global_permission
     added, removed = request.get("Additions") or {}, request.get("Removals") or {}
-    ids = (ids | set(added.get("AccountIds") or ())) - set(removed.get("AccountIds") or ())
+    ids = (ids | _list_account_ids(added)) - _list_account_ids(removed)
     public = (public or added.get("GlobalPermission") is True) and removed.get("GlobalPermission") is not True
     now = granted(row)
     if (set(now.account_ids), now.global_permission) != (ids, public):
         return f"{row.id} is shared with {now} after the request {request}, and was shared with {call.before}"
     return None
+
+
+def _list_account_ids(change: Mapping[str, Any]) -> set[str]:
+    """Return the accounts in a change of permissions; empty values in a list are absent (REQ-018)."""
+    return set(filter(None, change.get("AccountIds") or ()))
 
 
 def _get_shared_row(call: CheckedCall) -> Image | Snapshot | None:
