@@ -299,6 +299,14 @@ class TestStoragePermissions:
         grants = oos.get_object_acl(Bucket=BUCKET, Key="a")["Grants"]
         assert bob.account_id in [grant["Grantee"].get("ID") for grant in grants]
 
+    def test_of_everyone_let_an_unsigned_upload_begin(self, cloud: Cloud, oos: Any) -> None:
+        """An unsigned upload belongs to the owner of the bucket, as an object does. [OOS-004]"""
+        oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
+        with cloud.intercept():
+            url = f"https://oos.{REGION}.outscale.com/{BUCKET}/a?uploads"
+            assert requests.post(url, timeout=5).status_code == 200
+        assert Cloud.load(cloud.dump()) == cloud
+
     def test_of_a_bucket_do_not_apply_to_its_objects(self, oos: Any, bob: Account) -> None:
         """A bucket that everyone may list and write contains objects that are private. [OOS-004]"""
         oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
@@ -537,6 +545,14 @@ class TestStorageState:
             assert body_of(client, "a") == b"\x00\xff"
             client.put_object(Bucket=BUCKET, Key="b", Body=b"")
         assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+    def test_loses_the_uploads_of_a_deleted_bucket(self, cloud: Cloud, oos: Any) -> None:
+        """The uploads that have begun in a bucket end with it, so that a dump can be loaded. [OOS-007]"""
+        oos.create_multipart_upload(Bucket=BUCKET, Key="a")
+        oos.delete_bucket(Bucket=BUCKET)
+        assert Cloud.load(cloud.dump()) == cloud
+        oos.create_bucket(Bucket=BUCKET)
+        assert "Uploads" not in oos.list_multipart_uploads(Bucket=BUCKET)
 
     def test_is_separate_for_each_cloud(self) -> None:
         """Two clouds of a process share nothing. [OOS-007]"""

@@ -146,6 +146,8 @@ class MotoBridge:
     def _save_bucket(self, bucket: Any, row: Any) -> None:
         place: Place = self._request.place
         if bucket is None:
+            for upload in self._state.find_by("upload", "bucket_id", place.bucket_id):
+                self._tx.write("upload", upload.upload_id, None)
             self._tx.write("bucket", place.bucket_id, None)
             return
         new_row = Bucket(
@@ -184,7 +186,7 @@ class MotoBridge:
     def _object_row(self, key: Any, object_id: str, grants: tuple[Grant, ...]) -> StoredObject:
         checksum = (key.checksum_algorithm, key.checksum_value, key.checksum_type or "", str(key.checksum_parts or ""))
         return StoredObject(
-            account_id=self._request.caller or self._state.get("bucket", self._request.place.bucket_id).account_id,
+            account_id=self._get_owner(),
             body=key.value,
             bucket_id=self._request.place.bucket_id,
             checksum=checksum if key.checksum_algorithm and key.checksum_value else (),
@@ -209,20 +211,28 @@ class MotoBridge:
                 body = response.body.replace(upload_id.encode(), new_id.encode())
                 return HttpResponse(response.status, body, response.headers)
             if upload_id == self._request.upload_id and self._request.operation == "UploadPart":
-                self._tx.write("upload", upload_id, self._upload_row(upload, upload_id))
+                self._tx.write("upload", upload_id, replace(known_upload, parts=_list_parts(upload)))
         return response
 
     def _upload_row(self, upload: Any, upload_id: str) -> Upload:
-        parts = (UploadPart(number, part.value, part.etag.strip('"')) for number, part in sorted(upload.parts.items()))
         return Upload(
-            account_id=self._request.caller,
+            account_id=self._get_owner(),
             bucket_id=self._request.place.bucket_id,
             grants=_from_moto_acl(upload.acl),
             metadata=tuple(sorted((str(name), str(value)) for name, value in upload.metadata.items())),
             name=upload.key_name,
-            parts=tuple(parts),
+            parts=_list_parts(upload),
             upload_id=upload_id,
         )
+
+    def _get_owner(self) -> str:
+        """Return the account of a new object or upload: the caller, or the bucket's owner for an unsigned one."""
+        owner: str = self._request.caller or self._state.get("bucket", self._request.place.bucket_id).account_id
+        return owner
+
+
+def _list_parts(upload: Any) -> tuple[UploadPart, ...]:
+    return tuple(UploadPart(number, part.value, part.etag.strip('"')) for number, part in sorted(upload.parts.items()))
 
 
 def _to_moto_acl(grants: tuple[Grant, ...]) -> Any:
