@@ -303,6 +303,15 @@ class TestLaws:
         change = {"Additions": {"AccountIds": ["", [], world.bob.account_id]}}
         laws.call(world.alice, "UpdateSnapshot", SnapshotId=world.disk, PermissionsToCreateVolume=change)
 
+    def test_hold_after_an_export_to_any_prefix(self, world: World) -> None:
+        """A manifest is found whose URL has escapes. [EXP-048]"""
+        export = {"DiskImageFormat": "raw", "OsuBucket": "exports", "OsuPrefix": "a b:é"}
+        bucket(world.alice, "exports")
+        mark = world.cloud.mark()
+        laws.call(world.alice, "CreateImageExportTask", ImageId=world.image, OsuExport=export)
+        world.cloud.settle()
+        laws.check(world.cloud, since=mark)
+
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
         monkeypatch.setattr("omisim.actions.framework.call.Call.select", lambda *_: ())
