@@ -10,8 +10,10 @@ from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.actions.framework.schema import MAX_PATTERNS
+from omisim.doors.fcu.query import parse_query
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest
+from omisim.doors.oapi import door
 from omisim.model.filters import match
 
 
@@ -66,3 +68,23 @@ class TestHistory:
         assert len(cloud.engine.session.calls) <= 20
         assert len(cloud.engine.state.journal) <= 20
         assert len(cloud.calls()) <= 10
+
+
+class TestLargeRequests:
+    @pytest.mark.parametrize("text", ["a&" * 100_000, "a=" + "%41" * 2**21], ids=["parameters", "bytes"])
+    def test_of_fcu_are_read_in_part_and_refused(self, text: str) -> None:
+        """A form has at most 100,000 parameters and 4 MiB: what is beyond them takes no memory. [FCU-006]"""
+        cloud = Cloud(auth="off")
+        cloud.account("alice")
+        body = f"Action=DescribeVolumes&Version=2016-11-15&{text}".encode()
+        request = HttpRequest("POST", "fcu.eu-west-2.outscale.com", "/", {}, body)
+        assert FrontDoor(cloud.engine).handle("fcu", request, cloud.now).headers["X-Omisim-Rule"] == "FCU-006"
+        query = parse_query("", body)
+        assert sum(len(name) + len(value) for name, value in query.pairs) <= 2**22
+        assert len(query.pairs) < 100_000
+
+    def test_of_oapi_are_not_parsed(self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A body of more than 8 MiB is refused, also that of an action that needs no signature. [REQ-004]"""
+        monkeypatch.setattr(door, "parse_json", None)
+        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVmTypes", {}, b" " * 2**23 + b"{}")
+        assert FrontDoor(cloud.engine).handle("api", request, cloud.now).headers["X-Omisim-Rule"] == "REQ-004"

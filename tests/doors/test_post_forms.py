@@ -175,6 +175,18 @@ class TestPolicy:
         oos.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
         assert post(cloud, form).status == 204
 
+    @pytest.mark.parametrize(
+        "part",
+        [b"Content-Disposition: form-data", b'Content-Disposition: form-data; name="x"'],
+        ids=["no name", "many"],
+    )
+    def test_is_not_reached_by_fields_without_a_name_or_too_many(self, cloud: Cloud, oos: Any, part: bytes) -> None:
+        """Every field has a name, and a form has at most 1,000 of them. [OOS-003]"""
+        body = b"--x\r\n%s\r\n\r\nv\r\n" % part * (1001 if b"name" in part else 1) + b"--x--\r\n"
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        request = HttpRequest("POST", "oos.eu-west-2.outscale.com", f"/{BUCKET}", headers, body)
+        assert code_of(FrontDoor(cloud.engine).handle("oos", request, cloud.now)) == "MalformedPOSTRequest"
+
     @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=x"])
     def test_is_not_reached_by_a_malformed_form(self, cloud: Cloud, oos: Any, content_type: str) -> None:
         """A body that is not a form is refused."""

@@ -16,6 +16,7 @@ __all__ = ["Query", "Tree", "is_query", "make_reader", "parse_pairs", "parse_que
 
 Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
+MAX_LENGTH, MAX_PARAMETERS = 2**22, 100_000  # of a request: what is beyond them is not read
 MAX_DEPTH = 12  # parts of a name; the deepest name of EC2 has eight
 _INDEX = re.compile(r"[0-9]{1,9}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -29,15 +30,21 @@ _PROTOCOL = frozenset({"Action", "Version", "AuthParams", "AWSAccessKeyId", "Sig
 
 @frozen(eq=False)  # parsed results are cached, so comparing by identity is enough, and fast
 class Query:
-    """The parameters of a request, without those of the protocol. `pairs` are names and texts."""
+    """The parameters of a request, without those of the protocol. `pairs` are names and texts.
+
+    `is_cut` is whether the request has more parameters than are read.
+    """
 
     action: str
     version: str
     pairs: tuple[tuple[str, str], ...]
     signature_version: str
+    is_cut: bool
 
     def make_tree(self) -> Tree:
-        """Return the parameters by the parts of their names. Refuses contradictory names (FCU-006)."""
+        """Return the parameters by the parts of their names. Refuses contradictory and too many names (FCU-006)."""
+        if self.is_cut:
+            raise refuse("FCU-006", parameter=f"beyond the first {MAX_PARAMETERS:,}, or beyond 4 MiB")
         tree: Tree = {}
         for name, text in self.pairs:
             parts = name.split(".", MAX_DEPTH)
@@ -54,17 +61,21 @@ class Query:
 
 def parse_query(query: str, body: bytes) -> Query:
     """Parse the parameters of a query string and of a form body. No input is refused here."""
-    pairs = parse_pairs(f"{query}&{body.decode(errors='replace')}" if body else query)
+    text = f"{query}&{body.decode(errors='replace')}" if body else query
+    pairs = parse_pairs(text[:MAX_LENGTH])
     texts = dict(pairs)
     parameters = tuple(
         [(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")]
     )
-    return Query(texts.get("Action", ""), texts.get("Version", ""), parameters, texts.get("SignatureVersion", ""))
+    is_cut = len(text) > MAX_LENGTH or text.count("&") >= MAX_PARAMETERS
+    return Query(
+        texts.get("Action", ""), texts.get("Version", ""), parameters, texts.get("SignatureVersion", ""), is_cut
+    )
 
 
 def parse_pairs(text: str) -> list[tuple[str, str]]:
     """Return the names and values of a form, blank ones too, as `urllib.parse.parse_qsl` does, which takes longer."""
-    parts = [part.partition("=") for part in text.split("&") if part]
+    parts = [part.partition("=") for part in text.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS] if part]
     if "%" not in text and "+" not in text:
         return [(name, value) for name, _, value in parts]
     return [(unquote_plus(name), unquote_plus(value)) for name, _, value in parts]

@@ -30,6 +30,7 @@ __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
 OAPI = Dialect(spell=api_name)
 CACHED_REQUESTS = 256
+MAX_LENGTH = 2**23  # bytes of a body: JSON needs up to 25 times its size in memory
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]+)/*"
 )
@@ -140,6 +141,8 @@ def _parse_body(action: str, content: bytes) -> Request:
     """Return the Request of a JSON object; an empty body counts as an empty object (REQ-001, REQ-004)."""
     if not content or content.isspace():
         return Request(action, {}, OAPI)
+    if len(content) > MAX_LENGTH:
+        raise refuse("REQ-004", reason=f"it has more than {MAX_LENGTH} bytes")
     try:
         parameters = parse_json(content, _DECODER)
     except ValueError as error:

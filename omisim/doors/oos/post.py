@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
@@ -38,6 +39,7 @@ _REDIRECTS: Final = ("redirect", "success_action_redirect")
 # form fields that the policy need not mention
 _FREE: Final = frozenset({"awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"})
 _RANGE: Final = "content-length-range"
+_MAX_PARTS: Final = 1000  # fields and files of a form
 _RESPONSES: Final = ("200", "201", "204")
 
 
@@ -68,11 +70,15 @@ def is_form(request: HttpRequest, place: Place) -> bool:
 def read_form(request: HttpRequest) -> Form:
     """Parse the form of a request. Raises StorageError if it is malformed, or lacks the key or the file."""
     kind, options = parse_options_header(request.headers["content-type"])
-    parser = FormDataParser(stream_factory=lambda *_, **__: BytesIO(), silent=False)
+    parser = FormDataParser(stream_factory=lambda *_, **__: BytesIO(), silent=False, max_form_parts=_MAX_PARTS)
     try:
         _, fields, files = parser.parse(BytesIO(request.body), kind, len(request.body), options)
     except ValueError as error:
         raise StorageError("MalformedPOSTRequest", f"the form is malformed: {error}", "OOS-003") from None
+    except RequestEntityTooLarge:
+        raise StorageError("MalformedPOSTRequest", f"the form has more than {_MAX_PARTS} fields", "OOS-003") from None
+    if None in fields:
+        raise StorageError("MalformedPOSTRequest", "a field of the form has no name", "OOS-003")
     lower_fields = {name.lower(): value for name, value in fields.items()}
     for name, value in lower_fields.items():
         if (name in (*_HEADERS, *_REDIRECTS, "acl") or name.startswith("x-amz-")) and not is_header_value(value):
