@@ -10,6 +10,7 @@ from textwrap import dedent
 from typing import Any
 
 import aiohttp
+import httpx
 import pytest
 import requests
 import urllib3
@@ -231,6 +232,28 @@ class TestAnswers:
 
         with cloud.intercept():
             assert asyncio.run(call()) == [200] * 3
+
+    @pytest.mark.parametrize("library", ["requests", "urllib3", "httpx", "aiohttp"])
+    def test_have_the_length_of_an_object_without_its_body(self, cloud: Cloud, alice: Account, library: str) -> None:
+        """The answer to HEAD has one Content-Length, that of the object."""
+        oos = alice.client("oos")
+        oos.create_bucket(Bucket="golden")
+        oos.put_object(Bucket="golden", Key="manifest", Body=b"abc")
+        url = oos.generate_presigned_url("head_object", Params={"Bucket": "golden", "Key": "manifest"})
+
+        async def head() -> Mapping[str, str]:
+            async with aiohttp.ClientSession() as session, session.head(url) as answer:
+                return answer.headers
+
+        heads: dict[str, Callable[[], Mapping[str, str]]] = {
+            "requests": lambda: requests.head(url, timeout=60).headers,
+            "urllib3": lambda: urllib3.request("HEAD", url).headers,
+            "httpx": lambda: httpx.head(url).headers,
+            "aiohttp": lambda: asyncio.run(head()),
+        }
+        with cloud.intercept():
+            headers = heads[library]()
+        assert [value for name, value in headers.items() if name.lower() == "content-length"] == ["3"]
 
     def test_of_aiohttp_are_not_left_to_a_later_context(self, cloud: Cloud, alice: Account) -> None:
         """A session that outlives a context makes a new connection: no earlier cloud answers."""

@@ -143,6 +143,6 @@ def _read_body(headers: dict[str, str], data: bytes) -> bytes | None:
 
 
 def _encode(answer: HttpResponse) -> bytes:
-    headers = {"Content-Length": str(len(answer.body)), **answer.headers}
+    headers = {"content-length": str(len(answer.body)), **answer.headers}
     lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", *(f"{k}: {v}" for k, v in headers.items())]
     return "\r\n".join(lines).encode() + _HEAD_END + answer.body
