@@ -27,6 +27,9 @@ WAYS = {
     "socket.gethostbyname(HOST)": "a connection to api.eu-west-2.outscale.com",
     "socket.gethostbyname_ex(HOST)": "a connection to api.eu-west-2.outscale.com",
     "asyncio.run(asyncio.open_connection(HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "urllib.request.build_opener(PROXY).open(f'https://{HOST}/')": "a connection to api.eu-west-2.outscale.com",
+    "__import__('uvloop').run(asyncio.open_connection(HOST, 443))": "a connection to api.eu-west-2.outscale.com",
+    "__import__('uvloop').run(resolve())": "a connection to api.eu-west-2.outscale.com",
     "asyncio.run(resolve())": "a connection to api.eu-west-2.outscale.com",
     "asyncio.run(aiohttp_get())": "ReadVms (GET https://api.eu-west-2.outscale.com/api/v1/ReadVms)",
 }
@@ -38,6 +41,7 @@ from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept.stack import STACK
 
 HOST = "api.eu-west-2.outscale.com"
+PROXY = urllib.request.ProxyHandler({"https": "http://127.0.0.1:9"})
 
 def sdk():
     with speed_up_gateways():

@@ -16,6 +16,8 @@ __all__ = ["LOCK", "apply_patches", "are_applied", "load_patches", "remove_patch
 # a module of a library → the module and the function that patch it once it is loaded
 _PATCHES = {
     "socket": ("sockets", "patch_sockets"),
+    "http.client": ("sockets", "patch_tunnels"),
+    "uvloop": ("sockets", "patch_uvloop"),
     "urllib3.connectionpool": ("http", "patch_urllib3"),
     "requests.sessions": ("requests", "patch_requests"),
     "botocore.auth": ("signing", "patch_signing"),
