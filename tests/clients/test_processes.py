@@ -100,6 +100,14 @@ def run_program_by_system() -> Any:
         return json.loads(output.read())
 
 
+def run_program_by_os(start: Callable[..., int]) -> Any:
+    """Run the program by a function of os that takes an environment and returns the process."""
+    with NamedTemporaryFile() as output:
+        command = f"{shlex.quote(sys.executable)} -c {shlex.quote(PROGRAM)} > {output.name}"
+        os.waitpid(start("/bin/sh", ["sh", "-c", command], os.environ), 0)
+        return json.loads(output.read())
+
+
 def run_in_a_pool(method: str) -> Any:
     """Call the API in a worker of a ProcessPoolExecutor whose processes start by a method of multiprocessing."""
     with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
@@ -205,6 +213,8 @@ PROGRAMS = {
     "subprocess with a dict": lambda: run_program(env={**os.environ, "LANG": "C"}),
     "asyncio": lambda: asyncio.run(run_program_in_asyncio()),
     "os.system": run_program_by_system,
+    "os.posix_spawn": lambda: run_program_by_os(os.posix_spawn),
+    "os.spawnve": lambda: run_program_by_os(partial(os.spawnve, os.P_NOWAIT)),
     "a spawned process": partial(run_in_a_pool, "spawn"),
     "a process of a forkserver": partial(run_in_a_pool, "forkserver"),
 }

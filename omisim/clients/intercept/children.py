@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from omisim.clients.intercept.patches import LOCK, wrap_attributes
 
-__all__ = ["REFUSING", "child_variables", "patch_multiprocessing", "patch_subprocess"]
+__all__ = ["REFUSING", "child_variables", "patch_multiprocessing", "patch_os", "patch_subprocess"]
 
 # no client knows this scheme, so each refuses at once and shows the text; a host name would be tried again for seconds
 REFUSING: Final = "omisim-does-not-reach-child-processes://set-omisim_children-to-true"
@@ -71,6 +71,12 @@ def patch_subprocess() -> Callable[[], None]:
     return wrap_attributes((Popen, "__init__", _wrap_init))
 
 
+def patch_os() -> Callable[[], None]:
+    """Make the functions of os that take an environment do the same; return a function that removes the patches."""
+    names = (name for name in ("execve", "posix_spawn", "posix_spawnp") if hasattr(os, name))  # os.spawnve calls execve
+    return wrap_attributes(*((os, name, _wrap_start_program) for name in names))
+
+
 def patch_multiprocessing() -> Callable[[], None]:
     """Make a spawned process inherit the variables of children; return a function that removes the patch."""
     from multiprocessing.process import BaseProcess  # noqa: PLC0415 - loaded, or being loaded
@@ -85,6 +91,14 @@ def _wrap_init(real: Callable[..., None]) -> Callable[..., None]:
         real(popen, *args, **kwargs)
 
     return init
+
+
+def _wrap_start_program(real: Callable[..., Any]) -> Callable[..., Any]:
+    def start_program(path: Any, argv: Any, env: Any, **kwargs: Any) -> Any:
+        variables = _innermost()
+        return real(path, argv, _merge(env, variables) if variables else env, **kwargs)
+
+    return start_program
 
 
 def _wrap_start(real: Callable[..., None]) -> Callable[..., None]:

@@ -27,6 +27,7 @@ _PATCHES = {
     "aiobotocore.httpsession": ("botocore", "patch_aiobotocore"),
     "osc_sdk_python.authentication": ("credentials", "patch_sdk"),
     "multiprocessing.process": ("children", "patch_multiprocessing"),
+    "os": ("children", "patch_os"),
     "subprocess": ("children", "patch_subprocess"),
     "botocore.signers": ("credentials", "patch_botocore_signer"),
     "aiobotocore.signers": ("credentials", "patch_aiobotocore_signer"),
