@@ -14,7 +14,7 @@ from omisim.clients.waiting.heart import MUTEX, read_monotonic
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["CloudTime", "is_frozen"]
+__all__ = ["MAX_IDLE", "CloudTime", "is_frozen"]
 
 MAX_IDLE: Final = 1_000  # consecutive waits between calls without a change or a transition in progress
 MAX_QUIET: Final = 100_000  # consecutive waits without a call
@@ -60,6 +60,14 @@ class CloudTime:
     def get_remaining(self, deadline: float | None) -> float | None:
         """Return the seconds until a deadline, at least 0, or None without one."""
         return None if deadline is None else max(0.0, deadline - self.now())
+
+    def count_calls(self) -> int:
+        """Return the number of calls so far."""
+        return self._cloud.engine.session.call_position
+
+    def read_progress(self) -> tuple[float, int]:
+        """Return the time, and the number of the next change."""
+        return self.now(), self._cloud.engine.state.position
 
     def move_to(self, deadline: float) -> None:
         """Move the cloud's clock to a time, in the thread that has waited for it.

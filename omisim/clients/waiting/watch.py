@@ -18,6 +18,8 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from omisim.base.endless import EndlessPollingError
+from omisim.clients.waiting import cloud_time
 from omisim.clients.waiting.private import current_frames
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ MIN_REAL: Final = 1.0  # seconds for which outstanding work holds up even the sh
 MAX_SLEEP: Final = 1.0  # real seconds that a sleep may last which the kernel does not see
 ALARM: Final = getattr(signal, "SIGURG", None)  # ignored by default, and used by hardly any program
 _OURS: Final = "omisim.clients.waiting"
+_FINALIZING: Final = ("_weakrefset", "weakref")  # the interpreter calls their functions, and ignores what they raise
 _LOCKING = re.compile(
     r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result|run|run_until_complete)\("
 )  # lines that wait for a thread
@@ -39,6 +42,11 @@ _SLEEPING = re.compile(r"sleep\w*\(")  # lines that sleep, where only the line t
 _SLEEPS_REALLY: Final = (
     "{}: this sleep takes real time, because its function was taken before cloud.sleeping() or omi_sleep began, for "
     "example as a default argument or in a functools.partial. Call time.sleep by its name, or pass it as an argument"
+)
+
+_POLLS_WITHOUT_WAITING: Final = (
+    "a polling loop that can never finish: {} calls without a change, and without a wait that moves the clock. Wait "
+    "between the calls, for example by time.sleep, or use timing='reads'"
 )
 
 
@@ -50,6 +58,9 @@ class Watch:
         self._patience = patience
         self._moves = -1
         self._lull = 0.0  # real seconds since something last happened
+        self._progress = kernel.time.read_progress()  # some time ago
+        self._calls = self._calls_before = kernel.time.count_calls()  # now and then
+        self._seconds = self._silent = 0.0  # real seconds since then, and since the last call
         self._same_looks = 0  # looks for which the running threads have been at the same instructions
         self._same_seconds = 0.0  # real seconds for which they have been there
         self._places: list[tuple[int, int]] = []
@@ -58,8 +69,22 @@ class Watch:
     def look(self, seconds: float) -> bool:
         """End what nothing else can end; return whether a member waits. The caller holds MUTEX."""
         self._same_seconds += seconds
+        self._check_polling(seconds)
         self._end_waits(self._kernel, seconds)
         return bool(self._kernel.waits())
+
+    def _check_polling(self, seconds: float) -> None:
+        """End a loop of calls, none of which changes anything, and which no wait interrupts."""
+        calls = self._kernel.time.count_calls()
+        self._silent = 0.0 if calls != self._calls else self._silent + seconds
+        self._calls = calls
+        self._seconds += seconds
+        if self._seconds < self._patience or calls - self._calls_before < cloud_time.MAX_IDLE:
+            return
+        progress = self._kernel.time.read_progress()  # seldom: a clock of freezegun may tick when it is read
+        if progress == self._progress:
+            self._raise(EndlessPollingError(_POLLS_WITHOUT_WAITING.format(calls - self._calls_before)))
+        self._progress, self._calls_before, self._seconds = progress, calls, 0.0
 
     def _end_waits(self, kernel: Kernel, seconds: float) -> None:
         if kernel.moves != self._moves:
@@ -82,7 +107,7 @@ class Watch:
         is_busy = kernel.is_busy() or not all(map(_ident, running))  # a busy machine begins a new thread late
         is_stuck = (not running or is_locked) and not is_busy
         if earliest is None:
-            if is_stuck and self._lull >= self._patience:
+            if is_stuck and min(self._lull, self._silent) >= self._patience:
                 self._lull = 0.0
                 self._raise(RuntimeError(self._describe()))
         elif is_stuck or self._lull >= max(MIN_REAL, (kernel.find_wake_up(earliest) or 0.0) - kernel.time.now()):
@@ -136,9 +161,10 @@ class Watch:
         finally:
             signal.signal(ALARM, previous)
 
-    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_alarm(self, _number: int, frame: FrameType | None) -> None:
         error, self._error = self._error, None
-        if error is not None:
+        is_swallowed = frame is not None and frame.f_globals.get("__name__") in _FINALIZING
+        if error is not None and not is_swallowed:  # else the watch will raise it again
             raise error
 
 

@@ -17,11 +17,12 @@ from functools import partial
 
 import pytest
 
-from omisim import Cloud
+from omisim import Account, Cloud
 from omisim.clients.waiting import cloud_time, watch
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.private import current_frames
 from omisim.clients.waiting.waits import Wait
+from omisim.errors import EndlessPollingError
 
 KEPT: dict[str, Callable[[float], None]] = {"nap": time.sleep}
 HELD = threading.Lock()  # made before any context, as by a module under test
@@ -102,6 +103,51 @@ class TestEndlessLoop:
             poll()
         with cloud.sleeping(virtual_time=True):
             poll()
+
+    @pytest.mark.parametrize("pause", [lambda: None, lambda: time.sleep(0)], ids=["none", "sleep-0"])
+    def test_without_a_wait_raises_an_error(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, pause: Callable[[], None]
+    ) -> None:
+        """A loop that polls without waiting would poll for ever: the clock stands still while code runs."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 10)
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+
+        def poll() -> None:
+            while alice.read_volumes()[0].state == "creating":
+                pause()
+
+        with cloud.sleeping(patience=0.05), pytest.raises(EndlessPollingError, match=r"without a wait.*timing='reads'"):
+            poll()
+
+    def test_without_a_wait_of_an_event_loop_raises_the_same_error(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A coroutine that polls, and only lets others run, is not taken for a deadlock."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 10)
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+
+        async def poll() -> None:
+            while alice.read_volumes()[0].state == "creating":  # noqa: ASYNC110 - the code under test polls
+                await asyncio.sleep(0)
+
+        with cloud.sleeping(patience=0.05), pytest.raises(EndlessPollingError, match="without a wait"):
+            asyncio.run(poll())
+
+    def test_is_not_one_that_changes_something(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Code may call for as long as it wants, if its calls change something."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 10)
+        kernel = Kernel(cloud, {})
+        kernel.owner = kernel.add()
+        looks = watch.Watch(kernel, patience=0.01)
+        kernel.owner.wait = Wait(None)
+        kernel.owner.wait.member = kernel.owner
+        kernel.outside.append(lambda: True)  # the wait is not a deadlock
+        for _ in range(40):
+            alice.create_volume(subregion_name="eu-west-2a", size=1)
+            looks.look(0.02)
+        assert kernel.owner.wait.error is None
 
 
 class Napping:
