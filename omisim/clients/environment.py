@@ -23,7 +23,7 @@ from omisim.base.hosts import endpoint
 from omisim.base.private_file import write_private
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
-from omisim.clients.intercept.children import REFUSING, child_variables
+from omisim.clients.intercept.children import OTHER_SERVICES, REFUSING, child_variables
 from omisim.clients.replaced_values import isolated_environ, replaced_attribute, replaced_value
 from omisim.clients.threads import disown_threads
 
@@ -78,7 +78,7 @@ def enter_environment(
         running = stack.enter_context(cloud.serve()) if server else None
         stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
         endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
-        refusing = dict.fromkeys((*endpoints, "AWS_ENDPOINT_URL", "OSC_ENDPOINT_API"), REFUSING)
+        refusing = dict.fromkeys((*endpoints, "OSC_ENDPOINT_API"), REFUSING) | {"AWS_ENDPOINT_URL": OTHER_SERVICES}
         stack.enter_context(child_variables(refusing | (running.env(account) if running else {})))
         if find_spec("osc_sdk_python"):
             stack.enter_context(_patch_sdk_profiles(home))

@@ -251,6 +251,13 @@ class TestVariablesOfPrograms:
             assert "own://host" in run_program(env={**os.environ, "OSC_ENDPOINT_API": "own://host"})
             assert "KeyError" in run_program(env={"PATH": os.environ["PATH"]})
 
+    def test_refuse_other_services_of_aws_by_name(self, alice: Account) -> None:
+        """With a server too, a client of a service that omisim lacks does not reach AWS: botocore shows the reason."""
+        program = "import boto3; boto3.client('sts')"
+        with alice.environment(server=True):
+            run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert "Invalid endpoint: omisim-serves-only-ec2-and-s3-of-aws://" in run.stderr
+
     def test_are_those_of_the_innermost_environment(self, alice: Account, bob: Account) -> None:
         """Environments may end in any order: programs get the address of the innermost that is open."""
         outer, inner = alice.environment(server=True), bob.environment()

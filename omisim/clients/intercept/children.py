@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from omisim.clients.intercept.patches import LOCK, wrap_attributes
 
-__all__ = ["REFUSING", "child_variables", "patch_multiprocessing", "patch_os", "patch_subprocess"]
+__all__ = ["OTHER_SERVICES", "REFUSING", "child_variables", "patch_multiprocessing", "patch_os", "patch_subprocess"]
 
 # no client knows this scheme, so each refuses at once and shows the text; a host name would be tried again for seconds
 REFUSING: Final = "omisim-does-not-reach-child-processes://set-omisim_children-to-true"
+OTHER_SERVICES: Final = "omisim-serves-only-ec2-and-s3-of-aws://"
 _STACK: dict[object, Mapping[str, str]] = {}  # the variables of each open context, the innermost last
 
 
