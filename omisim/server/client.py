@@ -13,7 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from omisim.base.foreign import parse_base_url
+from omisim.base.foreign import parse_base_url, parse_json
 
 __all__ = ["Client", "render_exports"]
 
@@ -59,13 +59,13 @@ class Client:
         with self._open("GET", "events", {"Accept": "text/event-stream"}) as stream:
             for line in stream:
                 if line.startswith(b"data: "):
-                    yield json.loads(line.removeprefix(b"data: "))
+                    yield parse_json(line.removeprefix(b"data: "))
 
     def _send(self, method: str, name: str, query: Mapping[str, str], body: Any) -> Any:
         name += f"?{urlencode(query)}" if query else ""
         data = None if body is None else json.dumps(body).encode()
         with self._open(method, name, {"Content-Type": "application/json"}, data, TIMEOUT) as answer:
-            return json.loads(answer.read())
+            return parse_json(answer.read())
 
     @contextmanager
     def _open(
@@ -82,12 +82,12 @@ class Client:
         except URLError as error:
             reason = getattr(error.reason, "strerror", None) or error.reason
             raise ConnectionError(f"no server answers at {self._url}: {reason}; `omisim serve` starts one") from None
-        except (HTTPException, json.JSONDecodeError) as error:
+        except (HTTPException, ValueError) as error:
             raise ValueError(f"{self._url} is not an omisim server: {error!r}") from None
 
 
 def _error_text(body: bytes) -> str:
     try:
-        return str(json.loads(body)["error"])
+        return str(parse_json(body)["error"])
     except (ValueError, KeyError, TypeError):
         return ""

@@ -63,6 +63,8 @@ def _kill_servers_of_a_failed_test() -> Iterator[None]:
 
 
 ANSWERS_OF_OTHERS = (
+    b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 100_000,
+    b"HTTP/1.0 404 Not Found\r\n\r\n" + b"[" * 100_000,
     b"HTTP/1.1 404 No\r\n\r\n{}",
     b"HTTP/1.1 200 OK\r\n\r\n<p>",
     b"SSH-2.0-x\r\n",
