@@ -27,13 +27,13 @@ def test_a_file_of_switches_has_a_bound(large: Path) -> None:
 
 
 def test_a_scenario_has_a_bound(large: Path) -> None:
-    """So is a scenario."""
+    """A scenario is read up to the bound."""
     with pytest.raises(ValueError, match=r"large\.toml: the file has more than 10 characters$"):
         Cloud.from_scenario(large)
 
 
 @pytest.mark.parametrize("arguments", [["replay"], ["rules", "--measured"], ["probe", "http://[::1]", "--experiments"]])
 def test_a_file_of_a_command_has_a_bound(large: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """A command names such a file in one line."""
+    """A command reports a file that exceeds the bound in one line."""
     assert main([*arguments, str(large)]) == 2
     assert capsys.readouterr().err == f"omisim {arguments[0]}: {large}: the file has more than 10 characters\n"

@@ -1,4 +1,4 @@
-"""The call log keeps what was sent, whatever the caller does with it later."""
+"""The call log keeps the parameters of a request, whatever the caller does with them later."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TestParameters:
 
     @pytest.mark.parametrize("door", DOORS)
     def test_of_a_refused_call_are_a_copy(self, cloud: Cloud, alice: Account, door: str) -> None:
-        """The same holds for a call that is refused."""
+        """A list that the caller empties after a refused call is still whole in the call log."""
         ids = ["i-00000000"]
         with pytest.raises(Exception, match="5063"):
             DOORS[door](alice, ids)
@@ -56,7 +56,7 @@ class TestParameters:
         assert cloud.calls("ReadVms").one().parameters == {"Filters": {"VmIds": ["i-00000000"]}}
 
     def test_of_an_unknown_name_are_spelled_as_they_were_sent(self, cloud: Cloud, alice: Account) -> None:
-        """What no parameter is called keeps the caller's spelling in the refusal and in the call log. [REQ-008]"""
+        """An unknown parameter keeps the caller's spelling in the refusal and in the call log. [REQ-008]"""
         with pytest.raises(Exception, match="vm_ids is not a parameter of this action"):
             alice.call("StopVms", vm_ids=["i-00000000"])
         assert cloud.calls("StopVms")[0].parameters == {"vm_ids": ["i-00000000"]}

@@ -1,4 +1,4 @@
-"""Looking for calls in the journal, and what is said of those that were not made."""
+"""Searching the call log, and the errors about calls that were not made."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ class TestControl:
         assert cloud.now == before
 
     def test_fail_and_fail_next_work(self, cloud: Cloud, alice: Account, api: Gateway, volume_id: str) -> None:
-        """An ordered failure happens when the reads are counted."""
+        """A requested failure happens when the reads are counted."""
         cloud.fail_next("volume")
         assert states(api, 2) == ["creating", "error"]
         other = alice.create_volume(subregion_name=SUBREGION, size=1).volume_id

@@ -1,4 +1,4 @@
-"""Faults: refusals that a test orders, to see how a client bears them."""
+"""Faults: failures that a test injects, to see how a client handles them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def create(account: Account) -> None:
 
 
 class TestFaults:
-    def test_refuse_the_ordered_number_of_calls(self, cloud: Cloud, alice: Account) -> None:
-        """A fault refuses the next calls of its action, as many as ordered, and is used up. [THR-002]"""
+    def test_refuse_the_given_number_of_calls(self, cloud: Cloud, alice: Account) -> None:
+        """A fault refuses the given number of calls of its action, and is used up. [THR-002]"""
         cloud.faults.add("CreateVolume", times=2, status=503)
         for _ in range(2):
             with pytest.raises(ApiError) as refusal:
@@ -41,7 +41,7 @@ class TestFaults:
         assert (refusal.value.status, refusal.value.code) == (status, code)
 
     def test_can_be_any_error_by_name(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
-        """Any error of the API can be ordered by its name. [VM-005]"""
+        """Any error of the API can be injected by its name. [VM-005]"""
         cloud.faults.add("CreateVms", error="insufficient-capacity")
         with pytest.raises(ApiError) as refusal:
             alice.create_vms(image_id=vm.image_id)
@@ -92,7 +92,7 @@ class TestFaults:
         assert len(cloud.fork().faults) == 0
 
     def test_can_be_cleared(self, cloud: Cloud, alice: Account) -> None:
-        """`clear` removes all of them."""
+        """`clear` removes every fault."""
         cloud.faults.add("CreateVolume", times=9)
         cloud.faults.clear()
         create(alice)
@@ -106,7 +106,7 @@ class TestFaults:
 
 class TestFaultOptions:
     def outcomes(self, alice: Account, calls: int, **parameters: Any) -> str:
-        """Make calls; spell which were refused."""
+        """Make calls, and return a text that shows which were refused."""
         outcomes_of_calls = ""
         for _ in range(calls):
             try:

@@ -9,7 +9,7 @@ from omisim import Account, ApiError, Cloud
 
 
 def test_restore_returns_to_the_saved_state(cloud: Cloud, alice: Account) -> None:
-    """State, time, settings, calls, faults and ordered failures are as they were, any number of times."""
+    """State, time, settings, calls, faults and requested failures are as they were, any number of times."""
     cloud.faults.add("ReadVms", times=2)
     saved, before = cloud.engine.save(), cloud.fork()
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Time: the three timings, the clocks, and what happens by itself."""
+"""Time: the timings eager, clock and manual, the clocks, and requested failures."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class TestProxyInTheProcess:
         assert len(cloud.calls("ReadRegions")) == 1
 
     def test_is_not_used_by_the_sdk_and_boto3(self, alice: Account) -> None:
-        """Nor do the clients of an environment use it."""
+        """The SDK and boto3 inside `account.environment()` never use the proxy."""
         with alice.environment():
             assert Gateway().ReadVms()["Vms"] == []
             assert boto3.client("s3").list_buckets()["Buckets"] == []

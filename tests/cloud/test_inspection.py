@@ -1,4 +1,4 @@
-"""Looking at a cloud: who may do what with an OMI, in what two clouds differ, which ids are near a mistyped one."""
+"""Views of a cloud: access matrix, timeline, diff, and the ids that are similar to a mistyped one."""
 
 from __future__ import annotations
 
