@@ -51,7 +51,7 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         import omisim.doors.oos  # noqa: F401, PLC0415 - raises ImportError early if moto is missing
     protocol, config = _CONFIGS[service]
     with _LOCK, isolated_environ("AWS_", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull):
-        client = _session().client(
+        client = _get_session().client(
             protocol,
             region_name=account.region,
             endpoint_url=endpoint(service, account.region),
@@ -124,7 +124,7 @@ def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Calla
 
 
 @cache
-def _session() -> boto3.Session:
+def _get_session() -> boto3.Session:
     """Return a session for omisim's clients only, which caches botocore's service models, and shares them with FCU.
 
     Three settings of botocore spare a quarter of a call: events without aliases, parsers of answers, and a User-Agent

@@ -29,9 +29,9 @@ class Difference:
         """Return the difference as text: the side that has the row, or each field with both values."""
         if self.mine is None or self.other is None:
             return f"{self.kind} {self.id}: only in {'the other' if self.mine is None else 'this one'}"
-        return f"{self.kind} {self.id}: {', '.join(self._field_differences()) or f'{self.mine} | {self.other}'}"
+        return f"{self.kind} {self.id}: {', '.join(self._list_field_differences()) or f'{self.mine} | {self.other}'}"
 
-    def _field_differences(self) -> Iterator[str]:
+    def _list_field_differences(self) -> Iterator[str]:
         if is_dataclass(self.mine) and not isinstance(self.mine, type):
             for field in fields(self.mine):
                 mine, other = getattr(self.mine, field.name), getattr(self.other, field.name)

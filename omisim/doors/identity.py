@@ -100,7 +100,7 @@ def _authenticate_signature(
     key: AccessKey | None = engine.state.get("access_key", signature.access_key)
     account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
     if key is None or account is None or region not in (None, account.region):
-        raise _bad_key(signature.access_key, account, region)
+        raise _refuse_key(signature.access_key, account, region)
     if not key.is_valid(engine.clock.now()):
         raise refuse("AUTH-008", access_key=signature.access_key)
     if engine.settings.auth == "strict":
@@ -113,7 +113,7 @@ def _authenticate_signature(
     return account.account_id, account.region
 
 
-def _bad_key(access_key: str, account: AccountRow | None, region: str | None) -> ApiError:
+def _refuse_key(access_key: str, account: AccountRow | None, region: str | None) -> ApiError:
     owner = f"{account.name} in {account.region}" if account else "No account of this cloud"
     return refuse("AUTH-006", access_key=access_key, region=region or "any Region", owner=owner)
 
@@ -127,17 +127,17 @@ def _authenticate_login(engine: Engine, header: str, region: str | None) -> tupl
     if account is not None and engine.settings.auth == "lenient":
         return account.account_id, account.region
     if account is None:
-        raise _bad_login(login)
+        raise _refuse_login(login)
     engine.session.lockouts.attempt(account.account_id, engine.clock, partial(_check_password, account, password))
     return account.account_id, account.region
 
 
 def _check_password(account: AccountRow, password: str) -> None:
     if not hmac.compare_digest(account.password.encode(), password.encode(errors="replace")):
-        raise _bad_login(account.email)
+        raise _refuse_login(account.email)
 
 
-def _bad_login(login: str) -> ApiError:
+def _refuse_login(login: str) -> ApiError:
     return refuse("AUTH-012", login=login)
 
 
@@ -163,7 +163,7 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
     claimed = find_claimed_account(engine, request)
     if claimed is not None and region not in (None, claimed.region):
         access_key = find_claimed_key(request)
-        raise _bad_key(access_key, claimed, region) if access_key else _bad_login(claimed.email)
+        raise _refuse_key(access_key, claimed, region) if access_key else _refuse_login(claimed.email)
     if claimed is not None:
         return claimed.account_id, claimed.region
     first = find_first_account(engine, region)

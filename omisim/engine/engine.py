@@ -248,7 +248,7 @@ class Engine:
             self.marks = WeakSet(saved.marks)
 
     def copy_faults(self, other: Engine) -> None:
-        """Copy the faults and ordered failures of another Engine."""
+        """Copy the faults and requested failures of another Engine."""
         self.session.faults = other.session.faults.copy()
         self._take_session(self.session)
         self.scheduler.failures = list(other.scheduler.failures)

@@ -44,21 +44,21 @@ def judge(
     experiment: str, call: Call, answer: Answer, names: Mapping[str, str], switches: Mapping[str, Any]
 ) -> Finding:
     """Return the finding of a call. `switches` override the model's defaults, and the error of a rule by its id."""
-    expected = _expected(call, switches)
+    expected = _get_expected(call, switches)
     measured = str(answer)
     value: Any = None
     if call.switch:
-        matching = [one for one in call.outcomes if not _differences(one, answer, names)]
-        value = _value(matching[0], call.switch) if matching else None
-        verdict = AGREES if matching and value == _wanted(call.switch, switches) else DIFFERS
+        matching = [one for one in call.outcomes if not _list_differences(one, answer, names)]
+        value = _get_value(matching[0], call.switch) if matching else None
+        verdict = AGREES if matching and value == _get_switch(call.switch, switches) else DIFFERS
         measured = f"{call.switch} = {value!r}" if matching else f"{measured}: none of the known answers"
         if value == UNKNOWN:
             verdict, value, measured = CANNOT_TELL, None, "the answer is the same for every value"
     else:
-        differences = _differences(expected, answer, names)
+        differences = _list_differences(expected, answer, names)
         verdict = DIFFERS if differences else AGREES
         measured = "; ".join(differences) if differences and answer.code == expected.code else measured
-    text = f"{call.switch} = {_wanted(call.switch, switches)!r}" if call.switch else _describe(expected)
+    text = f"{call.switch} = {_get_switch(call.switch, switches)!r}" if call.switch else _describe(expected)
     if verdict == DIFFERS and value is None and (reason := _find_obstacle(answer)):
         verdict, measured = CANNOT_TELL, f"{reason}: {answer}"
     return Finding(
@@ -75,7 +75,7 @@ def judge(
     )
 
 
-def _expected(call: Call, switches: Mapping[str, Any]) -> Outcome:
+def _get_expected(call: Call, switches: Mapping[str, Any]) -> Outcome:
     """Return the expected answer. A switch with the id of the rule replaces its error."""
     code = call.code
     if code and (error := next((switches[rule] for rule in call.rules if rule in switches), None)):
@@ -83,7 +83,7 @@ def _expected(call: Call, switches: Mapping[str, Any]) -> Outcome:
     return Outcome(None, code, call.shows, call.lacks)
 
 
-def _differences(expected: Outcome, answer: Answer, names: Mapping[str, str]) -> list[str]:
+def _list_differences(expected: Outcome, answer: Answer, names: Mapping[str, str]) -> list[str]:
     if expected.code != answer.code:
         return [str(answer)]
     shows = fill(dict(expected.shows), names)
@@ -101,11 +101,11 @@ def _has(answer: Answer, path: str) -> bool:
     return True
 
 
-def _wanted(switch: str, switches: Mapping[str, Any]) -> Any:
+def _get_switch(switch: str, switches: Mapping[str, Any]) -> Any:
     return switches.get(switch, DEFAULTS[switch])
 
 
-def _value(outcome: Outcome, switch: str) -> Any:
+def _get_value(outcome: Outcome, switch: str) -> Any:
     return DEFAULTS[switch] if outcome.value is None else outcome.value
 
 

@@ -41,14 +41,16 @@ class Ledger:
         self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], *, fcu: bool = False
     ) -> str:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
-        named = list_created(action, answer) if fcu else _created_ids(answer) if action.startswith("Create") else []
+        named = (
+            list_created(action, answer) if fcu else _list_created_ids(answer) if action.startswith("Create") else []
+        )
         old_ids = {*iter_texts(parameters), *self.owners}
         created = [one for one in named if find_kind(one) and one not in old_ids]
         if not created:
             return ""
         self.created += len(created)
         self.owners |= dict.fromkeys(created, by)
-        parts = [one for one in _part_ids(answer) if one not in old_ids]
+        parts = [one for one in _list_part_ids(answer) if one not in old_ids]
         if self._mark(by, parts) == "":  # otherwise they are not what they seem, and not ours
             self.owners |= dict.fromkeys(parts, by)
         problem = self._mark(by, created)
@@ -150,13 +152,13 @@ def find_leftovers(send: Send, callers: Iterable[str]) -> Iterator[tuple[str, st
                 yield by, run, row_id
 
 
-def _created_ids(answer: Mapping[str, Any]) -> list[str]:
+def _list_created_ids(answer: Mapping[str, Any]) -> list[str]:
     """Return the ids of the resources that the answer to a creation is about."""
     owns = [(row, "TaskId" if name.endswith("Task") else f"{name.removesuffix('s')}Id") for name, row in _rows(answer)]
     return [str(row[own]) for row, own in owns if find_kind(str(row.get(own)))]
 
 
-def _part_ids(answer: Mapping[str, Any]) -> list[str]:
+def _list_part_ids(answer: Mapping[str, Any]) -> list[str]:
     """Return the ids of what a creation made besides: the volumes of VMs, and the snapshots of an OMI."""
     named = ((name, row.get("BlockDeviceMappings") or ()) for name, row in _rows(answer) if name in _PARTS)
     parts = (str((mapping.get("Bsu") or {}).get(_PARTS[name])) for name, mappings in named for mapping in mappings)

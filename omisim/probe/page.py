@@ -25,27 +25,28 @@ def render_page(report: Report) -> str:
     order = list(_CLASSES)
     findings = sorted(report.findings, key=lambda one: (order.index(DIFFERS) != order.index(one.verdict), one.rules))
     rows = "".join(
-        f'<tr class="{_CLASSES[one.verdict]}"><td>{_cell(", ".join(one.rules))}</td><td>{_cell(_says(one.rules))}</td>'
-        f"<td>{one.verdict}</td><td>{_cell(one.expected)}</td><td>{_cell(one.measured)}</td></tr>\n"
+        f'<tr class="{_CLASSES[one.verdict]}"><td>{_quote(", ".join(one.rules))}</td>'
+        f"<td>{_quote(_join_statements(one.rules))}</td>"
+        f"<td>{one.verdict}</td><td>{_quote(one.expected)}</td><td>{_quote(one.measured)}</td></tr>\n"
         for one in findings
     )
     switches = "".join(
-        f"<li><code>{_cell(name)} = {_cell(repr(value))}</code></li>" for name, value in report.switches.items()
+        f"<li><code>{_quote(name)} = {_quote(repr(value))}</code></li>" for name, value in report.switches.items()
     )
     return (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>omisim probe: {_cell(report.endpoint)}</title>'
-        f"<style>{_STYLE}</style>\n<h1>{_cell(report.endpoint)}</h1>\n<p>{_cell(report.started)}, omisim "
-        f"{_cell(report.version)}: {counts or 'no rules'}</p>\n"
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>omisim probe: {_quote(report.endpoint)}</title>'
+        f"<style>{_STYLE}</style>\n<h1>{_quote(report.endpoint)}</h1>\n<p>{_quote(report.started)}, omisim "
+        f"{_quote(report.version)}: {counts or 'no rules'}</p>\n"
         + (f"<h2>Switches that differ</h2>\n<ul>{switches}</ul>\n" if switches else "")
         + "<table>\n<tr><th>rule</th><th>statement</th><th>verdict</th><th>expected</th><th>measured</th></tr>\n"
         f"{rows}</table></html>\n"
     )
 
 
-def _says(rules: tuple[str, ...]) -> str:
+def _join_statements(rules: tuple[str, ...]) -> str:
     known = list_rules()
     return " ".join(known[rule].says for rule in rules if rule in known)
 
 
-def _cell(text: str) -> str:
+def _quote(text: str) -> str:
     return escape(text, quote=True)

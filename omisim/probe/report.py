@@ -72,7 +72,7 @@ class Report:
                 for rule in one.rules:
                     codes.setdefault(rule, set()).add(one.code)
                 differing.update(one.rules if one.verdict == DIFFERS else ())
-        measured = {rule: _error_name(next(iter(seen))) for rule, seen in codes.items() if len(seen) == 1}
+        measured = {rule: _find_error_name(next(iter(seen))) for rule, seen in codes.items() if len(seen) == 1}
         return {rule: name for rule, name in measured.items() if rule in differing and name}
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,6 +120,6 @@ def list_not_calibrated(findings: Iterable[Finding], switches: Mapping[str, Any]
     return list(dict.fromkeys(rule for one in differing for rule in one.rules if rule not in switches))
 
 
-def _error_name(code: str) -> str:
+def _find_error_name(code: str) -> str:
     """Return the name of the error with a code; the first one if several have it."""
     return next((kind.name for kind in ERRORS.values() if kind.code == code), "")

@@ -15,7 +15,7 @@ Recipe = tuple[Call, ...]
 
 
 @cache
-def _recipes() -> Mapping[str, Recipe]:
+def _load_recipes() -> Mapping[str, Recipe]:
     """Return the calls of each recipe, in the order of the file."""
     return {
         name: tuple(read_call(call, f"world.toml: {name}") for call in row["calls"])
@@ -34,7 +34,7 @@ def explain_names() -> Mapping[str, str]:
 
 @cache
 def _names() -> Mapping[str, str]:
-    return {name: recipe for recipe, calls in _recipes().items() for call in calls for name in call.save}
+    return {name: recipe for recipe, calls in _load_recipes().items() for call in calls for name in call.save}
 
 
 def list_needed(names: Iterable[str]) -> dict[str, Recipe]:
@@ -42,7 +42,7 @@ def list_needed(names: Iterable[str]) -> dict[str, Recipe]:
     needed: dict[str, Recipe] = {}
     for recipe in filter(None, map(_names().get, names)):
         if recipe not in needed:
-            calls = _recipes()[recipe]
+            calls = _load_recipes()[recipe]
             own = {name for call in calls for name in call.save}
             used = (name for call in calls for name in call.uses)
             needed |= list_needed(name for name in used if name not in own)

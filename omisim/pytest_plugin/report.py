@@ -34,11 +34,14 @@ class WatchedCloud:
 
     def report(self) -> str:
         """Return the text of the report section."""
-        timeline = list(_timeline_lines(self._new_calls(), self._new_changes()))
+        timeline = list(_timeline_lines(self._list_new_calls(), self._list_new_changes()))
         parts = [
             ("What happened", timeline[-MAX_LINES:]),
-            ("Rules broken", list(_rule_lines(self._new_calls()))),
-            ("Since the test began", _truncate([_format_difference(row, *_SINCE) for row in self._new_differences()])),
+            ("Rules broken", list(_list_rule_lines(self._list_new_calls()))),
+            (
+                "Since the test began",
+                _truncate([_format_difference(row, *_SINCE) for row in self._list_new_differences()]),
+            ),
         ]
         if (earlier := len(timeline) - MAX_LINES) > 0:
             parts[0] = (
@@ -48,19 +51,19 @@ class WatchedCloud:
         sections = [f"{title}:\n{_indent(lines)}" for title, lines in parts if lines]
         return "\n".join(sections) or "Nothing happened in this cloud."
 
-    def _new_calls(self) -> list[CallRecord]:
+    def _list_new_calls(self) -> list[CallRecord]:
         calls, now = list(self.cloud.calls()), self.cloud.engine.session.call_position
         count = now - self._calls if now >= self._calls else now  # a reset restarts the count
         return calls[-count:] if count else []
 
-    def _new_changes(self) -> list[Change]:
+    def _list_new_changes(self) -> list[Change]:
         """Return the changes since the test began, without those that open an account."""
         first = self._changes if self.cloud.engine.state.position >= self._changes else 0
         return [change for change in self.cloud.events if change.seq >= first and change.cause != ACCOUNT_CAUSE]
 
-    def _new_differences(self) -> list[Difference]:
+    def _list_new_differences(self) -> list[Difference]:
         opened = {change.id for change in self.cloud.events if change.cause == ACCOUNT_CAUSE}
-        return [row for row in _differences(self._start, self.cloud) if row.id not in opened]
+        return [row for row in _list_differences(self._start, self.cloud) if row.id not in opened]
 
 
 def explain(report: pytest.TestReport, watched: WatchedCloud | None, strays: list[str], *, always: bool) -> None:
@@ -77,7 +80,7 @@ def explain(report: pytest.TestReport, watched: WatchedCloud | None, strays: lis
 
 def explain_difference(left: Cloud, right: Cloud) -> list[str]:
     """Return lines that explain why two clouds are not equal."""
-    lines = _truncate([_format_difference(row, *_SIDES) for row in _differences(left, right)])
+    lines = _truncate([_format_difference(row, *_SIDES) for row in _list_differences(left, right)])
     if left.now != right.now:
         lines.append(f"the clocks show {left.now} | {right.now}")
     return [
@@ -91,7 +94,7 @@ _SINCE: Final = ("is gone", "is new", "→")
 _SIDES: Final = ("is only in the left cloud", "is only in the right cloud", "|")
 
 
-def _differences(first: Cloud, second: Cloud) -> list[Difference]:
+def _list_differences(first: Cloud, second: Cloud) -> list[Difference]:
     return [row for row in first.diff(second) if row.kind in _KINDS]
 
 
@@ -108,7 +111,7 @@ def _format_difference(row: Difference, only_first: str, only_second: str, betwe
 
 def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
     """Yield one line per call and change, in order; consecutive equal calls share a line."""
-    rows = [(change.at, 2 if "#" in change.cause else 0, "", str(change)) for change in _main_changes(changes)]
+    rows = [(change.at, 2 if "#" in change.cause else 0, "", str(change)) for change in _list_main_changes(changes)]
     rows += [(call.at, 1, str(call), "") for call in calls]
     rows.sort(key=lambda row: row[:2])  # at one time: due transitions, the call, its changes
     for (_, text), group in groupby(rows, key=lambda row: (row[1], row[2]) if row[2] else (row[3], "")):
@@ -119,7 +122,7 @@ def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> I
         yield f"{at_text} {text}{repeats}" if text else change
 
 
-def _main_changes(changes: Iterable[Change]) -> Iterator[Change]:
+def _list_main_changes(changes: Iterable[Change]) -> Iterator[Change]:
     """Yield the changes, without further writes to a resource for the same cause that keep its state."""
     seen: set[tuple[object, ...]] = set()
     for change in changes:
@@ -130,7 +133,7 @@ def _main_changes(changes: Iterable[Change]) -> Iterator[Change]:
         seen.add(key)
 
 
-def _rule_lines(calls: Iterable[CallRecord]) -> Iterator[str]:
+def _list_rule_lines(calls: Iterable[CallRecord]) -> Iterator[str]:
     """Yield the statement of each broken rule, followed by its fix."""
     for error in {call.error.rule: call.error for call in calls if call.error is not None}.values():
         statement, *rest = error.explain().splitlines()

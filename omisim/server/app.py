@@ -90,7 +90,7 @@ class App:
         else:  # a stream of events
             headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]
             body, status = response, 200
-        start_response(_status_line(status), headers)
+        start_response(_make_status_line(status), headers)
         if self._log is not None:
             self._log_request(self._log, request, status, dict(headers), time.perf_counter() - start)
         return body
@@ -114,7 +114,7 @@ class App:
                 self.shared.access.check_site(request)  # no signature keeps out what a browser sends for a foreign page
         except HttpError as error:
             return HttpResponse(error.status, f"{error}\n".encode(), {"Content-Type": "text/plain"})
-        return self._call_service(hosted, _service(request), request)
+        return self._call_service(hosted, _find_service(request), request)
 
     def _call_service(self, hosted: HostedCloud, service: str, request: HttpRequest) -> HttpResponse:
         engine, at = hosted.cloud.engine, hosted.cloud.now
@@ -162,7 +162,7 @@ class App:
         self._write("--log", lambda log: log.write(json.dumps(line) + "\n"), log)
 
 
-def _service(request: HttpRequest) -> str:
+def _find_service(request: HttpRequest) -> str:
     """Return the service of a request: that of its host name or its path, or FCU for an EC2 query without either."""
     host = parse_host(request.host)
     if host is not None and host.service in SERVICES:
@@ -174,19 +174,19 @@ def _service(request: HttpRequest) -> str:
 
 
 @lru_cache(maxsize=64)
-def _status_line(status: int) -> str:
+def _make_status_line(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
 @lru_cache(maxsize=256)
-def _header_name(key: str) -> str:
+def _get_header_name(key: str) -> str:
     """Return the lower-case header name of a WSGI environment key, or "" if the key is not a header."""
     name = key.removeprefix("HTTP_")
     return name.replace("_", "-").lower() if name != key or key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
 
 
 def _parse_request(environ: Mapping[str, Any]) -> HttpRequest:
-    headers = {name: value for key, value in environ.items() if (name := _header_name(key)) and value}
+    headers = {name: value for key, value in environ.items() if (name := _get_header_name(key)) and value}
     if environ.get(_CLOUD_VARIABLE) == "":  # an unset variable of a script: not a request for the first cloud
         headers[HEADER.lower()] = ""
     target = _read_target(environ)

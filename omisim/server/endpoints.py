@@ -23,26 +23,28 @@ _TIME = {"type": "string", "format": "date-time"}
 _NULLABLE = {"type": "object", "nullable": True}
 
 
-def _schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
+def _make_schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
     required = {"required": list(properties)} if properties else {}
     return {"type": "object", "properties": properties, "additionalProperties": False} | required
 
 
 _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
-    "Nothing": _schema(),
-    "Error": _schema(error=_TEXT),
+    "Nothing": _make_schema(),
+    "Error": _make_schema(error=_TEXT),
     "Health": {
-        **_schema(status={"type": "string", "enum": ["ok"]}, now=_TIME, accounts={"type": "array", "items": _TEXT}),
+        **_make_schema(
+            status={"type": "string", "enum": ["ok"]}, now=_TIME, accounts={"type": "array", "items": _TEXT}
+        ),
         "required": ["status"],
     },
-    "Mark": _schema(mark=_TEXT),
-    "Cloud": _schema(name=_TEXT, now=_TIME, accounts={"type": "array", "items": _TEXT}),
-    "NewCloud": _schema(name=_TEXT, accounts={"type": "array", "items": {"$ref": "#/components/schemas/Account"}}),
-    "Text": _schema(text=_TEXT),
+    "Mark": _make_schema(mark=_TEXT),
+    "Cloud": _make_schema(name=_TEXT, now=_TIME, accounts={"type": "array", "items": _TEXT}),
+    "NewCloud": _make_schema(name=_TEXT, accounts={"type": "array", "items": {"$ref": "#/components/schemas/Account"}}),
+    "Text": _make_schema(text=_TEXT),
     "Document": {"type": "object"},
-    "Image": _schema(image_id=_TEXT, image_name=_TEXT),
+    "Image": _make_schema(image_id=_TEXT, image_name=_TEXT),
     "Licences": {"type": "object", "additionalProperties": {"type": "boolean"}},
-    "Change": _schema(
+    "Change": _make_schema(
         seq={"type": "integer"},
         at=_TIME,
         kind=_TEXT,
@@ -51,7 +53,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         after=_NULLABLE,
         cause=_TEXT,
     ),
-    "Call": _schema(
+    "Call": _make_schema(
         action=_TEXT,
         account=_TEXT,
         parameters={"type": "object"},
@@ -62,7 +64,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         dropped={"type": "boolean"},
         warnings={"type": "array", "items": _TEXT},
     ),
-    "Fault": _schema(
+    "Fault": _make_schema(
         action=_TEXT,
         times={"type": "integer", "nullable": True},
         error={"type": "string", "nullable": True},
@@ -76,7 +78,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         kill={"type": "boolean"},
         hits={"type": "integer"},
     ),
-    "Account": _schema(
+    "Account": _make_schema(
         name=_TEXT,
         account_id=_TEXT,
         region=_TEXT,
@@ -226,7 +228,7 @@ def describe() -> dict[str, Any]:
     """Return the OpenAPI description of the control plane."""
     paths: dict[str, dict[str, Any]] = {}
     for (method, name), endpoint in ENDPOINTS.items():
-        paths.setdefault(f"/{PREFIX}/{name}", {})[method.lower()] = _operation(method, name, endpoint)
+        paths.setdefault(f"/{PREFIX}/{name}", {})[method.lower()] = _describe_operation(method, name, endpoint)
     return {
         "openapi": "3.0.3",
         "info": {"title": "omisim control plane", "version": "1"},
@@ -239,21 +241,23 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
+def _describe_operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
     schemas = {p: {"type": kind.rstrip("?")} for p, kind in (endpoint.parameters or {}).items()}
     required = [p for p, kind in (endpoint.parameters or {}).items() if not kind.endswith("?")]
     schema_ref = {"$ref": f"#/components/schemas/{endpoint.answer}"}
     answers = {
-        "200": _content("The answer.", {"type": "array", "items": schema_ref} if endpoint.listed else schema_ref)
+        "200": _describe_content(
+            "The answer.", {"type": "array", "items": schema_ref} if endpoint.listed else schema_ref
+        )
     }
     if endpoint.parameters or endpoint.free or method != "GET":
-        answers["400"] = _content("The request is refused.", {"$ref": "#/components/schemas/Error"})
+        answers["400"] = _describe_content("The request is refused.", {"$ref": "#/components/schemas/Error"})
     for status, reason in {404: UNKNOWN, **(endpoint.errors or {})}.items():
-        answers[str(status)] = _content(reason, {"$ref": "#/components/schemas/Error"})
+        answers[str(status)] = _describe_content(reason, {"$ref": "#/components/schemas/Error"})
     operation: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": endpoint.summary}
     if name != "health":
         operation["security"] = [{"token": []}]
-        answers["401"] = _content("The token is missing or wrong.", {"$ref": "#/components/schemas/Error"})
+        answers["401"] = _describe_content("The token is missing or wrong.", {"$ref": "#/components/schemas/Error"})
     operation["parameters"] = [{"$ref": "#/components/parameters/cloud"}]
     if method in ("GET", "DELETE"):
         operation["parameters"] += [
@@ -261,11 +265,11 @@ def _operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
         ]
     elif schemas or endpoint.free:
         body: dict[str, Any] = {"type": "object", "additionalProperties": endpoint.free, "properties": schemas}
-        operation["requestBody"] = _content("", body | ({"required": required} if required else {})) | {
+        operation["requestBody"] = _describe_content("", body | ({"required": required} if required else {})) | {
             "required": True
         }
     return operation | {"responses": answers}
 
 
-def _content(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_content(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -15,7 +15,7 @@ __all__ = ["allows_export", "check_licence", "find_licences", "parse_licences"]
 
 
 def allows_export(state: State, settings: Settings, code: str) -> bool | None:
-    """Return whether a licence authorises exports; None if the user of the cloud has not said."""
+    """Return whether a licence authorises exports; None if no decision was made."""
     permission: bool | None = state.get("licence", code)
     return settings.licences.get(code) if permission is None else permission
 

@@ -64,10 +64,11 @@ def explain(word: str) -> tuple[Explanation, ...]:
     key = _simplify(word)
     if not key:
         return ()
-    tables = (
-        _rules, _switches, _errors, _fcu_errors, _statuses, _actions, _words, _vm_types, _resources, _states,
+    finders = (
+        _explain_rule, _explain_switch, _explain_error, _explain_fcu_error, _explain_status, _explain_action,
+        _explain_term, _explain_vm_type, _explain_resource, _explain_state,
     )  # fmt: skip
-    return tuple(explanation for table in tables for explanation in table(word.strip(), key))
+    return tuple(explanation for find in finders for explanation in find(word.strip(), key))
 
 
 def suggest_words(word: str) -> str:
@@ -82,8 +83,16 @@ def list_words() -> tuple[str, ...]:
     glossary = [name for term, row in load_glossary().items() for name in _list_names(term, row)]
     errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
-    words = [*load_rules(), *glossary, *errors, *_list_actions(), *_not_served(), *_list_fcu_actions(), *LIFECYCLES]
-    words += [*states, *_products(), *_list_fcu_errors(), *(str(kind.status) for kind in ERRORS.values())]
+    words = [
+        *load_rules(),
+        *glossary,
+        *errors,
+        *_list_actions(),
+        *_list_not_served(),
+        *_list_fcu_actions(),
+        *LIFECYCLES,
+    ]
+    words += [*states, *_list_products(), *_list_fcu_errors(), *(str(kind.status) for kind in ERRORS.values())]
     words += _load_switches()
     return tuple(dict.fromkeys(filter(None, words)))
 
@@ -101,7 +110,7 @@ def _simplify(word: str) -> str:
 # --- rules
 
 
-def _rules(word: str, _key: str) -> Iterator[Explanation]:
+def _explain_rule(word: str, _key: str) -> Iterator[Explanation]:
     rules = load_every_rule() if "/" in word else load_rules()
     rule = rules.get(word) or rules.get(word.upper())
     if rule is None and "/" in word:
@@ -129,7 +138,7 @@ def _load_switches() -> Mapping[str, Mapping[str, Any]]:
     return load_toml("omisim.spec", "switches.toml")
 
 
-def _switches(word: str, _key: str) -> Iterator[Explanation]:
+def _explain_switch(word: str, _key: str) -> Iterator[Explanation]:
     row = _load_switches().get(word.lower())
     if row is not None:
         others = ", ".join(repr(value) for value in row["others"])
@@ -140,7 +149,7 @@ def _switches(word: str, _key: str) -> Iterator[Explanation]:
 # --- errors
 
 
-def _errors(word: str, key: str) -> Iterator[Explanation]:
+def _explain_error(word: str, key: str) -> Iterator[Explanation]:
     for kind in ERRORS.values():
         if word == kind.code or key in (_simplify(kind.name), kind.type.lower(), (kind.fcu or "").lower()):
             raised_by = [rule for rule in load_every_rule().values() if rule.error == kind.name]
@@ -168,13 +177,13 @@ def _list_fcu_errors() -> Mapping[str, Mapping[str, str]]:
     return causes
 
 
-def _fcu_errors(word: str, _key: str) -> Iterator[Explanation]:
+def _explain_fcu_error(word: str, _key: str) -> Iterator[Explanation]:
     for code, causes in _list_fcu_errors().items():
         if code.lower() == word.lower():
             yield Explanation("error", code, "a code of FCU, the EC2-compatible API", tuple(causes.items()))
 
 
-def _statuses(word: str, _key: str) -> Iterator[Explanation]:
+def _explain_status(word: str, _key: str) -> Iterator[Explanation]:
     codes_by_type: dict[str, list[str]] = {}
     for kind in ERRORS.values():
         if str(kind.status) == word:
@@ -189,12 +198,12 @@ def _statuses(word: str, _key: str) -> Iterator[Explanation]:
 # --- actions
 
 
-def _actions(word: str, _key: str) -> Iterator[Explanation]:
-    wanted = word.replace("_", "").lower()  # a typed method is named read_images
-    if not wanted.isalnum() or wanted.isdigit():  # reading the files of all actions takes a moment
+def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
+    action_name = word.replace("_", "").lower()  # a typed method is named read_images
+    if not action_name.isalnum() or action_name.isdigit():  # reading the files of all actions takes a moment
         return
     for name in _list_actions():
-        if name.lower() == wanted:
+        if name.lower() == action_name:
             summary, parameters = _read_action(name)
             rules = [rule for rule in load_every_rule().values() if name.lower() in rule.actions and rule.says]
             facts = [("Parameters", ", ".join(parameters) or "none")]
@@ -202,11 +211,11 @@ def _actions(word: str, _key: str) -> Iterator[Explanation]:
             facts += [("Documentation", action_page(name))]
             own = [rule for rule in rules if "/" not in rule.id or rule.id[0].isupper()]
             yield Explanation("action", name, summary, (*facts, *_list_rules(own)), {"parameters": parameters})
-    for name, reason in _not_served().items():
-        if name.lower() == wanted:
+    for name, reason in _list_not_served().items():
+        if name.lower() == action_name:
             yield Explanation("action", name, f"not served: {reason}", (("Documentation", action_page(name)),))
     for name, own_name in _list_fcu_actions().items():
-        if name.lower() == wanted:
+        if name.lower() == action_name:
             text = f"an action of FCU, the EC2-compatible API. It does what {own_name} does."
             yield Explanation("action", name, text, (("See", f"omisim explain {own_name}"),))
 
@@ -253,7 +262,7 @@ def _api_name(name: str) -> str:
 
 
 @cache
-def _not_served() -> Mapping[str, str]:
+def _list_not_served() -> Mapping[str, str]:
     groups = load_toml("omisim", "actions/not_served.toml").values()
     return {name: group["reason"] for group in groups for name in group["actions"]}
 
@@ -270,17 +279,17 @@ def _list_states(action: str) -> Iterator[str]:
 # --- words
 
 
-def _words(word: str, key: str) -> Iterator[Explanation]:
+def _explain_term(word: str, key: str) -> Iterator[Explanation]:
     if key == "glossary":
-        yield Explanation("word", "glossary", ", ".join([*load_glossary(), *_products()]))
+        yield Explanation("word", "glossary", ", ".join([*load_glossary(), *_list_products()]))
     for term, row in load_glossary().items():
-        if key in _spellings(term, row):
+        if key in _list_spellings(term, row):
             facts = [("Also", ", ".join(row["also"]))] if "also" in row else []
             facts += [("AWS", row["ec2"])] if "ec2" in row else []
             facts += [(rule, load_rules()[rule].says) for rule in row.get("rules", ())]
             facts += [("See", ", ".join(row["see"]))] if "see" in row else []
             yield Explanation("word", term, row["says"], tuple(facts), dict(row))
-    for code, (description, vendor) in _products().items():
+    for code, (description, vendor) in _list_products().items():
         if word == code or key == _simplify(description):
             by = f" by {vendor}" if vendor else ""
             text = f"The product code of {description}{by}. An OMI with it, and each VM from the OMI, is billed for it."
@@ -291,17 +300,17 @@ def _list_names(term: str, row: Mapping[str, Any]) -> list[str]:
     return [term, *row.get("also", ()), *([row["ec2"]] if "ec2" in row else [])]
 
 
-def _spellings(term: str, row: Mapping[str, Any]) -> set[str]:
+def _list_spellings(term: str, row: Mapping[str, Any]) -> set[str]:
     singular = {_simplify(name) for name in _list_names(term, row)}
     return singular | {f"{name}s" for name in singular}
 
 
 @cache
-def _products() -> Mapping[str, tuple[str, str]]:
+def _list_products() -> Mapping[str, tuple[str, str]]:
     return {code: tuple(row) for code, row in load_toml("omisim.spec", "catalog.toml")["product_types"].items()}
 
 
-def _vm_types(word: str, _key: str) -> Iterator[Explanation]:
+def _explain_vm_type(word: str, _key: str) -> Iterator[Explanation]:
     if not re.fullmatch(r"\w+\.\w+", word):  # the catalogue takes a moment
         return
     from omisim.spec.vm_types import find_vm_shape  # loads the model, which other words do not need
@@ -316,14 +325,16 @@ def _vm_types(word: str, _key: str) -> Iterator[Explanation]:
 # --- kinds of resources and their states
 
 
-def _resources(_word: str, key: str) -> Iterator[Explanation]:
+def _explain_resource(_word: str, key: str) -> Iterator[Explanation]:
     for kind, lifecycle in LIFECYCLES.items():
-        if key == _simplify(kind) and not any(key in _spellings(term, row) for term, row in load_glossary().items()):
+        if key == _simplify(kind) and not any(
+            key in _list_spellings(term, row) for term, row in load_glossary().items()
+        ):
             states = ", ".join(lifecycle.moves)
             yield Explanation("resource", kind, f"its states are {states}", (("See", f"omisim lifecycle {kind}"),))
 
 
-def _states(word: str, _key: str) -> Iterator[Explanation]:
+def _explain_state(word: str, _key: str) -> Iterator[Explanation]:
     for kind, lifecycle in LIFECYCLES.items():
         events = lifecycle.moves.get(word.lower(), lifecycle.moves.get(word.upper()))
         if events is not None:

@@ -27,7 +27,7 @@ __all__ = ["add_model_commands"]
 
 def add_model_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
-    rules = add_command(commands, "rules", "list the rules of the model", _rules)
+    rules = add_command(commands, "rules", "list the rules of the model", _print_rules)
     kinds = sorted({family["kind"] for family in families().values()})
     rules.add_argument("--kind", choices=kinds, metavar="KIND", help=f"only rules of this kind: {', '.join(kinds)}")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
@@ -35,12 +35,12 @@ def add_model_commands(commands: Any) -> None:
     rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
     rules.add_argument("--json", action="store_true", help="print JSON")
     explain = add_command(
-        commands, "explain", "explain any word: a rule, an error, an action, a state, a concept", _explain
+        commands, "explain", "explain any word: a rule, an error, an action, a state, a concept", _print_explanations
     )
     explain.add_argument("word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, product code")
     explain.add_argument("--json", action="store_true", help="print JSON")
     lifecycle = add_command(
-        commands, "lifecycle", "show the states of a kind, and the actions allowed in each", _lifecycle
+        commands, "lifecycle", "show the states of a kind, and the actions allowed in each", _print_lifecycles
     )
     lifecycle.add_argument("kind", metavar="KIND", nargs="?", help="omi, vm, volume, snapshot, export…; default: all")
     lifecycle.add_argument(
@@ -48,16 +48,16 @@ def add_model_commands(commands: Any) -> None:
     )
     lifecycle.add_argument("--json", action="store_true", help="print JSON")
     lifecycle.refuse_useless("--format", why="beside --json", when=lambda options: options.json)
-    images = add_command(commands, "images", "list the official OMIs of a new cloud", _images)
+    images = add_command(commands, "images", "list the official OMIs of a new cloud", _print_images)
     images.add_argument("--region", default=DEFAULT_REGION, help=f"default {DEFAULT_REGION}")
     images.add_argument("--json", action="store_true", help="print JSON in the format of the API")
     actions = add_command(
-        commands, "actions", "list the actions of the official API: served, or the reason why not", _actions
+        commands, "actions", "list the actions of the official API: served, or the reason why not", _print_actions
     )
     actions.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _rules(options: argparse.Namespace) -> int:
+def _print_rules(options: argparse.Namespace) -> int:
     from omisim.spec.lifecycle import load_every_rule
 
     rules = [
@@ -79,7 +79,7 @@ def _rules(options: argparse.Namespace) -> int:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
         verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
         print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
-    suggestion = "" if rules or options.action is None else _similar_actions(options.action)
+    suggestion = "" if rules or options.action is None else _suggest_actions(options.action)
     print(f"{pluralize(len(rules), 'rule')}{suggestion}", file=sys.stderr)
     return 0 if rules else 1
 
@@ -91,13 +91,13 @@ def _read_measured(path: str | None) -> Mapping[str, str]:
     return read_file(path, read_report).rules if path else {}
 
 
-def _similar_actions(action: str) -> str:
+def _suggest_actions(action: str) -> str:
     from omisim.actions.framework.registry import ACTIONS, not_served
 
     return suggest(action, {*ACTIONS, *not_served()})
 
 
-def _explain(options: argparse.Namespace) -> int:
+def _print_explanations(options: argparse.Namespace) -> int:
     from omisim.tools import explain
 
     word = " ".join(options.word)
@@ -121,7 +121,7 @@ def _load_proofs() -> dict[str, list[str]]:
     return tomllib.loads(table.read_text("utf-8")) if table.is_file() else {}
 
 
-def _lifecycle(options: argparse.Namespace) -> int:
+def _print_lifecycles(options: argparse.Namespace) -> int:
     from omisim.spec.diagrams import render_mermaid, render_svg, render_text, to_data
     from omisim.spec.legend import find_kind
     from omisim.spec.lifecycle import LIFECYCLES
@@ -144,7 +144,7 @@ def _lifecycle(options: argparse.Namespace) -> int:
     return 0
 
 
-def _images(options: argparse.Namespace) -> int:
+def _print_images(options: argparse.Namespace) -> int:
     from omisim import Cloud
     from omisim.model.serialize import to_api
 
@@ -157,7 +157,7 @@ def _images(options: argparse.Namespace) -> int:
     return 0
 
 
-def _actions(options: argparse.Namespace) -> int:
+def _print_actions(options: argparse.Namespace) -> int:
     from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 
     rows = dict.fromkeys(ACTIONS, "") | dict(not_served())

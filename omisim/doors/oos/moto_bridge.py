@@ -172,7 +172,7 @@ class MotoBridge:
             is_new = key is not self._keys.get(object_id)
             if is_new:
                 grants = _from_moto_acl(key.acl) if sets_acl else ()
-                self._tx.write("object", object_id, self._object_row(key, object_id, grants))
+                self._tx.write("object", object_id, self._make_object_row(key, object_id, grants))
                 if self._state.get("origin", object_id) is not None:
                     self._tx.write("origin", object_id, None)  # an overwritten object no longer comes from an export
             elif self._request.operation == "PutObjectAcl":
@@ -183,7 +183,7 @@ class MotoBridge:
             if object_id.startswith(prefix) and object_id.removeprefix(prefix) not in bucket.keys:
                 self._tx.write("object", object_id, None)
 
-    def _object_row(self, key: Any, object_id: str, grants: tuple[Grant, ...]) -> StoredObject:
+    def _make_object_row(self, key: Any, object_id: str, grants: tuple[Grant, ...]) -> StoredObject:
         checksum = (key.checksum_algorithm, key.checksum_value, key.checksum_type or "", str(key.checksum_parts or ""))
         return StoredObject(
             account_id=self._get_owner(),
@@ -207,14 +207,14 @@ class MotoBridge:
             if known_upload is None:
                 number = self._tx.next_number("upload")
                 new_id = derive_hex(self._tx.settings.seed, number, "upload")[:32]
-                self._tx.write("upload", new_id, self._upload_row(upload, new_id))
+                self._tx.write("upload", new_id, self._make_upload_row(upload, new_id))
                 body = response.body.replace(upload_id.encode(), new_id.encode())
                 return HttpResponse(response.status, body, response.headers)
             if upload_id == self._request.upload_id and self._request.operation == "UploadPart":
                 self._tx.write("upload", upload_id, replace(known_upload, parts=_list_parts(upload)))
         return response
 
-    def _upload_row(self, upload: Any, upload_id: str) -> Upload:
+    def _make_upload_row(self, upload: Any, upload_id: str) -> Upload:
         return Upload(
             account_id=self._get_owner(),
             bucket_id=self._request.place.bucket_id,

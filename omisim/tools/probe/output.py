@@ -89,7 +89,7 @@ def _print_table(report: Report) -> None:
         verdict = verdicts[rule]
         print_text(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
-    for reason, number in Counter(_undecided(report)).most_common():
+    for reason, number in Counter(_list_reasons(report)).most_common():
         print_text(f"{number:>5} could not tell: {reason}", sys.stderr)
     print(
         f"{counts or 'no rules'}; {pluralize(report.calls, 'call')}, {pluralize(report.created, 'resource')} created",
@@ -97,7 +97,7 @@ def _print_table(report: Report) -> None:
     )
 
 
-def _undecided(report: Report) -> Iterator[str]:
+def _list_reasons(report: Report) -> Iterator[str]:
     """Yield, for each rule that could not be decided, the reason in general terms."""
     measured = {rule: one.measured for one in report.findings for rule in one.rules}
     for rule, verdict in report.rules.items():
@@ -111,7 +111,7 @@ def print_plan(experiments: Sequence[Experiment], limits: Limits, *, json_output
     cost = estimate(experiments, limits)
     rows = [
         {"experiment": one.name, "source": one.source, "rules": one.rules, "switches": one.switches,
-         "resources": one.resources, "minutes": _minutes(one, limits)}
+         "resources": one.resources, "minutes": _compute_minutes(one, limits)}
         for one in experiments
     ]  # fmt: skip
     if json_output:
@@ -119,15 +119,16 @@ def print_plan(experiments: Sequence[Experiment], limits: Limits, *, json_output
         print(json.dumps({"experiments": rows, "calls": cost.calls, "at_most": bounds}, indent=2))
         return 0
     for one in experiments:
-        print(f"{one.name:<40} {one.resources:>3} resources  {_minutes(one, limits):>3} min  {', '.join(one.rules)}")
+        minutes = _compute_minutes(one, limits)
+        print(f"{one.name:<40} {one.resources:>3} resources  {minutes:>3} min  {', '.join(one.rules)}")
     bound = min(cost.resources, limits.resources)
-    resources, minutes = pluralize(bound, "resource"), pluralize(cost.minutes, "minute")
+    resources, total = pluralize(bound, "resource"), pluralize(cost.minutes, "minute")
     calls = f"{pluralize(cost.calls, 'call')}, and others to wait and to clean up"
-    print(f"at most {resources} and {minutes}; {calls}", file=sys.stderr)
+    print(f"at most {resources} and {total}; {calls}", file=sys.stderr)
     return 0
 
 
-def _minutes(experiment: Experiment, limits: Limits) -> int:
+def _compute_minutes(experiment: Experiment, limits: Limits) -> int:
     return -int(-experiment.waits * limits.wait // 60)
 
 

@@ -49,11 +49,11 @@ def compare_values(then: Any, now: Any, path: str = "") -> Iterator[str]:
         pairs = zip(then, now, strict=True) if len(then) == len(now) else ()  # another length is a divergence by itself
         for number, (one, other) in enumerate(pairs):
             yield from compare_values(one, other, f"{path}[{number}]")
-    elif type(then) is type(now) and then != now and not (isinstance(then, str) and _varies(then, now)):
+    elif type(then) is type(now) and then != now and not (isinstance(then, str) and _is_varying(then, now)):
         yield f"{path}: {json.dumps(then)} was recorded, here it is {json.dumps(now)}"
 
 
-def _varies(then: str, now: str) -> bool:
+def _is_varying(then: str, now: str) -> bool:
     return any(REDACTED.fullmatch(text) or _VARYING.fullmatch(text) for text in (then, now))
 
 
@@ -110,20 +110,20 @@ def compare_trees(then: Mapping[str, set[str]], now: Mapping[str, set[str]]) -> 
     for path in sorted(then.keys() | now.keys()):
         if path in then and path in now:
             if then[path] != now[path]:
-                yield f"{path}: {_either(then[path])} was recorded, here it is {_either(now[path])}"
-        elif _parent(path) in then and _parent(path) in now:
+                yield f"{path}: {_join_types(then[path])} was recorded, here it is {_join_types(now[path])}"
+        elif _get_parent(path) in then and _get_parent(path) in now:
             types, where = (
                 (then[path], "was recorded and is not here")
                 if path in then
                 else (now[path], "is here and was not recorded")
             )
             if not path.endswith("[]"):
-                yield f"{path}: ({_either(types)}) {where}"
+                yield f"{path}: ({_join_types(types)}) {where}"
 
 
-def _parent(path: str) -> str:
+def _get_parent(path: str) -> str:
     return path.removesuffix("[]") if path.endswith("[]") else path.rpartition(".")[0]
 
 
-def _either(types: set[str]) -> str:
+def _join_types(types: set[str]) -> str:
     return " or ".join(sorted(types))

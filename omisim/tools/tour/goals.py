@@ -39,7 +39,7 @@ def _make_two_ways(state: State, alice: str) -> str:
     missing = []
     for name, relation in (("golden", "made from"), ("registered", "registered from")):
         images = find_images(state, alice, name)
-        if not any(_came_by(state, image, relation) for image in images):
+        if not any(_has_relation(state, image, relation) for image in images):
             missing.append(f"alice has no OMI {name} that was {relation} a {'VM' if name == 'golden' else 'snapshot'}")
         elif all(image.state is not ImageState.AVAILABLE for image in images):
             missing.append(f"{name} is {images[0].state}, not available")
@@ -71,7 +71,7 @@ def _share_with_bob(state: State, alice: str) -> str:
 
 def _copy_and_stop(state: State, alice: str) -> str:
     bob = _find_account(state, "bob")
-    sources = [parent for image in _list_images(state, bob) for how, parent in _parents(state, image.image_id)
+    sources = [parent for image in _list_images(state, bob) for how, parent in _list_parents(state, image.image_id)
                if how == "copied from"]  # fmt: skip
     for source in sources:
         original: Image | None = state.get("image", source)
@@ -87,7 +87,7 @@ def _copy_and_stop(state: State, alice: str) -> str:
 def _import_elsewhere(state: State, alice: str) -> str:
     carol = _find_account(state, "carol")
     for image in _list_images(state, carol):
-        for how, parent in _parents(state, image.image_id):
+        for how, parent in _list_parents(state, image.image_id):
             origin: Origin | None = state.get("origin", parent)
             if how == "imported from" and origin is not None and origin.account_id == alice:
                 return "" if image.state is ImageState.AVAILABLE else f"{image.image_name} is {image.state}"
@@ -96,14 +96,14 @@ def _import_elsewhere(state: State, alice: str) -> str:
 
 def _keep_the_licence(state: State, alice: str) -> str:
     for image in _list_images(state, alice):
-        if _came_by(state, image, "registered from") and "0006" in image.product_codes:
+        if _has_relation(state, image, "registered from") and "0006" in image.product_codes:
             return ""
     return "alice has no OMI that was registered from a snapshot and has the product code 0006"
 
 
 def _without_reboot(state: State, alice: str) -> str:
     for image in _list_images(state, alice):
-        vm_id = next((parent for how, parent in _parents(state, image.image_id) if how == "made from"), "")
+        vm_id = next((parent for how, parent in _list_parents(state, image.image_id) if how == "made from"), "")
         states = [c.after.state for c in state.journal if (c.kind, c.id) == ("vm", vm_id) and c.after]
         vm: Vm | None = state.get("vm", vm_id)
         if vm is not None and vm.state is VmState.RUNNING and VmState.STOPPING not in states:
@@ -172,13 +172,13 @@ def _list_images(state: State, account_id: str) -> Iterator[Image]:
     return (image for image in state.rows("image").values() if image.account_id == account_id)
 
 
-def _parents(state: State, row_id: str) -> tuple[tuple[str, str], ...]:
+def _list_parents(state: State, row_id: str) -> tuple[tuple[str, str], ...]:
     origin: Origin | None = state.get("origin", row_id)
     return origin.parents if origin is not None else ()
 
 
-def _came_by(state: State, image: Image, relation: str) -> bool:
-    return any(how == relation for how, _ in _parents(state, image.image_id))
+def _has_relation(state: State, image: Image, relation: str) -> bool:
+    return any(how == relation for how, _ in _list_parents(state, image.image_id))
 
 
 def _is_kept(state: State, snapshot_id: str) -> bool:
