@@ -69,6 +69,10 @@ class CloudTime:
         """Return the time, and the number of the next change."""
         return self.now(), self._cloud.engine.state.position
 
+    def has_due(self) -> bool:
+        """Whether a transition waits for the clock."""
+        return self._cloud.engine.state.next_due(timers=True, until=None) is not None
+
     def move_to(self, deadline: float) -> None:
         """Move the cloud's clock to a time, in the thread that has waited for it.
 

@@ -74,15 +74,17 @@ class Watch:
         return bool(self._kernel.waits())
 
     def _check_polling(self, seconds: float) -> None:
-        """End a loop of calls, none of which changes anything, and which no wait interrupts."""
+        """End a loop of calls, none of which changes anything, while a transition waits for the clock to move."""
         calls = self._kernel.time.count_calls()
         self._silent = 0.0 if calls != self._calls else self._silent + seconds
         self._calls = calls
         self._seconds += seconds
+        if self._silent >= MIN_REAL:  # the code does something else between its calls
+            self._calls_before, self._seconds = calls, 0.0
         if self._seconds < self._patience or calls - self._calls_before < cloud_time.MAX_IDLE:
             return
         progress = self._kernel.time.read_progress()  # seldom: a clock of freezegun may tick when it is read
-        if progress == self._progress:
+        if progress == self._progress and self._kernel.time.has_due():
             self._raise(EndlessPollingError(_POLLS_WITHOUT_WAITING.format(calls - self._calls_before)))
         self._progress, self._calls_before, self._seconds = progress, calls, 0.0
 
