@@ -129,7 +129,10 @@ class Engine:
                 raise
             if not before.depth:
                 self._trim()
-            return result
+            try:
+                return result
+            finally:
+                del result  # the traceback of a returned exception holds this frame
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

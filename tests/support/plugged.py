@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from textwrap import dedent
 
 # imported here, or each in-process run would import them again, and patch other classes than those of the first run
@@ -14,6 +15,9 @@ import pytest
 import omisim.clients.environment
 import omisim.clients.intercept.patches
 import omisim.clients.sleeping
+
+with suppress(ImportError):  # it does not exist for Windows
+    import uvloop as _uvloop  # noqa: F401
 
 __all__ = ["run_plugin", "run_plugin_isolated"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omisim.doors.fcu.forms import GIVEN
-from omisim.doors.fcu.query import Tree, make_reader, query_name, sort_indexes
+from omisim.doors.fcu.query import INDEX, Tree, make_reader, query_name, sort_indexes
 from omisim.doors.fcu.table import load_section
 from omisim.spec.rules import refuse
 
@@ -59,7 +59,7 @@ def _compile_level(spec: Mapping[str, Any], shape: Any) -> Read:
             raise refuse("FCU-006/structure", parameter=path)
         for name, inner in node.items():
             reader, full = readers.get(name), f"{path}.{name}" if path else name
-            if reader is None and path and name.isdecimal():  # a list in place of a structure
+            if reader is None and path and INDEX.fullmatch(name):  # a list in place of a structure
                 raise refuse("FCU-006", parameter=full)
             if reader is None:
                 reading.unknown.append(full)

@@ -11,14 +11,16 @@ from omisim.base.frozen import frozen
 from omisim.doors.http import HttpRequest
 from omisim.spec.rules import refuse
 
-__all__ = ["Query", "Tree", "is_query", "make_reader", "parse_pairs", "parse_query", "query_name", "read_boolean",
-           "read_text", "sort_indexes"]  # fmt: skip
+__all__ = [
+    "INDEX", "Query", "Tree", "is_query", "make_reader", "parse_pairs", "parse_query", "query_name", "read_boolean",
+    "read_text", "sort_indexes",
+]  # fmt: skip
 
 Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
 MAX_LENGTH, MAX_PARAMETERS = 2**22, 100_000  # of a request: what is beyond them is not read
 MAX_DEPTH = 12  # parts of a name; the deepest name of EC2 has eight
-_INDEX = re.compile(r"[0-9]{1,9}")
+INDEX = re.compile(r"[0-9]{1,9}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _FORM = "application/x-www-form-urlencoded"
 # the first credential only, in linear time
@@ -129,7 +131,7 @@ def _make_list_reader(member: Any) -> Read:
 def sort_indexes(node: Tree, path: str) -> list[str]:
     """Return the indexes of a list in their order. Gaps are allowed (FCU-006)."""
     for index in node:
-        if not _INDEX.fullmatch(index):
+        if not INDEX.fullmatch(index):
             raise refuse("FCU-006", parameter=f"{path}.{index}")
     return sorted(node, key=int)
 

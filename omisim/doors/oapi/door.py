@@ -30,7 +30,7 @@ __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
 OAPI = Dialect(spell=api_name)
 CACHED_REQUESTS = 256
-MAX_LENGTH = 2**23  # bytes of a body: JSON needs up to 25 times its size in memory
+MAX_LENGTH = 2**24  # bytes of a body: JSON needs up to 25 times its size in memory
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]+)/*"
 )
