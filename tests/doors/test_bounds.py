@@ -84,7 +84,7 @@ class TestLargeRequests:
         assert len(query.pairs) < 100_000
 
     def test_of_oapi_are_not_parsed(self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A body of more than 8 MiB is refused, also that of an action that needs no signature. [REQ-004]"""
+        """A body of more than 16 MiB is refused, also that of an action that needs no signature. [REQ-004]"""
         monkeypatch.setattr(door, "parse_json", None)
-        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVmTypes", {}, b" " * 2**23 + b"{}")
+        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVmTypes", {}, b" " * 2**24 + b"{}")
         assert FrontDoor(cloud.engine).handle("api", request, cloud.now).headers["X-Omisim-Rule"] == "REQ-004"
