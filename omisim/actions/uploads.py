@@ -13,14 +13,13 @@ from omisim.model import (
     AccessKey,
     AccountRow,
     BlockDeviceMappingImage,
-    Bucket,
     Content,
     ImageExportTask,
     Origin,
     Snapshot,
     SnapshotExportTask,
 )
-from omisim.state.buckets import Place, StorageError, check_key, is_allowed, make_object_url, store_object
+from omisim.state.buckets import Place, StorageError, check_key, get_bucket, is_allowed, make_object_url, store_object
 from omisim.state.state import State
 from omisim.state.storage_signatures import find_active_key, presign
 from omisim.state.transaction import Transaction
@@ -44,12 +43,10 @@ def find_upload_error(tx: Transaction, task: Task) -> str:
 def _check_upload(tx: Transaction, task: Task) -> None:
     """Raise StorageError as a request that uploads the objects would be refused."""
     place = Place(_get_region(tx, task), task.osu_export.osu_bucket, "")
-    bucket: Bucket | None = tx.state.get("bucket", place.bucket_id)
     key = _find_key(tx, task)
     if key is None:
         raise StorageError("InvalidAccessKeyId", "the task has no active access key")
-    if bucket is None:
-        raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}")
+    bucket = get_bucket(tx.state, place)
     account: AccountRow = tx.state.get("account", key.account_id)
     if not is_allowed(bucket, bucket, account, "WRITE"):
         raise StorageError("AccessDenied", f"{place.bucket} is not writable")

@@ -173,7 +173,7 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
 
 
 def find_first_account(engine: Engine, region: str | None) -> AccountRow | None:
-    """Return the owner of the oldest access key of a Region, or of any Region; None if there is no key (AUTH-013)."""
+    """Return the owner of the oldest access key in a Region, by default in any, or None (AUTH-013)."""
     keys: Iterable[AccessKey] = engine.state.rows("access_key").values()
     owners: Iterator[AccountRow] = (engine.state.get("account", key.account_id) for key in keys)
     return next((account for account in owners if region in (None, account.region)), None)

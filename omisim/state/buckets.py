@@ -19,11 +19,12 @@ from omisim.base.hosts import endpoint, parse_host
 from omisim.model import AccountRow, Bucket, StoredObject
 from omisim.spec.errors import ApiError, ErrorKind
 from omisim.spec.rules import get_rule
+from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
-    "Place", "StorageError", "check_key", "is_allowed", "is_bucket_name", "make_object_url", "parse_location",
-    "store_object",
+    "Place", "StorageError", "check_key", "get_bucket", "is_allowed", "is_bucket_name", "make_object_url",
+    "parse_location", "store_object",
 ]  # fmt: skip
 
 MAX_KEY = 1024  # bytes
@@ -91,6 +92,14 @@ class Place(NamedTuple):
     def object_id(self) -> str:
         """The id of the object's row."""
         return f"{self.region}/{self.bucket}/{self.key}"
+
+
+def get_bucket(state: State, place: Place) -> Bucket:
+    """Return the bucket of a place. Raises StorageError if it does not exist."""
+    bucket: Bucket | None = state.get("bucket", place.bucket_id)
+    if bucket is None:
+        raise StorageError("NoSuchBucket", f"the bucket {place.bucket} does not exist in {place.region}")
+    return bucket
 
 
 def parse_location(host: str, path: str) -> Place | None:

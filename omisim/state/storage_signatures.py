@@ -22,8 +22,8 @@ from omisim.formats.sigv4 import (
     parse_stamp,
     sign,
 )
-from omisim.model import AccessKey, AccountRow, Bucket, StoredObject
-from omisim.state.buckets import Place, StorageError, is_allowed, make_object_url, parse_location
+from omisim.model import AccessKey, AccountRow, StoredObject
+from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, make_object_url, parse_location
 from omisim.state.state import State
 
 __all__ = [
@@ -70,9 +70,7 @@ def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
         raise StorageError("AccessDenied", f"{host} is not a host of this cloud's object storage", "IMP-002")
     given = ("GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
     caller = authenticate(state, *given, ahead=IMPORT_AHEAD)
-    bucket: Bucket | None = state.get("bucket", place.bucket_id)
-    if bucket is None:
-        raise StorageError("NoSuchBucket", f"there is no bucket {place.bucket} in {place.region}")
+    bucket = get_bucket(state, place)
     stored_object: StoredObject | None = state.get("object", place.object_id)
     if stored_object is None:
         raise StorageError("NoSuchKey", f"there is no {place.key} in the bucket {place.bucket}")

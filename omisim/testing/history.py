@@ -53,7 +53,7 @@ class History(Recorder, RuleBasedStateMachine):
         """Let failures of an overriding `teardown` have their script, too."""
         super().__init_subclass__()
         if "teardown" in vars(cls):
-            cls.teardown = _with_script(cls.teardown)  # type: ignore[method-assign]
+            cls.teardown = _with_script(cls.teardown)  # type: ignore[method-assign]  # on purpose
 
     @_with_script
     def teardown(self) -> None:

@@ -142,7 +142,7 @@ class TestMock:
     def test_refuses_a_name_in_place_of_a_cloud(self) -> None:
         """The name of an account is a keyword argument."""
         with pytest.raises(TypeError, match="cloud must be a Cloud, not 'bob'; name the account by account="):
-            omisim.mock("bob")  # type: ignore[call-overload]
+            omisim.mock("bob")  # type: ignore[call-overload]  # the mistake
 
     def test_starts_and_stops(self) -> None:
         """`start` and `stop` enter and leave, and nest."""

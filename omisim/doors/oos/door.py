@@ -220,9 +220,8 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     if task.operation.name == "CompleteMultipartUpload":
         location = f"<Location>{escape(make_object_url(place))}</Location>".encode()
         response.body = _LOCATION.sub(lambda _: location, response.body)
-    if (
-        parameters.get(limit, requested_limit) != requested_limit
-    ):  # a page that the service cuts still names the limit of the request
+    # a page that the service cuts still names the limit of the request
+    if parameters.get(limit, requested_limit) != requested_limit:
         element = api_name(STORAGE_PARAMETERS[limit])
         cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], requested_limit))
         response.body = response.body.replace(cut, whole)

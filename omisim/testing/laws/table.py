@@ -62,7 +62,7 @@ class Broken(AssertionError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling, which a pool of processes needs, without the function of the law."""
-        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]  # typeshed lacks it
 
     def explain(self) -> str:
         """Return the law and its rule as `omisim explain` prints it; the law alone if it has no rule."""
