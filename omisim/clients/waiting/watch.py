@@ -7,6 +7,7 @@ waits for another, it raises an error in the thread of the test.
 
 from __future__ import annotations
 
+import gc
 import linecache
 import re
 import signal
@@ -34,7 +35,7 @@ MIN_REAL: Final = 1.0  # seconds for which outstanding work holds up even the sh
 MAX_SLEEP: Final = 1.0  # real seconds that a sleep may last which the kernel does not see
 ALARM: Final = getattr(signal, "SIGURG", None)  # ignored by default, and used by hardly any program
 _OURS: Final = "omisim.clients.waiting"
-_FINALIZING: Final = ("_weakrefset", "weakref")  # the interpreter calls their functions, and ignores what they raise
+_FINALIZING: Final = ("_weakrefset", "weakref")  # modules whose functions run when an object is freed
 _LOCKING = re.compile(
     r"^\s*(async\s+)?with\b|\.(acquire|get|put|join|wait|result|run|run_until_complete)\("
 )  # lines that wait for a thread
@@ -165,9 +166,19 @@ class Watch:
 
     def _on_alarm(self, _number: int, frame: FrameType | None) -> None:
         error, self._error = self._error, None
-        is_swallowed = frame is not None and frame.f_globals.get("__name__") in _FINALIZING
-        if error is not None and not is_swallowed:  # else the watch will raise it again
+        if error is not None and not _is_finalizing(frame):  # else the watch will raise it again
             raise error
+
+
+def _is_finalizing(frame: FrameType | None) -> bool:
+    """Whether the garbage collector or the end of an object called this code: Python ignores what it raises."""
+    callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__" or code in callbacks or frame.f_globals.get("__name__") in _FINALIZING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _ident(member: Member) -> int:

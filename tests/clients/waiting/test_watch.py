@@ -119,6 +119,34 @@ class TestEndlessLoop:
         with cloud.sleeping(patience=0.05), pytest.raises(EndlessPollingError, match=r"without a wait.*timing='reads'"):
             poll()
 
+    @pytest.mark.parametrize("ending", ["an object", "a collection"])
+    def test_raises_no_error_where_python_ignores_it(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, ending: str
+    ) -> None:
+        """Code that runs when an object or a collection of garbage ends is let through: the loop gets the error."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 10)
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+
+        class Reader:
+            def __del__(self) -> None:
+                read()
+
+        def read(*_args: object) -> None:
+            for _ in range(5):
+                alice.read_volumes()
+
+        def poll() -> None:
+            while alice.read_volumes()[0].state == "creating":
+                Reader() if ending == "an object" else gc.collect(0)
+
+        callbacks = [read] if ending == "a collection" else []
+        gc.callbacks.extend(callbacks)
+        try:
+            with cloud.sleeping(patience=0.05), pytest.raises(EndlessPollingError, match="without a wait"):
+                poll()
+        finally:
+            gc.callbacks[len(gc.callbacks) - len(callbacks) :] = []
+
     def test_without_a_wait_of_an_event_loop_raises_the_same_error(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
