@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
-from botocore.handlers import BUILTIN_HANDLERS
+from botocore.handlers import BUILTIN_HANDLERS, add_recursion_detection_header
 
 from omisim.base.hosts import endpoint
 from omisim.base.process import hold_at_fork
@@ -85,6 +85,8 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
     signer.get_auth_instance = get_auth_instance
     if service == "fcu":
         client.meta.events.register_last(f"request-created.{protocol}", encode_headers)
+        agent = client._user_agent_creator  # noqa: SLF001 - whose handler sets the same User-Agent in each call again
+        client.meta.events.unregister(f"request-created.{protocol}", agent.rebuild_and_replace_user_agent_handler)
     else:
         client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
@@ -131,6 +133,7 @@ def _get_session() -> boto3.Session:
     that stays the same.
     """
     session = botocore.session.get_session()
+    session.unregister("before-call", add_recursion_detection_header)  # for code that runs in AWS Lambda
     for event, handler, *_ in BUILTIN_HANDLERS:
         if getattr(handler, "__module__", "").startswith("moto."):  # it would compare each URL with those of AWS
             session.unregister(event, handler)

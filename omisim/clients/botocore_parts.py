@@ -25,6 +25,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 Now = Callable[[], dt.datetime]
 _Member = tuple[str, str, Any, Callable[[Any, Any], Any]]  # XML name, name, shape, its parser
 _quote = lru_cache(maxsize=1024)(quote_plus)  # the names of parameters and many values repeat
+_format_stamp = lru_cache(maxsize=16)(lambda at: at.strftime(DATE))  # the clock stands still between calls
 
 
 class CloudTimeSigner:
@@ -52,7 +53,7 @@ class FormSigner(SigV4Auth):  # type: ignore[misc]  # botocore has no types
             sign_at(self._now, super().add_auth, request)
             return
         request.data = form = "&".join([f"{_quote(name)}={_quote(str(value))}" for name, value in request.data.items()])
-        request.context["timestamp"] = at = self._now().strftime(DATE)
+        request.context["timestamp"] = at = _format_stamp(self._now())
         self._modify_request_before_signing(request)  # sets the date
         url = urlsplit(request.url)
         headers = {name.lower(): " ".join(value.split()) for name, value in _list_headers(request)}
