@@ -81,9 +81,9 @@ def _set_alarm(kernel: Kernel, seconds: float, interval: float) -> tuple[float, 
 
 
 def _read_alarm(kernel: Kernel) -> tuple[float, float]:
-    """Return the seconds until the alarm of a kernel, and its interval."""
+    """Return the seconds until the alarm of a kernel, in whole microseconds as the system's, and its interval."""
     alarm = kernel.alarm
-    return (0.0, 0.0) if alarm is None else (max(0.0, alarm.at - kernel.time.now()), alarm.interval)
+    return (0.0, 0.0) if alarm is None else (max(0.0, round(alarm.at - kernel.time.now(), 6)), alarm.interval)
 
 
 # --- waiting for signals

@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 
 from omisim import Cloud
-from omisim.clients.waiting import signals
+from omisim.clients.waiting import cloud_time, signals
 
 if sys.platform == "win32":
     pytest.skip("needs the signals of POSIX", allow_module_level=True)
@@ -92,6 +92,15 @@ class TestAlarm:
             with pytest.raises(ValueError, match="must not be negative"):
                 signal.setitimer(signal.ITIMER_REAL, -1)
         assert rings == []
+
+    @pytest.mark.parametrize("uptime", [100.3, 2023.6774887977115])
+    def test_shows_whole_seconds(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, uptime: float) -> None:
+        """What is left of an alarm does not depend on how the time since the start of the machine is rounded."""
+        monkeypatch.setattr(cloud_time, "read_monotonic", lambda: uptime)
+        with cloud.sleeping():
+            signal.alarm(30)
+            time.sleep(10)
+            assert signal.alarm(0) == 20
 
     def test_ends_with_the_context(self, cloud: Cloud) -> None:
         """An alarm that has not rung is forgotten: it would end the process of a later test."""
