@@ -131,7 +131,7 @@ class Kernel:
         alarm = self.alarm
         if alarm is not None and sys.platform != "win32":
             self.time.move_to(alarm.at)
-            self.alarm = Alarm(alarm.at + alarm.interval, alarm.interval) if alarm.interval else None
+            self.alarm = alarm.repeat(alarm.at)
             signal.raise_signal(signal.SIGALRM)
 
     def _wait(self, wait: Wait, block: Callable[[], None] | None) -> Outcome:

@@ -1,7 +1,8 @@
 """Alarms and waits for signals in virtual time.
 
 `signal.alarm` and `signal.setitimer(ITIMER_REAL)` of a member set the alarm of its kernel, which rings in the main
-thread: at its time, the main thread moves the clock and gets SIGALRM. Timers of CPU time stay real, as do an alarm that
+thread: at its time, the main thread moves the clock and gets SIGALRM. While it works instead of waiting, time stands
+still, and the watch sends it the signal after as much real time. Timers of CPU time stay real, as do an alarm that
 is older than the context and that of pytest-timeout.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable
 from math import ceil
+from operator import index
 from threading import main_thread
 from typing import Any, Final
 
@@ -45,11 +47,9 @@ def patch_signals(patches: Patches) -> None:
 
 def _setitimer(which: int, seconds: float, interval: float = 0.0, /) -> tuple[float, float]:
     kernel = _find_kernel(which, get_caller()[0])
-    if kernel is None:
+    if kernel is None or seconds < 0 or interval < 0:
         real: tuple[float, float] = _real["setitimer"](which, seconds, interval)
         return real
-    if seconds < 0 or interval < 0:
-        raise ValueError(f"the seconds of a timer must not be negative, not {seconds!r}, {interval!r}")
     return _set_alarm(kernel, seconds, interval)
 
 
@@ -60,7 +60,7 @@ def _getitimer(which: int, /) -> tuple[float, float]:
 
 def _alarm(seconds: int, /) -> int:
     kernel = _find_kernel(_ALARM, get_caller()[0])
-    return int(_real["alarm"](seconds)) if kernel is None else ceil(_set_alarm(kernel, max(seconds, 0), 0.0)[0])
+    return int(_real["alarm"](seconds)) if kernel is None else ceil(_set_alarm(kernel, max(index(seconds), 0), 0.0)[0])
 
 
 def _find_kernel(which: int | None, package: str) -> Kernel | None:

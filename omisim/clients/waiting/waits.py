@@ -82,6 +82,10 @@ class Alarm(NamedTuple):
     at: float
     interval: float
 
+    def repeat(self, at: float) -> Alarm | None:
+        """Return the alarm that follows one that has rung at a time, or None."""
+        return Alarm(at + self.interval, self.interval) if self.interval else None
+
 
 class Member:
     """A thread that takes part in a kernel, or an executor job for as long as it runs.

@@ -59,6 +59,7 @@ class Watch:
         self._patience = patience
         self._moves = -1
         self._lull = 0.0  # real seconds since something last happened
+        self._rung = 0.0  # of which had passed when the alarm last rang
         self._progress = kernel.time.read_progress()  # some time ago
         self._calls = self._calls_before = kernel.time.count_calls()  # now and then
         self._seconds = self._silent = 0.0  # real seconds since then, and since the last call
@@ -91,7 +92,7 @@ class Watch:
 
     def _end_waits(self, kernel: Kernel, seconds: float) -> None:
         if kernel.moves != self._moves:
-            self._lull, self._same_looks = 0.0, 0
+            self._lull, self._rung, self._same_looks = 0.0, 0.0, 0
         self._lull += seconds
         self._moves = kernel.moves
         kernel.settle()
@@ -99,6 +100,7 @@ class Watch:
             return
         earliest = kernel.earliest()
         running = [member for member in kernel.members if member.wait is None]
+        self._ring(running)
         frames = self._note_places(running)
         if self._same_seconds >= MAX_SLEEP:
             self._same_seconds = 0.0
@@ -117,6 +119,17 @@ class Watch:
             kernel.settle(jump=True)
         elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not is_busy:
             kernel.wake(earliest, "time")
+
+    def _ring(self, running: list[Member]) -> None:
+        """Send the alarm to the main thread after as much real time, if it works: it does not wait, and time is still."""
+        alarm, main = self._kernel.alarm, main_thread()
+        if alarm is None or sys.platform == "win32" or all(member.thread is not main for member in running):
+            return
+        now = self._kernel.time.now()
+        if self._lull - self._rung >= max(MIN_REAL, alarm.at - now):
+            self._rung = self._lull
+            self._kernel.alarm = alarm.repeat(now)
+            signal.pthread_kill(main.ident or 0, signal.SIGALRM)
 
     def _note_places(self, running: list[Member]) -> list[tuple[Member, FrameType]]:
         """Return what each of these threads executes, and count the looks for which none of them has moved."""

@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 
 from omisim import Cloud
-from omisim.clients.waiting import cloud_time, signals
+from omisim.clients.waiting import cloud_time, signals, watch
 
 if sys.platform == "win32":
     pytest.skip("needs the signals of POSIX", allow_module_level=True)
@@ -58,6 +58,36 @@ class TestAlarm:
             time.sleep(5)
         assert round((cloud.now - before).total_seconds()) == 15
 
+    @pytest.mark.parametrize(
+        "work",
+        [lambda: [None for _ in iter(int, 1)], lambda: subprocess.run(["sleep", "60"], check=True)],
+        ids=["a loop", "a program"],
+    )
+    def test_ends_work_that_does_not_wait(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]
+    ) -> None:
+        """Time stands still beside work, so that the alarm rings after as much real time."""
+        monkeypatch.setattr(watch, "MIN_REAL", 0.05)
+
+        def raise_error(*_: object) -> None:
+            raise TimeoutError
+
+        signal.signal(signal.SIGALRM, raise_error)
+        with cloud.sleeping():
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(TimeoutError):
+                work()
+
+    def test_repeats_itself_beside_work(
+        self, cloud: Cloud, rings: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A timer with an interval rings as often, and the work goes on."""
+        monkeypatch.setattr(watch, "MIN_REAL", 0.01)
+        with cloud.sleeping():
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            while len(rings) < 3:
+                pass
+
     def test_repeats_itself(self, cloud: Cloud, rings: list[float]) -> None:
         """A timer with an interval rings until it is cancelled."""
         with cloud.sleeping():
@@ -89,9 +119,16 @@ class TestAlarm:
             assert signal.alarm(7) == 20
             assert signal.setitimer(signal.ITIMER_REAL, 0) == pytest.approx((7, 0))
             assert signal.alarm(0) == 0
-            with pytest.raises(ValueError, match="must not be negative"):
-                signal.setitimer(signal.ITIMER_REAL, -1)
         assert rings == []
+
+    def test_is_refused_as_by_the_system(self, cloud: Cloud) -> None:
+        """A negative time and a fraction of a second get the errors that they get outside."""
+        with cloud.sleeping():
+            with pytest.raises(signal.ItimerError, match="Invalid argument"):
+                signal.setitimer(signal.ITIMER_REAL, -1)
+            with pytest.raises(TypeError, match="integer"):
+                signal.alarm(2.5)  # type: ignore[arg-type]
+            assert signal.alarm(0) == 0
 
     @pytest.mark.parametrize("uptime", [100.3, 2023.6774887977115])
     def test_shows_whole_seconds(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, uptime: float) -> None:
