@@ -11,7 +11,6 @@ import io
 import json
 import math
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -138,23 +137,6 @@ def test_storage_request(method: str, key: str, query: str, more: str, headers: 
     """Object storage answers any request. [OOS-006]"""
     request = HttpRequest(method, "oos.eu-west-2.outscale.com", f"/bucket/{key}", headers, body, query + more)
     send("off", "oos", request)
-
-
-FORM_FIELDS = st.sampled_from(
-    ("key", "acl", "content-type", "x-amz-meta-a", "redirect", "success_action_status", "policy", "x-amz-date", "x")
-)
-POLICIES = values.map(lambda value: {"expiration": "9999-12-31T23:59:59Z", "conditions": value})
-FORM_VALUES = texts | POLICIES.map(lambda policy: b64encode(json.dumps(policy, default=str).encode()).decode())
-
-
-@given(st.dictionaries(FORM_FIELDS, FORM_VALUES, max_size=4), st.binary(max_size=100))
-def test_storage_form(fields: dict[str, str], body: bytes) -> None:
-    """Object storage answers any form. [OOS-003]"""
-    parts = [(name, value.encode(errors="replace")) for name, value in {"key": "k", **fields}.items()]
-    content = b"".join(b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value)
-                       for name, value in [*parts, ("file", body)])  # fmt: skip
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    send("off", "oos", HttpRequest("POST", "oos.eu-west-2.outscale.com", "/bucket", headers, content + b"--x--\r\n"))
 
 
 @given(st.sampled_from(sorted(ENDPOINTS)), values, texts)

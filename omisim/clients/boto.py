@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, wraps
+from collections.abc import Iterator, Mapping
+from functools import cache
 from io import BytesIO
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
-import botocore.signers
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -87,8 +85,6 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         client.meta.events.register_last(f"request-created.{protocol}", encode_headers)
         agent = client._user_agent_creator  # noqa: SLF001 - whose handler sets the same User-Agent in each call again
         client.meta.events.unregister(f"request-created.{protocol}", agent.rebuild_and_replace_user_agent_handler)
-    else:
-        client.generate_presigned_post = _expire_at_cloud_time(client.generate_presigned_post, engine)
     return client
 
 
@@ -109,20 +105,6 @@ def _lower_names(headers: Any) -> dict[str, str]:
     """Return botocore's headers under their lower-case names. Its own `items` looks up every name once more."""
     items = getattr(headers, "_dict", headers).items()
     return {str(name).lower(): value if value.__class__ is str else value.decode() for name, value in items}
-
-
-def _expire_at_cloud_time(generate: Callable[..., Any], engine: Engine) -> Callable[..., Any]:
-    """Return `generate_presigned_post` with policies that expire by the cloud's time."""
-
-    @wraps(generate)
-    def generate_presigned_post(*args: Any, **kwargs: Any) -> Any:
-        bound = inspect.signature(generate).bind(*args, **kwargs)
-        bound.apply_defaults()
-        difference = engine.clock.now() - botocore.signers.get_current_datetime(remove_tzinfo=False)
-        bound.arguments["ExpiresIn"] += difference.total_seconds()
-        return generate(*bound.args, **bound.kwargs)
-
-    return generate_presigned_post
 
 
 @cache

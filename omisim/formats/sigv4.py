@@ -14,7 +14,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 __all__ = [
-    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_query", "derive_signing_key", "find_access_key",
+    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_query", "find_access_key",
     "find_scope_problem", "find_signed_headers_problem", "parse_stamp", "sign",
 ]  # fmt: skip
 
@@ -82,13 +82,13 @@ def sign(secret: str, algorithm: str, at: str, scope: tuple[str, str, str], cano
     """Return the signature of a canonical request. `scope` is its date, Region and service."""
     word, end = DIALECTS[algorithm]
     text = f"{algorithm}\n{at}\n{'/'.join(scope)}/{end}\n{hashlib.sha256(canonical).hexdigest()}"
-    keyed = derive_signing_key(word + secret, *scope, end).copy()
+    keyed = _derive_signing_key(word + secret, *scope, end).copy()
     keyed.update(text.encode())
     return keyed.hexdigest()
 
 
 @lru_cache(maxsize=256)
-def derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
+def _derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
     """Return a keyed hash for a secret, with its prefix, and a scope. Copy it before an update: it is cached."""
     key = secret.encode()
     for part in scope:

@@ -11,7 +11,7 @@ STORAGE_OPERATIONS: frozenset[str] = frozenset(
         "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
         "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketAcl", "GetBucketLocation", "GetObject",
         "GetObjectAcl", "HeadBucket", "HeadObject", "ListBuckets", "ListMultipartUploads", "ListObjects",
-        "ListObjectsV2", "ListParts", "PostObject", "PutBucketAcl", "PutObject", "PutObjectAcl", "UploadPart",
+        "ListObjectsV2", "ListParts", "PutBucketAcl", "PutObject", "PutObjectAcl", "UploadPart",
         "UploadPartCopy",
     }
 )  # fmt: skip

@@ -31,7 +31,6 @@ __all__ = [
     "MAX_URL_SECONDS",
     "authenticate",
     "find_active_key",
-    "parse_credential",
     "presign",
     "read_url",
     "refuse_key",
@@ -160,7 +159,7 @@ def _read_url_signature(
     place: Place, parameters: Mapping[str, str], clocks: tuple[dt.datetime, ...], ahead: dt.timedelta
 ) -> _Signature:
     """Parse the signature of a pre-signed URL, and refuse one that has expired by the cloud's clock (OOS-003)."""
-    access_key, scope = parse_credential(parameters.get("X-Amz-Credential", ""), place)
+    access_key, scope = _parse_credential(parameters.get("X-Amz-Credential", ""), place)
     at, seconds = parse_stamp(parameters.get("X-Amz-Date", "")), parameters.get("X-Amz-Expires", "")
     if at is None or parameters.get("X-Amz-Algorithm") != ALGORITHM:
         raise StorageError("AuthorizationQueryParametersError", "X-Amz-Date or X-Amz-Algorithm is invalid")
@@ -196,7 +195,7 @@ def _read_header_signature(
         raise StorageError("AccessDenied", "the Authorization header is malformed")
     if "x-osc-date" in headers:
         raise StorageError("AccessDenied", "the request has the dates X-Osc-Date and X-Amz-Date; it must have one")
-    access_key, scope = parse_credential(match["credential"], place)
+    access_key, scope = _parse_credential(match["credential"], place)
     at = parse_stamp(headers.get("x-amz-date", ""))
     if at is None or not any(-WINDOW <= at - now <= WINDOW for now in clocks):
         raise StorageError("RequestTimeTooSkewed", "X-Amz-Date is more than 15 minutes from the current time")
@@ -215,7 +214,7 @@ def _check_parts(scope: tuple[str, str, str], date: str, signed_headers: str) ->
         raise StorageError("AuthorizationQueryParametersError", problem, "AUTH-014")
 
 
-def parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
+def _parse_credential(text: str, place: Place) -> tuple[str, tuple[str, str, str]]:
     """Parse a credential into the key and its scope, which must name the Region and s3 (OOS-001)."""
     parts = text.split("/")
     if len(parts) != 5 or parts[3:] != ["s3", "aws4_request"]:  # noqa: PLR2004 - key, date, Region, service, end

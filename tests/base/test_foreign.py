@@ -52,7 +52,6 @@ OWN_TEXT = {
     "state/dump.py": "dumps, whose reader names the errors",
     "state/sqlite_store.py": "rows of the state file, whose reader names the errors",
     "tools/": "files that the user names, whose readers name the errors",
-    "doors/oos/post.py": "an expiration that must have a time zone",
 }
 PARSERS = {"fromisoformat", "isdecimal", "isdigit", "isnumeric", "loads", "strptime", "urlsplit", "urlparse"}
 

@@ -341,6 +341,21 @@ class TestPresignedUrls:
             late = requests.get(url, timeout=5)
         assert (late.status_code, "<Code>AccessDenied</Code><Message>Request has expired" in late.text) == (403, True)
 
+    @pytest.mark.parametrize(
+        "url", [f"https://oos.{REGION}.outscale.com/{BUCKET}", f"https://{BUCKET}.oos.{REGION}.outscale.com/"]
+    )
+    @pytest.mark.parametrize("auth", ["strict", "off"])
+    def test_are_not_forms(self, url: str, auth: Auth) -> None:
+        """A pre-signed form is refused, as by the real service, and nothing is stored. [OOS-003]"""
+        cloud = Cloud(auth=auth)
+        form = create_bucket(cloud.account("alice")).generate_presigned_post(BUCKET, "a")
+        before = cloud.fork()
+        with cloud.intercept():
+            answer = requests.post(url, data=form["fields"], files={"file": b"hello"}, timeout=5)
+        assert (answer.status_code, answer.headers["X-Omisim-Rule"]) == (501, "OOS-003")
+        assert "<Code>NotImplemented</Code>" in answer.text
+        assert cloud == before
+
     @pytest.mark.parametrize("seconds", [604_801, 0, "x", -1])
     def test_last_a_week_at_most(self, cloud: Cloud, oos: Any, seconds: Any) -> None:
         """No URL is valid for more than a week, or for zero seconds. [OOS-003]"""

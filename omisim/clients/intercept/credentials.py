@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from omisim.clients.intercept.patches import wrap_attributes
-from omisim.clients.intercept.signing import wrap_current_datetime
 from omisim.clients.intercept.stack import NotServed
 
 __all__ = ["patch_aiobotocore_signer", "patch_botocore_signer", "patch_sdk"]
@@ -29,11 +28,10 @@ def patch_sdk() -> Callable[[], None]:
 
 
 def patch_botocore_signer() -> Callable[[], None]:
-    """Make botocore say why it has no credentials, and date forms by the cloud's time; return what undoes it."""
-    from botocore import signers  # noqa: PLC0415 - loaded, or being loaded
+    """Make botocore say why it has no credentials; return a function that removes the patch."""
+    from botocore.signers import RequestSigner  # noqa: PLC0415 - loaded, or being loaded
 
-    date = (signers, "get_current_datetime", wrap_current_datetime)
-    return wrap_attributes((signers.RequestSigner, "sign", _wrap_sign), date)
+    return wrap_attributes((RequestSigner, "sign", _wrap_sign))
 
 
 def patch_aiobotocore_signer() -> Callable[[], None]:

@@ -10,7 +10,7 @@ from typing import Any
 from omisim.clients.intercept.patches import LOCK, wrap_attributes
 from omisim.clients.intercept.stack import find_innermost
 
-__all__ = ["patch_signing", "sign_at", "wrap_current_datetime"]
+__all__ = ["patch_signing", "sign_at"]
 
 _Now = Callable[[], dt.datetime]
 _ALONE: dict[int, list[_Now]] = {}  # thread → the clocks by which it signs, the innermost last
@@ -26,7 +26,7 @@ def patch_signing() -> Callable[[], None]:
     with LOCK:
         _users += 1
         if not _undo:
-            _undo.append(wrap_attributes((auth, "get_current_datetime", wrap_current_datetime)))
+            _undo.append(wrap_attributes((auth, "get_current_datetime", _wrap_current_datetime)))
     return _unpatch
 
 
@@ -53,7 +53,7 @@ def sign_at(now: _Now, sign: Callable[[Any], None], request: Any) -> None:
         remove()
 
 
-def wrap_current_datetime(real: Callable[..., dt.datetime]) -> Callable[..., dt.datetime]:
+def _wrap_current_datetime(real: Callable[..., dt.datetime]) -> Callable[..., dt.datetime]:
     """Return botocore's `get_current_datetime` for the time of the cloud by which this thread signs."""
 
     def get_current_datetime(*args: Any, **kwargs: Any) -> dt.datetime:

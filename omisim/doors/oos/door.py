@@ -16,7 +16,6 @@ from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
-from omisim.doors.oos.post import Form, authenticate_form, is_form, make_headers, read_form, render_uploaded
 from omisim.engine.calls import call_storage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
@@ -61,7 +60,6 @@ class _Task(NamedTuple):
     caller: AccountRow | None
     query: Mapping[str, str]
     source: Place | None = None
-    form: Form | None = None
 
 
 def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> HttpResponse:
@@ -149,8 +147,6 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     if place is None or place.region not in load_catalog().regions:
         where = f"{request.host}{request.path} is not object storage, which is at oos.<region>.outscale.com"
         raise StorageError("NoSuchBucket", f"{where}, or at /oos/<region> of a server", "OOS-001")
-    if is_form(request, place):
-        return _parse_form(engine, request, place)
     for name, value in request.headers.items():
         if not is_header_value(value):
             raise StorageError("InvalidArgument", f"{name} must not contain control characters", "OOS-003")
@@ -167,17 +163,6 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     elif source is not None:
         name = _COPIES.get(name, name)
     return _Task(name, operation, place, caller, query, source)
-
-
-def _parse_form(engine: Engine, request: HttpRequest, bucket: Place) -> _Task:
-    """Understand a form that uploads a file: it acts like a PUT of the account that has signed its policy."""
-    form, mode = read_form(request), engine.settings.auth
-    place = bucket._replace(key=form.key)
-    if mode == "off":
-        caller = _guess_caller(engine, request, place)
-    else:
-        caller = authenticate_form(engine.state, place, form, engine.clock.now(), strict=mode == "strict")
-    return _Task("PostObject", find_operation("PUT", place, {}), place, caller, {}, form=form)
 
 
 def _list_parameters(task: _Task) -> dict[str, Any]:
@@ -198,14 +183,12 @@ def _parse_number(text: str) -> int | str:
 
 
 def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | None) -> HttpResponse:
-    place, caller, form = task.place, task.caller, task.form
+    place, caller = task.place, task.caller
     upload_id = task.query.get("uploadId", "")
     _check_permission(tx.state, task.operation, place, caller, task.source, upload_id)
     caller_id = caller.account_id if caller else ""
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
-    if form is not None:
-        return _store_form(bridge, url, form, place)
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
     requested_limit = parameters.get(limit, "1000")
@@ -226,15 +209,6 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
         cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], requested_limit))
         response.body = response.body.replace(cut, whole)
     return response
-
-
-def _store_form(bridge: MotoBridge, url: str, form: Form, place: Place) -> HttpResponse:
-    """Store the file of a form, and return the response that the form asks for."""
-    headers = {**make_headers(form), **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
-    headers["content-length"] = str(len(form.body))
-    stored = bridge.send("PUT", url, headers, form.body)
-    etag = next((value for name, value in stored.headers.items() if name.lower() == "etag"), "")
-    return render_uploaded(form, place, etag) if stored.status == HTTPStatus.OK else stored
 
 
 def _count_results(name: str, response: HttpResponse) -> int:

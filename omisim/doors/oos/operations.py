@@ -54,13 +54,15 @@ _MODIFIERS = frozenset(
 
 
 def find_operation(method: str, place: Place, query: Mapping[str, str]) -> Operation:
-    """Return the operation that a request selects. Raises StorageError (501) if it is not served (OOS-007)."""
+    """Return the operation that a request selects. Raises StorageError (501) if it is not served (OOS-003, OOS-007)."""
     subresources = [name for name in _SUBRESOURCES if name in query]
     unknown = [name for name in query if name not in subresources and not _is_modifier(name)]
     if not place.bucket and method == "GET" and not subresources and not unknown:
         return Operation("ListBuckets")
     selector = (method, bool(place.key), subresources[0] if subresources else "")
     operation = _OPERATIONS.get(selector) if place.bucket else None
+    if selector == ("POST", False, "") and place.bucket and not unknown:
+        raise StorageError("NotImplemented", "forms are not supported: use a pre-signed URL and PUT", "OOS-003")
     if operation is None or unknown or len(subresources) > 1:
         target = "an object" if place.key else "a bucket"
         description = " ".join([f"{method} of {target}", *(f"?{name}" for name in (*subresources, *unknown))])
