@@ -121,7 +121,7 @@ class Watch:
             kernel.wake(earliest, "time")
 
     def _ring(self, running: list[Member]) -> None:
-        """Send the alarm to the main thread after as much real time, if it works: it does not wait, and time is still."""
+        """Send the alarm to a main thread that works, after as much real time: beside its work, time stands still."""
         alarm, main = self._kernel.alarm, main_thread()
         if alarm is None or sys.platform == "win32" or all(member.thread is not main for member in running):
             return
