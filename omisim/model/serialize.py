@@ -11,6 +11,8 @@ from keyword import iskeyword
 from types import NoneType
 from typing import Any, get_args
 
+from omisim.base.subset import shorten
+
 __all__ = [
     "JSON_CLASSES", "api_name", "format_date", "is_date", "snake_name", "to_api", "to_api_names", "to_snake_names",
     "unwrap_optional",
@@ -79,7 +81,10 @@ def to_api_names(value: Any) -> Any:
         return {api_name(key) if isinstance(key, str) else key: to_api_names(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_api_names(item) for item in value]
-    return to_api(value)
+    try:
+        return to_api(value)
+    except TypeError:  # neither JSON nor a dataclass: a refused call may have had any object as an argument
+        return shorten(value)
 
 
 def to_api(value: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from omisim import Account, Cloud
+from omisim import Account, ApiError, Cloud
 from omisim.model import Vm
 
 Call = Callable[[Account, list[str]], Any]
@@ -60,6 +61,15 @@ class TestParameters:
         with pytest.raises(Exception, match="vm_ids is not a parameter of this action"):
             alice.call("StopVms", vm_ids=["i-00000000"])
         assert cloud.calls("StopVms")[0].parameters == {"vm_ids": ["i-00000000"]}
+
+    @pytest.mark.parametrize("value", [b"i-1", {"i-1"}, dt.timedelta(1), Cloud], ids=repr)
+    def test_of_a_type_that_json_lacks_are_shown_by_their_repr(
+        self, cloud: Cloud, alice: Account, value: object
+    ) -> None:
+        """The API refuses bytes, a set or another object; the call log shows it, so that every report can. [REQ-009]"""
+        with pytest.raises(ApiError, match="must be a string, not"):
+            alice.call("StopVms", VmIds=[value])
+        assert cloud.calls("StopVms")[0].parameters == {"VmIds": [repr(value)]}
 
 
 class TestRefusal:
