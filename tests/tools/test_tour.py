@@ -251,6 +251,18 @@ class TestCheck:
         assert problem in error
         assert "Traceback" not in error
 
+    def test_runs_a_script_as_python_does(self, tmp_path: Path) -> None:
+        """A script imports a module beside it, sees its own command line, and may exit with success."""
+        (tmp_path / "beside_the_script.py").write_text("SYSTEM = 'Ubuntu*'", "utf-8")
+        script = tmp_path / "solution.py"
+        script.write_text(
+            "import sys\nfrom beside_the_script import SYSTEM\nassert sys.argv == [__file__]\n"
+            "images = alice.ReadImages(Filters={'AccountAliases': ['Outscale'], 'ImageNames': [SYSTEM]})\n"
+            "alice.CreateVms(ImageId=images['Images'][0]['ImageId'])\nsys.exit()\n",
+            "utf-8",
+        )
+        assert main(["tour", "--lesson", "1", "--check", str(script)]) == 0
+
     def test_judges_a_dump(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Without a script, a cloud is judged: for one lesson, or for all."""
         cloud = teach.start()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import runpy
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +31,26 @@ def run_script(lesson: Lesson, path: Path) -> Cloud:
     source = read_file(path, str)
     cloud = start(lesson.timing)
     names: dict[str, Any] = {"cloud": cloud, **{name: cloud.account(name).gateway() for name in ACCOUNTS}}
-    with cloud.account("alice").environment(), cloud.sleeping():
+    with cloud.account("alice").environment(), cloud.sleeping(), _command_line_of(path):
         try:
             compile(source, str(path), "exec")
             runpy.run_path(str(path), init_globals=names, run_name="__main__")
         except (Exception, SystemExit) as error:
-            raise ScriptError(_describe(error, path)) from error
+            if not isinstance(error, SystemExit) or error.code:
+                raise ScriptError(_describe(error, path)) from error
     cloud.settle()
     return cloud
+
+
+@contextmanager
+def _command_line_of(path: Path) -> Iterator[None]:
+    """Give a script the arguments and the import path that `python SCRIPT` would give it."""
+    before = sys.argv, sys.path
+    sys.argv, sys.path = [str(path)], [str(path.absolute().parent), *sys.path]
+    try:
+        yield
+    finally:
+        sys.argv, sys.path = before
 
 
 def _describe(error: BaseException, path: Path) -> str:
