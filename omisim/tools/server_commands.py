@@ -91,7 +91,7 @@ def _env(options: argparse.Namespace) -> int:
         if options.account not in variables:
             return report_error("env", f"unknown account {options.account!r}; known: {', '.join(variables)}")
         own = bypass_proxy(options.url)  # of this shell, not of the server's
-        text = render_exports(variables[options.account] | own)
+        text = render_exports(variables[options.account] | own | {"OMISIM_URL": options.url.rstrip("/")})
     except (KeyError, TypeError):
         return report_error("env", f"{options.url} is not an omisim server: it lists no accounts")
     except (OSError, ValueError) as error:

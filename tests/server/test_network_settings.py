@@ -157,6 +157,14 @@ class TestProxyOfTheServer:
         assert "export NO_PROXY=shell.example,127.0.0.1,localhost,::1" in capsys.readouterr().out.splitlines()
 
 
+class TestEnvCommand:
+    def test_names_the_server(self, cloud: Cloud, alice: Account, capsys: pytest.CaptureFixture[str]) -> None:
+        """After `eval "$(omisim env)"`, the shell's commands and requests find the server by OMISIM_URL."""
+        with cloud.serve() as server:
+            assert main(["env", alice.name, "--url", f"{server.url}/", f"--token={server.token}"]) == 0
+            assert f"export OMISIM_URL={server.url}" in capsys.readouterr().out.splitlines()
+
+
 class TestCertificates:
     def test_of_the_machine_do_not_matter_in_the_process(self, alice: Account, tmp_path: Path) -> None:
         """An authority of the machine's own does not keep an intercepted client from the cloud."""
