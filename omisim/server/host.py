@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from errno import EACCES, EADDRINUSE
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
 from tempfile import TemporaryDirectory
@@ -164,7 +165,8 @@ def _check_address(host: str, port: int) -> None:
         create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
-        raise OSError(error.errno, f"cannot listen on {host}, port {port}: {reason}") from None
+        more = "; port 0 picks a free one" if error.errno in (EADDRINUSE, EACCES) else ""
+        raise OSError(error.errno, f"cannot listen on {host}, port {port}: {reason}{more}") from None
 
 
 def _make_tls_adapter(certificate: str, key: str) -> TlsAdapter:

@@ -98,7 +98,7 @@ def read_state_file(name: str) -> Cloud:
     except sqlite3.Error as error:
         raise ValueError(f"{name} cannot be read: {explain_error(error)}") from None
     except ValueError as error:
-        raise ValueError(f"{name} is not a state file or a dump that can be read: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _open(
@@ -150,9 +150,10 @@ def _read(path: Path) -> tuple[Cloud, str]:
 
 def _load_dump(text: bytes) -> Cloud:
     try:
-        return Cloud.load(parse_json(text.decode()))
-    except UnicodeDecodeError:
-        raise ValueError("neither a state file nor a dump: it is not text") from None
+        data = parse_json(text.decode())
+    except ValueError as error:
+        raise ValueError(f"neither a state file nor a JSON dump: {error}") from None
+    return Cloud.load(data)
 
 
 def _check_header(database: sqlite3.Connection) -> None:

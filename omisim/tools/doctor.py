@@ -190,5 +190,5 @@ def _check_configuration(environ: Mapping[str, str], home: Path) -> Iterator[Fin
 def _check_leftovers(folder: Path) -> Iterator[Finding]:
     homes = sorted(path.name for path in folder.glob("omisim-*") if (path / ".osc").is_dir())
     if homes:
-        text = f"{folder} has {len(homes)} home directories of environments; those of killed processes stay"
+        text = f"home directories of environments in {folder}: {len(homes)}; those of killed processes stay"
         yield Finding("note", text, f"remove them when no test runs: {', '.join(homes[:3])}")

@@ -94,7 +94,8 @@ def _read_measured(path: str | None) -> Mapping[str, str]:
 def _suggest_actions(action: str) -> str:
     from omisim.actions.framework.registry import ACTIONS, not_served
 
-    return suggest(action, {*ACTIONS, *not_served()})
+    known = [*ACTIONS, *not_served()]
+    return "" if action.lower() in map(str.lower, known) else suggest(action, known)
 
 
 def _print_explanations(options: argparse.Namespace) -> int:

@@ -166,7 +166,7 @@ class TestServeCommand:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             assert main(["serve", "--port", str(port)]) == 1
-        reason = f"cannot listen on 127.0.0.1, port {port}: Address already in use"
+        reason = f"cannot listen on 127.0.0.1, port {port}: Address already in use; port 0 picks a free one"
         assert capsys.readouterr().err == f"omisim serve: {reason}\n"
 
     @pytest.mark.parametrize("port", ["65536", "-1", "http"])

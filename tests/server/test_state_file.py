@@ -538,7 +538,7 @@ class TestDamage:
         """A file that is not text is not described by the decoder's error."""
         file = tmp_path / "cloud.db"
         file.write_bytes(b"\x1f\x8b\xff\xfe")
-        with pytest.raises(ValueError, match=r"neither a state file nor a dump: it is not text$"), reopen(file):
+        with pytest.raises(ValueError, match="neither a state file nor a JSON dump: 'utf-8' codec"), reopen(file):
             pass
 
 

@@ -147,6 +147,11 @@ class TestRulesCommand:
         assert main(["rules", "--action", "Nothing"]) == 1
         assert "0 rules" in capsys.readouterr().err
 
+    def test_suggests_no_action_in_place_of_a_known_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An action without rules of the kind is not called mistyped."""
+        assert main(["rules", "--action", "createimage", "--kind", "tag"]) == 1
+        assert capsys.readouterr().err == "0 rules\n"
+
     def test_suggests_a_similar_action_for_a_mistyped_one(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A mistyped action is answered with a suggestion."""
         assert main(["rules", "--action", "CreateImag"]) == 1

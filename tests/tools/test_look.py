@@ -73,7 +73,7 @@ def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("lineage", "ami-00000000", *SHARED[1:]), "no resource ami-00000000 exists"),
         (("lineage", "golden"), "choose a cloud with --scenario NAME, --state FILE or --url URL"),
-        (("lineage", "golden", "--state", "README.md"), "README.md is not a state file or a dump that can be read: "),
+        (("lineage", "golden", "--state", "README.md"), "README.md: neither a state file nor a JSON dump: "),
         (("lineage", "golden", "--state", "missing.json"), "missing.json"),
         (("lineage", *SHARED, "--most", "0"), "most must be a positive int"),
         (("who-can", "golden/dev/sda1", *SHARED[1:]), "is not an OMI of this cloud"),
