@@ -47,6 +47,7 @@ PHRASES = {
     r"lives? on": "remains",
     r"falls? through": "is forwarded",
     r"cut off": "truncated",
+    r"domain \d+(?:\.\d+)?": "the ids of rules: the reader has no numbered page",
 }
 
 # The phrases that are right where they are, in lower case: (file, phrase): reason.

@@ -1,4 +1,4 @@
-"""Access keys, which sign the requests of an account (domain 1.8, 6.8)."""
+"""Access keys, which sign the requests of an account."""
 
 from __future__ import annotations
 

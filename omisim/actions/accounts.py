@@ -1,4 +1,4 @@
-"""Accounts: reading, creating and updating them (domain 7.2)."""
+"""Accounts: reading, creating and updating them."""
 
 from __future__ import annotations
 

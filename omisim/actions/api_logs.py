@@ -1,4 +1,4 @@
-"""ReadApiLogs: the session's call log in the API's form (domain 7.3)."""
+"""ReadApiLogs: the session's call log in the API's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads of the platform's catalogue: Regions, Subregions, VM types, GPUs, locations and services (domain 7)."""
+"""Reads of the platform's catalogue: Regions, Subregions, VM types, GPUs, locations and services."""
 
 from __future__ import annotations
 

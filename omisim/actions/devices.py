@@ -1,4 +1,4 @@
-"""Checks of requested disks and block device mappings, for OMIs (domain 2.3) and VMs (domain 6.4)."""
+"""Checks of requested disks and block device mappings, for OMIs and VMs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that export OMIs and snapshots to object storage (domain 4.2 to 4.4)."""
+"""Tasks that export OMIs and snapshots to object storage."""
 
 from __future__ import annotations
 

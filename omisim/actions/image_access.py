@@ -1,4 +1,4 @@
-"""OMIs: reading, sharing and deleting them (domain 2.5, 2.6)."""
+"""OMIs: reading, sharing and deleting them."""
 
 from __future__ import annotations
 

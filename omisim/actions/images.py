@@ -1,4 +1,4 @@
-"""Creating OMIs from a VM, from another OMI, from snapshots or from a manifest (domain 2.1 to 2.4)."""
+"""Creating OMIs from a VM, from another OMI, from snapshots or from a manifest."""
 
 from __future__ import annotations
 

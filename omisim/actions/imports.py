@@ -1,4 +1,4 @@
-"""Imports from object storage: a disk image becomes a snapshot, a manifest becomes an OMI (domain 4.5)."""
+"""Imports from object storage: a disk image becomes a snapshot, a manifest becomes an OMI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keypairs (domain 6.7)."""
+"""Keypairs: creating, importing, reading and deleting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The price lists (domain 7.3)."""
+"""The price lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Product types: the built-in licences, and those that an account creates for its own OMIs (domain 5)."""
+"""Product types: the built-in licences, and those that an account creates for its own OMIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotas: the limits of an account (domain 8). By default, nothing is limited (QTA-020)."""
+"""Quotas: the limits of an account. By default, nothing is limited (QTA-020)."""
 
 from __future__ import annotations
 

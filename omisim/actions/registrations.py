@@ -1,4 +1,4 @@
-"""Registration of OMIs from snapshots (domain 2.3)."""
+"""Registration of OMIs from snapshots."""
 
 from __future__ import annotations
 

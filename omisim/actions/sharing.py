@@ -1,4 +1,4 @@
-"""Sharing: the permissions on OMIs and snapshots, and their changes (domain 3)."""
+"""Sharing: the permissions on OMIs and snapshots, and their changes."""
 
 from __future__ import annotations
 

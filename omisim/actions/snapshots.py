@@ -1,4 +1,4 @@
-"""Snapshots: the content of a volume at one point in time (domain 6.1)."""
+"""Snapshots: the content of a volume at one point in time."""
 
 from __future__ import annotations
 

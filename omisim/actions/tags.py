@@ -1,4 +1,4 @@
-"""Tags (domain 6.9)."""
+"""Tags: creating, deleting and reading them."""
 
 from __future__ import annotations
 

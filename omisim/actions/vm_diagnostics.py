@@ -1,4 +1,4 @@
-"""Diagnostics of VMs: console output, administrator password and stop history (domain 6.6)."""
+"""Diagnostics of VMs: console output, administrator password and stop history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The disks of a new VM: those of its OMI, overridden by the request (domain 6.4)."""
+"""The disks of a new VM: those of its OMI, overridden by the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VMs after their creation: read, start, stop, reboot, update and delete (domain 6.6)."""
+"""VMs after their creation: read, start, stop, reboot, update and delete."""
 
 from __future__ import annotations
 

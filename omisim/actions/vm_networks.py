@@ -1,4 +1,4 @@
-"""The requested networks of a new VM: its Subnet, NICs and security groups (domain 6.3)."""
+"""The requested networks of a new VM: its Subnet, NICs and security groups."""
 
 from __future__ import annotations
 

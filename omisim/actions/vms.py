@@ -1,4 +1,4 @@
-"""Creating VMs from OMIs (domain 6.3), and the answered form of VMs."""
+"""Creating VMs from OMIs, and the answered form of VMs."""
 
 from __future__ import annotations
 

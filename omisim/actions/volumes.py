@@ -1,4 +1,4 @@
-"""Volumes and their links to VMs (domain 6.2)."""
+"""Volumes and their links to VMs."""
 
 from __future__ import annotations
 

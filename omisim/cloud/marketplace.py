@@ -1,4 +1,4 @@
-"""The OUTSCALE Marketplace: publish a seller's OMI as a copy that buyers may launch (domain 5.1).
+"""The OUTSCALE Marketplace: publish a seller's OMI as a copy that buyers may launch.
 
 The OUTSCALE API does not cover the Marketplace: the platform copies the seller's OMI under a product code, and grants
 access according to the offer. `cloud.marketplace` does this here. Products are rows of State, so rollbacks and forks

@@ -1,4 +1,4 @@
-"""Identify the caller of a request by its signature, or by its login and password (domain 9.2).
+"""Identify the caller of a request by its signature, or by its login and password.
 
 The auth mode `strict` verifies both. `lenient` accepts any existing key or login. `off` accepts every request.
 """

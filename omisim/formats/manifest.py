@@ -1,4 +1,4 @@
-"""The manifest of an exported OMI, which exports write and imports read (domain 4.5)."""
+"""The manifest of an exported OMI, which exports write and imports read."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _list_field_names(cls: Any) -> tuple[str, ...]:
 
 
 class ImageState(StrEnum):
-    """States of an OMI (domain 1.2)."""
+    """States of an OMI."""
 
     PENDING = "pending"
     AVAILABLE = "available"
@@ -82,7 +82,7 @@ class ImageState(StrEnum):
 
 
 class SnapshotState(StrEnum):
-    """States of a snapshot (domain 1.3)."""
+    """States of a snapshot."""
 
     IN_QUEUE = "in-queue"
     PENDING = "pending"
@@ -92,7 +92,7 @@ class SnapshotState(StrEnum):
 
 
 class VolumeState(StrEnum):
-    """States of a volume (domain 1.4)."""
+    """States of a volume."""
 
     CREATING = "creating"
     AVAILABLE = "available"
@@ -102,7 +102,7 @@ class VolumeState(StrEnum):
 
 
 class LinkState(StrEnum):
-    """States of the link between a volume and a VM (domain 1.4)."""
+    """States of the link between a volume and a VM."""
 
     ATTACHING = "attaching"
     ATTACHED = "attached"
@@ -110,7 +110,7 @@ class LinkState(StrEnum):
 
 
 class VmState(StrEnum):
-    """States of a VM (domain 1.5)."""
+    """States of a VM."""
 
     PENDING = "pending"
     RUNNING = "running"

@@ -144,7 +144,7 @@ class PermissionsOnResourceCreation:
 
 @frozen(kw_only=True)
 class BlockDeviceMappingVmCreation:
-    """One device of a new VM, which overrides that of its OMI (domain 6.4)."""
+    """One device of a new VM, which overrides that of its OMI."""
 
     bsu: BsuToCreate | None = None
     device_name: str | None = None

@@ -1,4 +1,4 @@
-"""Buckets, objects and uploads, and the tasks that export to object storage (domain 4.2 to 4.6)."""
+"""Buckets, objects and uploads, and the tasks that export to object storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omisim.model.parts import ResourceTag
 
 
 class ExportState(StrEnum):
-    """States of export tasks (domain 1.6 and 1.7). An OMI's task starts as pending/queued."""
+    """States of export tasks. An OMI's task starts as pending/queued."""
 
     QUEUED = "pending/queued"
     PENDING = "pending"

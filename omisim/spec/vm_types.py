@@ -1,4 +1,4 @@
-"""VM types: the TINA grammar, the named types, and their shapes (domain 6.5)."""
+"""VM types: the TINA grammar, the named types, and their shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Object storage below its S3 door: locations, permissions and errors (domain 4.6).
+"""Object storage below its S3 door: locations, permissions and errors.
 
 Buckets and objects are rows of State. Exports write them and imports read them through this module and
 `storage_signatures`, without the S3 protocol (`doors/oos`).

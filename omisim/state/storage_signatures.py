@@ -1,4 +1,4 @@
-"""Signatures of requests to object storage: in headers, and in pre-signed URLs (domain 4.6)."""
+"""Signatures of requests to object storage: in headers, and in pre-signed URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paging of reads: ResultsPerPage and NextPageToken (domain 9.4)."""
+"""Paging of reads: ResultsPerPage and NextPageToken."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ OWNED = (
     "snapshot", "snapshot_export", "subnet", "vm", "volume", "volume_update",
 )  # fmt: skip
 
-# kind → state → the states that may follow; "" before creation and after deletion (domain 1.2 to 1.8)
+# kind → state → the states that may follow; "" before creation and after deletion
 STATES: Mapping[str, Mapping[str, str]] = {
     "access_key": {"": "ACTIVE", "ACTIVE": "INACTIVE|", "INACTIVE": "ACTIVE|"},
     "group_hold": {"": "releasing", "releasing": ""},
