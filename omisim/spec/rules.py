@@ -6,6 +6,7 @@ documentation page. The code names a rule's id only where it checks the rule.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from functools import cache, lru_cache
 from string import Formatter
@@ -206,5 +207,9 @@ def _is_api_name(name: str) -> bool:
 
 def _shorten(value: object) -> str:
     """Format a fact, shortened because a request may contain megabytes."""
+    if isinstance(value, dt.datetime):
+        from omisim.model.serialize import format_date  # noqa: PLC0415 - `omisim explain` needs no model
+
+        return format_date(value)
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return text if len(text) <= MAX_FACT_LENGTH else f"{text[:MAX_FACT_LENGTH]}… ({len(text)} characters)"

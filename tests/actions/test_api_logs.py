@@ -140,6 +140,12 @@ class TestDefaultLogWindow:
         dates = {"QueryDateAfter": "2026-01-02", "QueryDateBefore": "2026-01-01"}
         assert expect_refusal(alice, "ReadApiLogs", Filters=dates).code == "4098"
 
+    def test_shows_dates_in_a_refusal_as_in_answers(self, alice: Account) -> None:
+        """Details write a date in UTC, with milliseconds and a Z. [FLD-008]"""
+        dates = {"QueryDateAfter": "2026-01-02T01:00:00+01:00", "QueryDateBefore": "2026-01-01"}
+        details = expect_refusal(alice, "ReadApiLogs", Filters=dates).details
+        assert details == "The range starts at 2026-01-02T00:00:00.000Z, after its end 2026-01-01T00:00:00.000Z."
+
 
 class TestReadApiLogs:
     def test_filters_by_every_field_of_an_entry(self, alice: Account) -> None:
