@@ -340,7 +340,8 @@ def _explain_state(word: str, _key: str) -> Iterator[Explanation]:
         if events is not None:
             leads = ", ".join(f"{event} → {to.state or 'gone'}" for event, to in events.items())
             title, noun = f"{word.lower()} ({kind})", kind.replace("_", " ")
-            text = f"a state of {'an' if noun[0] in 'aeiou' else 'a'} {noun}; " + (f"it is left by {leads}" if leads else "the last one")
+            article = "an" if noun[0] in "aeiou" else "a"
+            text = f"a state of {article} {noun}; " + (f"it is left by {leads}" if leads else "the last one")
             yield Explanation("state", title, text, (("See", f"omisim lifecycle {kind}"),))
 
 
