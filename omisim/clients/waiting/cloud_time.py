@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Mapping
-from math import inf, nextafter, ulp
+from math import ceil, inf, nextafter, ulp
 from typing import TYPE_CHECKING, Any, Final
 
 from omisim.base.endless import EndlessPollingError
@@ -32,8 +32,9 @@ class CloudTime:
         self.clocks = clocks
         self.started: float = read_monotonic()
         self._time = self.started
-        self._tick = max(1e-9, 4 * ulp(self.started))  # seconds by which a wait is longer than its time limit, if read
-        self._reading, self._overshoot = -inf, 0.0
+        self._reading = -inf
+        self._overshoot = 0.0  # seconds by which the readings are ahead of the time
+        self._shown: dict[str, tuple[float, Any]] = {}  # by clock: the last reading, and what the clock showed then
         self._cloud_time = cloud.now
         self._seen = (-1, -1)  # the numbers of changes and of calls at the last wait
         self._idle = self._quiet = 0
@@ -50,8 +51,20 @@ class CloudTime:
     def read(self) -> float:
         """Return the time for the code under test. As on a real clock, a wait takes a little longer."""
         with MUTEX:
-            self._reading = max(self.now() + self._overshoot, nextafter(self._reading, inf))
+            now = self.now()
+            self._reading = max(now + self._overshoot, nextafter(self._reading, inf))
+            self._overshoot = max(self._overshoot, self._reading - now)  # a wait from here on is as long
             return self._reading
+
+    def show(self, clock: str) -> Any:
+        """Return what a clock that follows shows. Its floats may be coarser than this one's, and no wait is shorter."""
+        with MUTEX:
+            at, start = self.read(), self.clocks[clock]
+            if clock.endswith("_ns"):
+                return start + round((at - self.started) * 1e9)
+            before, shown = self._shown.get(clock, (self.started, start))
+            self._shown[clock] = at, max(start + (at - self.started), shown + (at - before))
+            return self._shown[clock][1]
 
     def deadline(self, timeout: float | None) -> float | None:
         """Return the time in `timeout` seconds, or None for a wait without a time limit."""
@@ -78,15 +91,16 @@ class CloudTime:
 
         Raises EndlessPollingError if the code waits for something that can never happen.
         """
-        seconds = deadline - self.now()
+        error = max(1e-9, 4 * ulp(deadline))  # seconds that floats may add to a time limit
+        seconds = ceil((deadline - self.now() - error) * 1e6) / 1e6  # the clock of a cloud counts microseconds
         if seconds > 0:
             before = self._cloud.now
             _move_frozen(seconds)
             moved = (self._cloud.now - before).total_seconds()  # a SystemClock follows the frozen time
             self._cloud.advance(max(0.0, seconds - moved))
-            with MUTEX:
-                self._time, self._cloud_time = max(self.now(), deadline), self._cloud.now
-        self._overshoot += self._tick
+        with MUTEX:
+            self._time, self._cloud_time = max(self.now(), deadline), self._cloud.now
+        self._overshoot += error
         self._check_progress()
 
     def _check_progress(self) -> None:
@@ -107,8 +121,14 @@ class CloudTime:
             else f"{MAX_QUIET} waits without a call"
         )
         self._idle = self._quiet = 0
-        hint = "" if self.clocks else "; code with a deadline by time.monotonic() needs virtual_time=True"
-        raise EndlessPollingError(f"a polling loop that can never finish: {message}{hint}")
+        clock, remedy = (
+            ("datetime.now()", "freezegun or time-machine")
+            if self.clocks
+            else ("time.monotonic()", "virtual_time=True")
+        )
+        raise EndlessPollingError(
+            f"a polling loop that can never finish: {message}; code with a deadline by {clock} needs {remedy}"
+        )
 
 
 def _active_freezer() -> Any:

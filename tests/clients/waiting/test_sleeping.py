@@ -27,10 +27,14 @@ from support.plugged import run_plugin
 
 from omisim import Account, Cloud, ManualClock, SystemClock
 from omisim.base.clock import EPOCH
+from omisim.clients import sleeping
+from omisim.clients.waiting import cloud_time
 from omisim.errors import EndlessPollingError
 
 pytest_plugins = ["pytester"]
 AN_HOUR = 3600
+
+CLOCKS = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns")
 
 
 @pytest.fixture(name="module")
@@ -179,12 +183,33 @@ class TestSleeping:
 
     @given(spans=st.lists(st.floats(0, 1e6), max_size=8))
     def test_moves_the_clock_by_the_sum_of_the_sleeps(self, spans: list[float]) -> None:
-        """The clock moves by the sum of the sleeps."""
+        """The clock moves by the sum of the sleeps, each of which may take up to a microsecond longer."""
         cloud = Cloud()
         with cloud.sleeping():
             for span in spans:
                 time.sleep(span)
-        assert (cloud.now - EPOCH).total_seconds() == pytest.approx(sum(spans), abs=1e-4)
+        assert -1e-7 < (cloud.now - EPOCH).total_seconds() - sum(spans) < 1e-5
+
+    @given(
+        uptime=st.floats(0, 1e9),
+        clock=st.sampled_from(CLOCKS),
+        steps=st.lists(st.tuples(st.floats(1e-6, 1e9), st.integers(0, 20)), max_size=8),
+    )
+    def test_is_never_shorter_on_a_clock(self, uptime: float, clock: str, steps: list[tuple[float, int]]) -> None:
+        """A loop with a deadline ends after one sleep until then, however floats are rounded."""
+        unit = 10**9 if clock.endswith("_ns") else 1
+        start = 1.9e9 if clock.startswith("time") else uptime
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cloud_time, "read_monotonic", lambda: uptime)
+            patch.setattr(sleeping, "read_clocks", lambda: {clock: int(start * unit) if unit > 1 else start})
+            with Cloud().sleeping(virtual_time=True):
+                read = getattr(time, clock)
+                for span, readings in steps:
+                    for _ in range(readings):
+                        read()
+                    deadline = read() + (int(span * unit) if unit > 1 else span)
+                    time.sleep(span)
+                    assert read() >= deadline
 
     def test_raises_an_error_in_an_endless_polling_loop(self, cloud: Cloud, alice: Account) -> None:
         """A polling loop that can never finish raises an error that names what it polled."""

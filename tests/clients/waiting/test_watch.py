@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gc
 import hashlib
 import os
@@ -102,6 +103,18 @@ class TestEndlessLoop:
         with cloud.sleeping(), pytest.raises(RuntimeError, match=r"never finish.*time\.monotonic\(\).*virtual_time"):
             poll()
         with cloud.sleeping(virtual_time=True):
+            poll()
+
+    def test_by_the_date_raises_an_error(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No context moves dates, so that the remedy is a library that does."""
+        monkeypatch.setattr(cloud_time, "MAX_QUIET", 100)
+
+        def poll() -> None:
+            deadline = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=600)
+            while dt.datetime.now(dt.UTC) < deadline:
+                time.sleep(10)
+
+        with cloud.sleeping(virtual_time=True), pytest.raises(RuntimeError, match=r"datetime\.now\(\) needs freezegun"):
             poll()
 
     @pytest.mark.parametrize("pause", [lambda: None, lambda: time.sleep(0)], ids=["none", "sleep-0"])
