@@ -133,11 +133,11 @@ def who_can(engine: Engine, image_id: str) -> Access:
         raise ValueError(f"{image_id!r} is not an OMI of this cloud")
     tx = engine.begin("who_can", observed=False)
     accounts: Iterable[AccountRow] = engine.state.rows("account").values()
-    rights = {row.name: _list_rights(Call("who_can", row, row.region, tx), image) for row in accounts}
-    allowed = [row for row in accounts if rights[row.name]]
-    origins = {row.name: find_origin(engine.state, image, row.account_id)[0] for row in allowed}
-    support = find_origin(engine.state, image)[1]
-    return Access({row.name: rights[row.name] for row in allowed}, origins, support)
+    calls = (Call("who_can", row, row.region, tx) for row in accounts)
+    readers = [call for call in calls if is_visible(call, image)]  # without this right, an account has no other
+    rights = {call.account.name: _list_rights(call, image) for call in readers}
+    origins = {call.account.name: find_origin(engine.state, image, call.account.account_id)[0] for call in readers}
+    return Access(rights, origins, find_origin(engine.state, image)[1])
 
 
 def _list_rights(call: Call, image: Image) -> tuple[str, ...]:
