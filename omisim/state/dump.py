@@ -19,6 +19,7 @@ from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.spec.catalog import load_catalog
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.vm_types import find_vm_shape
 from omisim.state.references import list_references
 from omisim.state.settings import Durations, Settings
@@ -266,6 +267,7 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
         raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
     state.restore(rows, _read_journal(data["journal"], trimmed), trimmed)
     _check_names(state, rows)
+    _check_due(state)
 
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
@@ -303,6 +305,14 @@ def _check_names(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]
             if missing := {name for name in names if not find(name)}:
                 row_id, name = next((i, get(row)) for i, (_, row) in saved.items() if row and get(row) in missing)
                 raise InvalidData(f"there is no {target} {name!r}", f".rows.{kind}.{row_id}.{path}")
+
+
+def _check_due(state: State) -> None:
+    """Refuse a due transition that its resource does not have: every call would fail on it."""
+    for key, due in state.rows("due").items():
+        row = state.get(due.kind, due.id) if due.kind in LIFECYCLES else None
+        if key != f"{due.kind}:{due.id}" or row is None or due.event not in LIFECYCLES[due.kind].moves[row.state]:
+            raise InvalidData("must be a transition of a resource", f".rows.due.{key}")
 
 
 def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:

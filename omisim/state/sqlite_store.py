@@ -176,7 +176,7 @@ def read_dump(database: sqlite3.Connection) -> dict[str, Any]:
     """
     try:
         if (problem := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise ValueError(f"the file is damaged: {problem}")
+            raise ValueError(f"the file is damaged: {' '.join(problem.split())}")
         parts = {name: _parse(f"the part {name}", text) for name, text in database.execute("SELECT * FROM part")}
         head = parts.pop("head")
         position, counters = head.pop("position"), head.pop("counters")
@@ -207,6 +207,8 @@ def _join_blocks(blocks: list[tuple[int, str]], trimmed: Any, position: Any) -> 
     changes: dict[int, Any] = {}
     for first, text in blocks:
         block = _parse(f"the journal from {first}", text)
+        if not isinstance(block, list):
+            raise ValueError(f"the file is damaged: the journal from {first} is not a list")
         changes |= {first + number: change for number, change in enumerate(block)}
     if type(trimmed) is not int or type(position) is not int or not 0 <= position - trimmed <= len(changes):
         raise ValueError(f"the file is damaged: the journal does not reach from {trimmed!r} to {position!r}")

@@ -488,6 +488,7 @@ class TestDamage:
             ("UPDATE part SET value = '{}' WHERE name = 'settings'", (), "settings.seed: is missing"),
             ("DELETE FROM journal", (), "the journal does not reach from"),
             ("DROP TABLE row", (), "no such table: row"),
+            ("UPDATE journal SET value = '5'", (), "is not a list"),
         ],
     )
     def test_of_the_database_is_refused_and_left_alone(
@@ -513,6 +514,15 @@ class TestDamage:
                 pass
             assert "\n" not in str(refused.value)
             assert state.read_bytes() == whole[:length]
+
+    def test_of_a_page_is_refused_in_one_line(self, state: Path) -> None:
+        """SQLite describes damage in several lines, which become one."""
+        whole = state.read_bytes()
+        for start in range(4096, len(whole), 4096):
+            state.write_bytes(whole[:start] + b"\xff" * 4096 + whole[start + 4096 :])
+            with pytest.raises(ValueError, match=re.escape(f"{state}: ")) as refused, reopen(state):
+                pass
+            assert "\n" not in str(refused.value)
 
     @POSIX
     def test_by_a_link_to_itself_is_refused(self, tmp_path: Path) -> None:

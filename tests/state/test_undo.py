@@ -314,6 +314,17 @@ class TestDump:
         with pytest.raises(ValueError, match=rf"the dump is damaged: rows\.{kind}\..*\.{field}: {re.escape(reason)}$"):
             Cloud.load(data)
 
+    @pytest.mark.parametrize(("field", "value"), [("event", "attach"), ("id", "vol-00000000"), ("kind", "comet")])
+    def test_with_a_transition_that_cannot_happen_is_refused(self, field: str, value: str) -> None:
+        """A due transition belongs to a resource and to its state: every call of the loaded cloud would fail on it."""
+        cloud = Cloud(timing="clock")
+        cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        data = json.loads(json.dumps(cloud.dump()))
+        ((key, (_, due)),) = data["rows"]["due"].items()
+        due[field] = value
+        with pytest.raises(ValueError, match=rf"the dump is damaged: rows\.due\.{key}: must be a transition"):
+            Cloud.load(data)
+
     def test_has_only_what_differs_from_the_catalogue(self, cloud: Cloud) -> None:
         """The dump of a new cloud has no rows."""
         assert cloud.dump()["rows"] == {}
