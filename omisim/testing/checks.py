@@ -36,8 +36,9 @@ _DEFAULT_KINDS: Final = ("image", "snapshot", "vm", "volume")
 def nothing_left(cloud: Cloud, *, account: str | None = None, since: Mark | None = None) -> None:
     """Assert that no resource is left to delete.
 
-    The error lists the remaining resources in an order in which they can be deleted. Resources that are being deleted,
-    finished exports, the first access key of an account, default security groups and main route tables do not count.
+    The error lists the remaining resources in an order in which they can be deleted. Resources that are being deleted
+    or go with a VM that is, finished exports, the first access key of an account, default security groups and main
+    route tables do not count.
     """
     remnants = [f"{describe(cloud, row)}: {DELETIONS[row.kind]}" for row in iter_remnants(cloud, account, since)]
     _assert_empty("left behind, to be deleted in this order", remnants)

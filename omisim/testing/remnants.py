@@ -16,8 +16,10 @@ from omisim.model import (
     RouteTable,
     SecurityGroup,
     SnapshotExportTask,
+    Volume,
 )
 from omisim.state.initial_state import iter_users
+from omisim.state.state import State
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
 __all__ = ["ENDING", "describe", "get_state", "iter_remnants", "iter_rows"]
@@ -29,7 +31,8 @@ def iter_remnants(cloud: Cloud, account: str | None, since: Mark | None) -> Iter
     """Yield the resources that are left to delete, in an order in which they can be deleted."""
     first_keys = {cloud.account(row.name).access_key for row in iter_accounts(cloud, account)}
     rows = (row for kind in DELETIONS for row in iter_rows(cloud, kind, account, since))
-    return (row for row in rows if row.id not in first_keys and not _is_exempt(row))
+    state = cloud.engine.state
+    return (row for row in rows if not (row.id in first_keys or _is_exempt(row) or _goes_with_its_vm(state, row)))
 
 
 def iter_accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
@@ -62,6 +65,14 @@ def _is_exempt(row: Any) -> bool:
     if isinstance(row, RouteTable):
         return any(link.main for link in row.link_route_tables)
     return isinstance(row, SecurityGroup) and row.security_group_name == "default"
+
+
+def _goes_with_its_vm(state: State, row: Any) -> bool:
+    """Whether a volume or NIC is deleted, as DeleteOnVmDeletion says, when its VM has shut down."""
+    link = state.get("volume_link", row.id) if isinstance(row, Volume) else getattr(row, "link_nic", None)
+    if link is None or not link.delete_on_vm_deletion or link.state == "detaching":
+        return False
+    return get_state(state.get("vm", link.vm_id)) in ENDING
 
 
 def get_name(row: Entity) -> str:
