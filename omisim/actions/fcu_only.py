@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.nics import check_one_change, create_nic_with_addresses, read_count, update_nic
+from omisim.actions.public_ips import PublicIpId, check_id_or_ip, get_public_ip, unlink_public_ip
+from omisim.actions.public_ips import delete_public_ip as delete_unlinked_public_ip
 from omisim.actions.tags import delete_all_tags
 from omisim.actions.tags import delete_tags as delete_named_tags
 from omisim.base.frozen import replace
@@ -45,6 +47,14 @@ def create_nic(
     ips = as_parsed_list(private_ips)
     more = read_count(call, ips, secondary_private_ip_count)
     return create_nic_with_addresses(call, subnet_id, ips, more, security_group_ids, description)
+
+
+def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
+    """Release an address, which is disassociated first from an instance of the public Cloud (FCU-040)."""
+    ip = get_public_ip(call, public_ip, public_ip_id)
+    if ip.vm_id is not None:
+        unlink_public_ip(call, link_public_ip_id=ip.link_public_ip_id)
+    delete_unlinked_public_ip(call, public_ip_id=ip.public_ip_id)
 
 
 def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]] | None = None) -> None:
@@ -93,6 +103,7 @@ FCU_ONLY: Mapping[str, Action] = {
     action.name: action
     for action in (
         _make_action("CreateNic", create_nic),
+        _make_action("DeletePublicIp", delete_public_ip, check_id_or_ip),
         _make_action("DeleteTags", delete_tags),
         _make_action("ModifyNetworkInterfaceAttribute", modify_network_interface_attribute, check_one_change),
         _make_action("ModifyVpcAttribute", modify_vpc_attribute),

@@ -20,7 +20,10 @@ from omisim.spec.rules import refuse
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
-__all__ = ["assign_public_address", "find_linked_ips", "keep_public_address", "unlink_public_ips"]
+__all__ = [
+    "PublicIpId", "assign_public_address", "check_id_or_ip", "delete_public_ip", "find_linked_ips", "get_public_ip",
+    "keep_public_address", "unlink_public_ip", "unlink_public_ips",
+]  # fmt: skip
 
 _NO_ADDRESS = {"public_dns_name": None, "public_ip": None}
 KEEP_TAG = "osc.fcu.eip.auto-attach"  # key of the tag that keeps a public IP linked while its VM is stopped
@@ -95,7 +98,7 @@ def read_public_ips(
     return call.select(own, parsed_filters)
 
 
-def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
+def get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
     """Return a public IP of the caller by id or by address, or refuse."""
     if ip_id is not None:
         return call.get_owned(PublicIp, ip_id, "PIP-001")
@@ -106,7 +109,7 @@ def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> Public
 
 
 def _check_ip_and_target(call: Call, parameters: Mapping[str, Any]) -> None:
-    _check_id_or_ip(call, parameters)
+    check_id_or_ip(call, parameters)
     call.check("vm_id" in parameters or "nic_id" in parameters, "PIP-004")
     call.check(not ("vm_id" in parameters and "nic_id" in parameters), "PIP-005")
 
@@ -128,7 +131,7 @@ def link_public_ip(
     """
     vm = call.get_owned(Vm, vm_id, "VM-041") if vm_id is not None else None
     nic = call.get_owned(Nic, nic_id or "", "NIC-001") if vm is None else None
-    ip = _get_public_ip(call, public_ip, public_ip_id)
+    ip = get_public_ip(call, public_ip, public_ip_id)
     if vm is not None:
         call.check_state(vm)
         nics = find_nics(call.state, vm.vm_id)
@@ -192,19 +195,20 @@ def unlink_public_ip(
             raise refuse("PIP-013", link_public_ip_id=link_public_ip_id)
         ip = linked[0]
     else:
-        ip = _get_public_ip(call, public_ip, None)
+        ip = get_public_ip(call, public_ip, None)
         call.check(ip.link_public_ip_id is not None, "PIP-013/ip", public_ip=public_ip)
     call.stop_if_refused()
     _unlink(call.tx, ip)
 
 
-def _check_id_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:
+def check_id_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:
+    """Refuse a request that names no public IP."""
     call.check("public_ip" in parameters or "public_ip_id" in parameters, "PIP-003")
 
 
-@action("DeletePublicIp", combinations=_check_id_or_ip)
+@action("DeletePublicIp", combinations=check_id_or_ip)
 def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
     """Release an unlinked public IP, given by its id or its address."""
-    ip = _get_public_ip(call, public_ip, public_ip_id)
+    ip = get_public_ip(call, public_ip, public_ip_id)
     call.check(ip.link_public_ip_id is None, "PIP-014", public_ip=ip.public_ip, link_public_ip_id=ip.link_public_ip_id)
     call.drop(ip)

@@ -304,6 +304,13 @@ class TestVolumes:
         ec2.delete_volume(VolumeId=volume_id)
         assert volume_id not in [volume.volume_id for volume in alice.read_volumes()]
 
+    def test_of_others_are_not_found(self, ec2: Any, bob: Account, vm: Vm, ubuntu: Image) -> None:
+        """DetachVolume says nothing about another account's volume, also if it names an instance. [LNK-020]"""
+        (other,) = bob.create_vms(image_id=ubuntu.image_id)
+        volume_id = other.block_device_mappings[0].bsu.volume_id
+        error = refusal_of(ec2.detach_volume, VolumeId=volume_id, InstanceId=vm.vm_id)
+        assert error == (400, "InvalidVolume.NotFound")
+
     def test_are_detached_from_the_instance_that_is_named(self, ec2: Any, vm: Vm) -> None:
         """An instance or a device that is not the link's is refused. [FCU-011]"""
         volume_id = vm.block_device_mappings[0].bsu.volume_id

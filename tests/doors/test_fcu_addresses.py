@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.boto import code_of, launch, make_filters, read_instance
+from support.boto import code_of, launch, make_filters, read_instance, refusal_of
 
 from omisim import Account, Cloud
 from omisim.model import Image
@@ -149,6 +149,15 @@ class TestAddresses:
         ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface_id)
         assert code_of(ec2.release_address, AllocationId=address["AllocationId"]) == "InvalidIPAddress.InUse"
         assert len(ec2.describe_addresses()["Addresses"]) == 1
+
+    def test_stay_associated_if_their_release_is_refused(self, ec2: Any, cloud: Cloud, ubuntu: Image) -> None:
+        """A throttled ReleaseAddress changes nothing. [FCU-040]"""
+        allocation_id, vm = ec2.allocate_address()["AllocationId"], launch(ec2, ubuntu)
+        ec2.associate_address(AllocationId=allocation_id, InstanceId=vm["InstanceId"])
+        (address,) = ec2.describe_addresses()["Addresses"]
+        cloud.faults.add("DeletePublicIp", times=5)
+        assert refusal_of(ec2.release_address, AllocationId=allocation_id) == (503, "RequestLimitExceeded")
+        assert ec2.describe_addresses()["Addresses"] == [address]
 
     def test_of_others_are_refused(self, ec2: Any, bob: Account) -> None:
         """An address of another account, one that does not exist, and one that is malformed. [FCU-042, FCU-044]"""

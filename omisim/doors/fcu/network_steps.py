@@ -1,20 +1,18 @@
-"""The functions that the table of networks runs before a call: `prepare` and `before`."""
+"""The functions that the table of networks runs before a call: `prepare`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omisim.actions.framework.request import Request
-from omisim.doors.fcu.context import INNER, Context
+from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.query import Tree, read_text
 from omisim.doors.fcu.selection import make_not_found
-from omisim.engine.calls import run_call
-from omisim.model import PublicIp, SecurityGroup
+from omisim.model import SecurityGroup
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 
-__all__ = ["NETWORK_BEFORE", "NETWORK_PREPARE"]
+__all__ = ["NETWORK_PREPARE"]
 
 DOMAINS = ("standard", "vpc")
 SOURCE = "SourceSecurityGroupName"
@@ -142,27 +140,10 @@ def _prepare_allocation(_: Context, tree: Tree) -> Tree:
     return {**tree, "Domain": domain}
 
 
-def _unlink_released_address(context: Context, parameters: Mapping[str, Any]) -> None:
-    """Unlink a public IP that is about to be released from its instance of the public Cloud (FCU-040)."""
-    state = context.engine.state
-    allocation_id = parameters.get("AllocationId", "")
-    ip: PublicIp | None = state.get("public_ip", allocation_id)
-    if not allocation_id:
-        ip = next(iter(state.find_by("public_ip", "public_ip", parameters.get("PublicIp", ""))), None)
-    if ip is not None and ip.account_id == context.account_id and ip.vm_id is not None:
-        if context.dry_run:
-            raise refuse("FCU-002", action="ReleaseAddress")
-        unlink = Request("UnlinkPublicIp", {"link_public_ip_id": ip.link_public_ip_id}, INNER)
-        run_call(context.engine, unlink, context.account_id, context.region)
-
-
 NETWORK_PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
     "allocation": _prepare_allocation,
     "interface": _prepare_interface,
     "launch": _prepare_launch,
     "permissions": _prepare_permissions,
     "subnet_change": _prepare_subnet_change,
-}
-NETWORK_BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {
-    "released_address": _unlink_released_address,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from omisim.actions.framework.schema import find_id_problem
 from omisim.doors.fcu.context import Context
-from omisim.doors.fcu.network_steps import NETWORK_BEFORE, NETWORK_PREPARE
+from omisim.doors.fcu.network_steps import NETWORK_PREPARE
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
 from omisim.model import Image
@@ -178,9 +178,10 @@ PREPARE: Mapping[str, Callable[[Context, Tree], Tree]] = {
 
 
 def _find_volume_link(context: Context, parameters: Mapping[str, Any]) -> Any:
-    """Return the link of a volume, which must be the one that the request describes (FCU-011)."""
-    link = context.engine.state.get("volume_link", parameters.get("VolumeId", ""))
-    if link is not None:
+    """Return the link of a volume of the caller, which must be the one that the request describes (FCU-011)."""
+    state, volume_id = context.engine.state, parameters.get("VolumeId", "")
+    link, volume = state.get("volume_link", volume_id), state.get("volume", volume_id)
+    if link is not None and volume.account_id == context.account_id:
         for name, value in (("InstanceId", link.vm_id), ("Device", link.device_name)):
             if (parameters.get(name) or value) != value:
                 raise refuse("FCU-011", volume_id=link.volume_id, parameter=name, value=parameters[name], actual=value)
@@ -188,6 +189,5 @@ def _find_volume_link(context: Context, parameters: Mapping[str, Any]) -> Any:
 
 
 BEFORE: Mapping[str, Callable[[Context, Mapping[str, Any]], Any]] = {
-    **NETWORK_BEFORE,
     "volume_link": _find_volume_link,
 }
