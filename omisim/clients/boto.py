@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 from botocore.handlers import BUILTIN_HANDLERS, add_recursion_detection_header
+from botocore.hooks import HierarchicalEmitter
 
 from omisim.base.hosts import endpoint
 from omisim.base.process import hold_at_fork
@@ -114,13 +115,13 @@ def _get_session() -> boto3.Session:
     Three settings of botocore spare a quarter of a call: events without aliases, parsers of answers, and a User-Agent
     that stays the same.
     """
-    session = botocore.session.get_session()
+    events = HierarchicalEmitter()
+    session = botocore.session.Session(event_hooks=events)
     session.unregister("before-call", add_recursion_detection_header)  # for code that runs in AWS Lambda
     for event, handler, *_ in BUILTIN_HANDLERS:
         if getattr(handler, "__module__", "").startswith("moto."):  # it would compare each URL with those of AWS
             session.unregister(event, handler)
-    events = session.get_component("event_emitter")
-    session.register_component("event_emitter", events._emitter)  # noqa: SLF001 - aliases of events: EC2 and S3 have none
+    session.register_component("event_emitter", events)  # without aliases of events: EC2 and S3 have none
     session.register_component("data_loader", LOADER)
     session.register_component("response_parser_factory", AnswerParsers())
     boto3_session = boto3.Session(botocore_session=session)
