@@ -233,27 +233,54 @@ class TestAnswers:
         with cloud.intercept():
             assert asyncio.run(call()) == [200] * 3
 
+    @pytest.mark.parametrize("service", ["oos", "api", "fcu"])
     @pytest.mark.parametrize("library", ["requests", "urllib3", "httpx", "aiohttp"])
-    def test_have_the_length_of_an_object_without_its_body(self, cloud: Cloud, alice: Account, library: str) -> None:
-        """The answer to HEAD has one Content-Length, that of the object."""
+    def test_have_no_body_after_head(self, cloud: Cloud, alice: Account, library: str, service: str) -> None:
+        """The answer to HEAD has one Content-Length, that of the object or of the refusal, and no body."""
         oos = alice.client("oos")
         oos.create_bucket(Bucket="golden")
-        oos.put_object(Bucket="golden", Key="manifest", Body=b"abc")
+        oos.put_object(Bucket="golden", Key="manifest", Body=b"abc" * 100)
         url = oos.generate_presigned_url("head_object", Params={"Bucket": "golden", "Key": "manifest"})
+        if service != "oos":
+            url = endpoint(service, alice.region)
 
-        async def head() -> Mapping[str, str]:
+        async def head() -> tuple[Mapping[str, str], bytes]:
             async with aiohttp.ClientSession() as session, session.head(url) as answer:
-                return answer.headers
+                return answer.headers, await answer.read()
 
-        heads: dict[str, Callable[[], Mapping[str, str]]] = {
-            "requests": lambda: requests.head(url, timeout=60).headers,
-            "urllib3": lambda: urllib3.request("HEAD", url).headers,
-            "httpx": lambda: httpx.head(url).headers,
+        def call(send: Callable[[], Any], body: str) -> tuple[Mapping[str, str], bytes]:
+            answer = send()
+            return answer.headers, getattr(answer, body)
+
+        heads: dict[str, Callable[[], tuple[Mapping[str, str], bytes]]] = {
+            "requests": lambda: call(lambda: requests.head(url, timeout=60), "content"),
+            "urllib3": lambda: call(lambda: urllib3.request("HEAD", url), "data"),
+            "httpx": lambda: call(lambda: httpx.head(url), "content"),
             "aiohttp": lambda: asyncio.run(head()),
         }
         with cloud.intercept():
-            headers = heads[library]()
-        assert [value for name, value in headers.items() if name.lower() == "content-length"] == ["3"]
+            headers, body = heads[library]()
+        assert body == b""
+        (length,) = [int(value) for name, value in headers.items() if name.lower() == "content-length"]
+        assert length == 300 if service == "oos" else length > 100
+
+    def test_of_aiohttp_to_a_long_request_come_soon(self, cloud: Cloud, alice: Account) -> None:
+        """The time to read a request in many pieces grows with its length, not with the square of it."""
+        oos = alice.client("oos")
+        oos.create_bucket(Bucket="golden")
+        url = oos.generate_presigned_url("put_object", Params={"Bucket": "golden", "Key": "disk"})
+
+        async def body() -> AsyncIterator[bytes]:
+            for _ in range(8192):
+                yield bytes(4096)
+
+        async def put(**headers: str) -> int:
+            async with asyncio.timeout(20), aiohttp.ClientSession(headers=headers) as session:
+                return (await session.put(url, data=body())).status
+
+        with cloud.intercept():
+            assert [asyncio.run(put()), asyncio.run(put(**{"Content-Length": str(2**25)}))] == [200, 200]
+        assert oos.head_object(Bucket="golden", Key="disk")["ContentLength"] == 2**25
 
     def test_of_aiohttp_are_not_left_to_a_later_context(self, cloud: Cloud, alice: Account) -> None:
         """A session that outlives a context makes a new connection: no earlier cloud answers."""

@@ -51,26 +51,51 @@ class _CloudTransport(asyncio.Transport):
         self._protocol = protocol
         self._host = host
         self._loop = asyncio.get_running_loop()
-        self._received = bytearray()
-        self._is_continued = False
+        self._line = ""
+        self._headers: dict[str, str] | None = None  # None until the head is complete
+        self._received = bytearray()  # bytes of the head or of the body that are not read yet
+        self._body = bytearray()
         self._is_closing = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Collect the bytes of the request, and answer it when it is complete."""
         self._received += data
-        head, end, body = bytes(self._received).partition(_HEAD_END)
+        if self._headers is None:
+            self._headers = self._read_head()
+        headers = self._headers
+        if headers is not None and self._read_body(headers):
+            self._headers = None
+            self._answer(self._line, headers, bytes(self._body))
+
+    def _read_head(self) -> dict[str, str] | None:
+        """Return the headers of the request, or None while they are not complete."""
+        head, end, body = self._received.partition(_HEAD_END)
         if not end:
-            return
+            return None
         line, _, fields = head.partition(b"\r\n")
         parsed = parse_headers(BytesIO(fields + _HEAD_END))
         headers = {name.lower(): value for name, value in parsed.items()}
-        if headers.get("expect", "").lower() == "100-continue" and not self._is_continued:
-            self._is_continued = True
+        if headers.get("expect", "").lower() == "100-continue":
             self._deliver(b"HTTP/1.1 100 Continue\r\n\r\n")
-        content = _read_body(headers, body)
-        if content is not None:
-            self._received.clear()
-            self._answer(line.decode("latin-1"), headers, content)
+        self._line, self._received = line.decode("latin-1"), body
+        return headers
+
+    def _read_body(self, headers: dict[str, str]) -> bool:
+        """Read what has arrived of the body, and return whether it is complete."""
+        received = self._received
+        if "chunked" not in headers.get("transfer-encoding", "").lower():
+            self._body += received
+            received.clear()
+            return len(self._body) >= int(headers.get("content-length", "0"))
+        while (start := received.find(b"\r\n") + 2) > 1:
+            length = int(received[: start - 2].partition(b";")[0], 16)
+            if len(received) < start + length + 2:
+                break
+            self._body += received[start : start + length]
+            del received[: start + length + 2]
+            if length == 0:
+                return True
+        return False
 
     def _answer(self, line: str, headers: dict[str, str], body: bytes) -> None:
         method, target, _ = line.split(" ")
@@ -123,23 +148,6 @@ class _CloudTransport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         """Do nothing, as `pause_reading`."""
-
-
-def _read_body(headers: dict[str, str], data: bytes) -> bytes | None:
-    """Return the body of a request, or None while it is not complete."""
-    if "chunked" not in headers.get("transfer-encoding", "").lower():
-        length = int(headers.get("content-length", "0"))
-        return data if len(data) >= length else None
-    body = bytearray()
-    while True:
-        size, end, rest = data.partition(b"\r\n")
-        length = int(size.partition(b";")[0], 16) if end else 0
-        if not end or len(rest) < length + 2:
-            return None
-        if length == 0:
-            return bytes(body)
-        body += rest[:length]
-        data = rest[length + 2 :]
 
 
 def _encode(answer: HttpResponse) -> bytes:
