@@ -19,7 +19,7 @@ from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
 from omisim.doors.fcu.query import is_query
 from omisim.doors.front import SERVICES
-from omisim.doors.http import HttpRequest, HttpResponse, clean_header
+from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, clean_header
 from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
@@ -84,9 +84,10 @@ class App:
         if isinstance(response, HttpResponse):
             headers = [(name, clean_header(value)) for name, value in response.headers.items()]
             status = response.status
-            if not any(name.lower() == "content-length" for name in response.headers):
+            is_bare = status in WITHOUT_BODY
+            if not is_bare and not any(name.lower() == "content-length" for name in response.headers):
                 headers.append(("Content-Length", str(len(response.body))))
-            body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
+            body: Iterable[bytes] = [b"" if is_bare or request.method == "HEAD" else response.body]
         else:  # a stream of events
             headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]
             body, status = response, 200
@@ -202,7 +203,7 @@ def _read_target(environ: Mapping[str, Any]) -> str:
 
 
 def _is_absolute(target: str) -> bool:
-    return "://" in target.partition("?")[0]
+    return not target.startswith("/") and "://" in target  # the key of an object may contain it, too
 
 
 def _read_body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:

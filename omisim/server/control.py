@@ -89,7 +89,8 @@ class Control:
             return self._answer_session(request)
         method = self._method(request, name)
         parameters = _parse_parameters(request, ENDPOINTS[method, name])
-        if name in ("events", "view") and "text/event-stream" in request.headers.get("accept", ""):
+        accepts_events = request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
+        if name in ("events", "view") and accepts_events:
             streams = self._shared.streams
             return streams.open_changes(self.cloud) if name == "events" else streams.open_view(self.cloud)
         if method == "GET" or name == "clouds" or (method, name) in CONSOLE:  # a call is a unit of its own

@@ -226,6 +226,12 @@ class TestControlDescription:
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, DELETE")
         assert requests.head(f"{server.url}/_omisim/health", timeout=60).status_code == 200
 
+    def test_streams_nothing_to_a_head_request(self, server: Running) -> None:
+        """Nothing follows the headers of an answer to HEAD, and its connection is not kept busy."""
+        headers = {"X-Omisim-Token": server.token, "Accept": "text/event-stream"}
+        answer = requests.head(f"{server.url}/_omisim/events", headers=headers, timeout=60)
+        assert answer.headers["Content-Type"] == "application/json"
+
     @settings(max_examples=150)
     @given(st.data())
     def test_covers_every_answer(self, data: st.DataObject) -> None:

@@ -18,6 +18,7 @@ import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.sign import sign_request
+from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.server import Limits, Running, connection, host
@@ -157,6 +158,15 @@ def test_the_last_read_in_a_row_may_end_a_request(server: Running, monkeypatch: 
     with connect(server) as line:
         line.sendall(SMUGGLED)
         assert line.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_unchanged_object_has_no_body(server: Running, alice: Account) -> None:
+    """Nothing follows the headers of 304: a client would take it for the beginning of the next answer. [OOS-007]"""
+    etag = create_bucket(alice).put_object(Bucket=BUCKET, Key="a", Body=b"x", ACL="public-read")["ETag"]
+    head = f"GET /oos/eu-west-2/{BUCKET}/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    answer = send(server, f"{head}If-None-Match: {etag}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert answer.endswith(b"\r\n\r\n")
 
 
 def test_requests_of_every_size_arrive_whole(server: Running, alice: Account) -> None:

@@ -18,7 +18,7 @@ import requests
 from osc_sdk_python import Gateway
 from osc_sdk_python.authentication import Authentication
 from osc_sdk_python.credentials import Profile
-from support.storing import BUCKET
+from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.clients.gateway import speed_up_gateways
@@ -67,6 +67,11 @@ class TestClientsOfTheServer:
         assert requests.get(url, timeout=60).content == b"x" * 100_000
         head = client.head_object(Bucket=BUCKET, Key="a b/ç")
         assert head["ContentLength"] == 100_000
+
+    def test_read_an_object_whose_key_is_a_url(self, alice: Account, server: Running) -> None:
+        """A path that contains `://` is not an absolute URL: curl and browsers send such a key as it is. [OOS-007]"""
+        create_bucket(alice).put_object(Bucket=BUCKET, Key="http://a/b", Body=b"x", ACL="public-read")
+        assert requests.get(f"{server.url}/oos/eu-west-2/{BUCKET}/http://a/b", timeout=60).content == b"x"
 
     def test_import_by_a_url_of_the_server(
         self, cloud: Cloud, alice: Account, server: Running, golden: Image, monkeypatch: pytest.MonkeyPatch

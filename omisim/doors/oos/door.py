@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape, unescape
 
 from omisim.base.foreign import parse_count
-from omisim.doors.http import HttpRequest, HttpResponse, is_header_value
+from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
@@ -87,7 +87,9 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     body = response.body
     if response.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
         body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), _clean_xml(body))
-    return HttpResponse(response.status, b"" if request.method == "HEAD" else body, {**response.headers, **common})
+    if request.method == "HEAD" or response.status in WITHOUT_BODY:  # moto has one with 304
+        body = b""
+    return HttpResponse(response.status, body, {**response.headers, **common})
 
 
 def _clean_xml(body: bytes) -> bytes:
