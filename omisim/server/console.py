@@ -89,9 +89,10 @@ def _keep_digits(value: Any) -> Any:
 
 def _find_account(cloud: Cloud, parameters: Mapping[str, Any]) -> Account:
     name = parameters["account"]
-    if name not in cloud.accounts:
-        raise ValueError(describe_unknown("account", name, cloud.accounts))
-    return cloud.account(name)
+    with cloud.engine.lock:  # `account` would create again what a reset removes meanwhile
+        if name not in cloud.accounts:
+            raise ValueError(describe_unknown("account", name, cloud.accounts))
+        return cloud.account(name)
 
 
 def _read(parameters: Mapping[str, Any]) -> dict[str, Any]:

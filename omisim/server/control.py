@@ -161,7 +161,8 @@ class Control:
         self._forget_history()
 
     def _list_accounts(self, cloud: Cloud) -> Answer:
-        return [self._describe_account(cloud.account(name)) for name in account_names(cloud)]
+        with cloud.engine.lock:  # `account` would create again what a reset removes meanwhile
+            return [self._describe_account(cloud.account(name)) for name in account_names(cloud)]
 
     def _create_account(self, parameters: dict[str, Any]) -> Answer:
         return self._describe_account(self.cloud.account(**without_nulls(parameters)))

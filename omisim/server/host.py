@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from errno import EACCES, EADDRINUSE
+from functools import partial
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
 from tempfile import TemporaryDirectory
@@ -60,14 +61,18 @@ class Running:
         """
         if not isinstance(account, Account) or self.clouds.find_by_key(account.access_key) is None:
             raise ValueError(f"account must be one of the served cloud (server.cloud.account(name)), not {account!r}")
-        variables = credentials(account) | {
-            "AWS_ENDPOINT_URL_EC2": f"{self.url}/fcu",
-            "AWS_ENDPOINT_URL_S3": f"{self.url}/oos/{account.region}",
-            "OSC_ENDPOINT_API": f"{self.url}/api/v1",
-        }
-        variables |= bypass_proxy(self.url)
-        trust = {"REQUESTS_CA_BUNDLE": self.ca, "AWS_CA_BUNDLE": self.ca, "SSL_CERT_FILE": self.ca} if self.ca else {}
-        return variables | trust
+        return _list_variables(self.url, self.ca, account)
+
+
+def _list_variables(url: str, ca: str | None, account: Account) -> dict[str, str]:
+    variables = credentials(account) | {
+        "AWS_ENDPOINT_URL_EC2": f"{url}/fcu",
+        "AWS_ENDPOINT_URL_S3": f"{url}/oos/{account.region}",
+        "OSC_ENDPOINT_API": f"{url}/api/v1",
+    }
+    variables |= bypass_proxy(url)
+    trust = {"REQUESTS_CA_BUNDLE": ca, "AWS_CA_BUNDLE": ca, "SSL_CERT_FILE": ca} if ca else {}
+    return variables | trust
 
 
 @contextmanager
@@ -122,7 +127,7 @@ def run_server(
         server.serving.wait(STARTED)  # a thread that began later would seem to be one of the code under test
         try:
             running = Running(app, _make_url(host, server.bind_addr[1], is_secure=bool(tls)), token, ca)
-            app.shared.env = running.env
+            app.shared.env = partial(_list_variables, running.url, ca)  # `Running.env` takes the locks of other clouds
             yield running
         finally:
             app.shared.streams.stopping.set()

@@ -39,6 +39,23 @@ class TestControlPlane:
         control.post("reset")
         assert (control.get("accounts"), control.get("calls"), control.get("faults")) == ([], [], [])
 
+    def test_lists_accounts_without_creating_one(self, cloud: Cloud, alice: Account) -> None:
+        """A reset waits for a list of accounts: the list would create the rest of them again."""
+        cloud.account("bob")
+        app = App(cloud, "t")
+        reset = Thread(target=cloud.reset)
+
+        def reset_meanwhile(account: Account) -> dict[str, str]:
+            if account.name == "alice":
+                reset.start()
+                reset.join(0.1)
+            return {}
+
+        app.shared.env = reset_meanwhile
+        app.control.handle(HttpRequest("GET", "", "/_omisim/accounts", {"x-omisim-token": "t"}))
+        reset.join()
+        assert cloud.accounts == ()
+
     def test_releases_marks(self, control: Client) -> None:
         """A mark can be released, and its history with it."""
         mark = control.post("savepoint")["mark"]

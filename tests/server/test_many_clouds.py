@@ -319,6 +319,18 @@ class TestThousands:
             thread.join(60)
         assert statuses == [200]
 
+    def test_of_an_account_waits_for_no_other_cloud(self, server: Running) -> None:
+        """An account is made while another thread holds the locks of all other clouds: it might wait for this one."""
+        clouds = server.clouds
+        first, second = clouds.create(), clouds.create()
+        control = Client(server.url, server.token, second.name)
+        thread = Thread(target=control.post, args=("accounts",), kwargs={"name": "zoe"})
+        with clouds.first.cloud.engine.lock, first.cloud.engine.lock:
+            thread.start()
+            thread.join(10)
+        assert not thread.is_alive()
+        assert "zoe" in second.cloud.accounts
+
     def test_of_requests_at_once_create_one_cloud_of_a_name(self, cloud: Cloud) -> None:
         """Of many attempts to create the same cloud at the same time, one succeeds."""
         clouds = Clouds(cloud)
