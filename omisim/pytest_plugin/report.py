@@ -52,7 +52,8 @@ class WatchedCloud:
         return "\n".join(sections) or "Nothing happened in this cloud."
 
     def _list_new_calls(self) -> list[CallRecord]:
-        calls, now = list(self.cloud.calls()), self.cloud.engine.session.call_position
+        """Return the calls since the test began, requests to object storage included."""
+        calls, now = self.cloud.engine.session.calls, self.cloud.engine.session.call_position
         count = now - self._calls if now >= self._calls else now  # a reset restarts the count
         return calls[-count:] if count else []
 
@@ -111,7 +112,7 @@ def _format_difference(row: Difference, only_first: str, only_second: str, betwe
 
 def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
     """Yield one line per call and change, in order; consecutive equal calls share a line."""
-    rows = [(change.at, 2 if "#" in change.cause else 0, "", str(change)) for change in _list_main_changes(changes)]
+    rows = [(change.at, 2 if _belongs_to_call(change) else 0, "", str(change)) for change in _list_main_changes(changes)]
     rows += [(call.at, 1, str(call), "") for call in calls]
     rows.sort(key=lambda row: row[:2])  # at one time: due transitions, the call, its changes
     for (_, text), group in groupby(rows, key=lambda row: (row[1], row[2]) if row[2] else (row[3], "")):
@@ -120,6 +121,10 @@ def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> I
         at_text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         repeats = f" ({len(equal_rows)} times, until {last:%H:%M:%S})" if len(equal_rows) > 1 else ""
         yield f"{at_text} {text}{repeats}" if text else change
+
+
+def _belongs_to_call(change: Change) -> bool:
+    return "#" in change.cause or change.cause == "oos"
 
 
 def _list_main_changes(changes: Iterable[Change]) -> Iterator[Change]:

@@ -65,6 +65,26 @@ class TestReportSection:
         result = run_plugin_isolated(pytester, PIPELINE, *options)
         result.stdout.fnmatch_lines(["What happened:", "*Z image ami-* pending \\u2192 available (due)"])
 
+    def test_lists_requests_to_object_storage(self, pytester: pytest.Pytester) -> None:
+        """Requests to object storage are listed before their changes, and the rules of refused ones are explained."""
+        source = """
+            def test_fails(omi_oos):
+                omi_oos.create_bucket(Bucket="golden")
+                omi_oos.get_object(Bucket="golden", Key="missing")
+        """
+        result = run_plugin(pytester, source)
+        result.stdout.fnmatch_lines(
+            [
+                "What happened:",
+                "  *Z CreateBucket by alice Bucket='golden'",
+                "  *Z bucket eu-west-2/golden created (oos)",
+                "  *Z GetObject by alice Bucket='golden' Key='missing' → 404 NoSuchKey *",
+                "Rules broken:",
+                "  OOS-006: *",
+            ],
+            consecutive=True,
+        )
+
     def test_explains_each_broken_rule_once(self, pytester: pytest.Pytester) -> None:
         """Each rule is explained once, with its id, its statement and what to do."""
         result = run_plugin(pytester, PIPELINE)
