@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import wraps
 from inspect import signature
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 from unittest import TestCase, TestResult
 
 from omisim.base.suggest import describe_unknown
@@ -107,15 +107,25 @@ def _close(cls: type[CloudMixin], stack: ExitStack) -> None:
         delattr(cls, name)
 
 
-def with_cloud(**options: Any) -> Callable[[F], F]:
+@overload
+def with_cloud(decorated: F, /) -> F: ...
+
+
+@overload
+def with_cloud(**options: Any) -> Callable[[F], F]: ...
+
+
+def with_cloud(decorated: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
     """Decorate a test function, a test method or a TestCase: it gets a new cloud.
 
     A function gets it as its last positional argument, each test of a class as `self.cloud`. The options are those of
     `CloudMixin.omisim`.
 
     Raises:
-        TypeError: A class is not a TestCase.
+        TypeError: A class is not a TestCase, or an option is not given by name.
     """
+    if decorated is not None and not callable(decorated):
+        raise TypeError(f"with_cloud takes its options by name, not {decorated!r}")
 
     def decorate(decorated: Any) -> Any:
         if inspect.isclass(decorated):
@@ -137,7 +147,7 @@ def with_cloud(**options: Any) -> Callable[[F], F]:
 
         return run
 
-    return decorate
+    return decorate if decorated is None else cast("F", decorate(decorated))
 
 
 def _decorate_class(cls: type, options: Mapping[str, Any]) -> type:

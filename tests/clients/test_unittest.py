@@ -209,6 +209,28 @@ class TestDecorator:
 
         check(Tests, 2)
 
+    def test_needs_no_parentheses(self) -> None:
+        """Without options, the name alone decorates a TestCase and a function."""
+
+        @with_cloud
+        class Tests(unittest.TestCase):
+            cloud: Cloud
+
+            def test(self) -> None:
+                assert self.cloud.accounts == ("alice",)
+
+        @with_cloud
+        def name_accounts(cloud: Cloud) -> tuple[str, ...]:
+            return cloud.accounts
+
+        check(Tests, 1)
+        assert name_accounts() == ("alice",)  # type: ignore[call-arg]  # the decorator adds the cloud
+
+    def test_refuses_options_without_a_name(self) -> None:
+        """An option in the place of the function is a mistake."""
+        with pytest.raises(TypeError, match="takes its options by name, not 'clock'"):
+            with_cloud("clock")  # type: ignore[call-overload]
+
     def test_refuses_another_class(self) -> None:
         """A class of pytest has fixtures instead."""
         with pytest.raises(TypeError, match="Plain is not a TestCase"):
