@@ -43,7 +43,8 @@ EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Giv
     @given(...)
     @fork_each_example
 
-or let Hypothesis draw a cloud: @given(cloud=omisim.testing.strategies.clouds())."""
+or let Hypothesis draw a cloud: @given(cloud=omisim.testing.strategies.clouds()). A fixture of your own that prepares
+the cloud is named in @pytest.mark.usefixtures, and each fork begins with what it has made."""
 WATCHED = pytest.StashKey[Any]()
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
 GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
@@ -186,7 +187,7 @@ def pytest_runtest_makereport(
     watched, strays = item.stash.get(WATCHED, None), _pop_strays(item)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
-    if report.failed and "function-scoped fixture 'omi_" in report.longreprtext:  # Hypothesis's health check
+    if watched and report.failed and "function-scoped fixture '" in report.longreprtext:  # Hypothesis's health check
         report.sections.append(("omisim", EXAMPLE_ADVICE))
     if strays or watched:
         from omisim.pytest_plugin.report import explain

@@ -26,6 +26,25 @@ class TestGivenWithAFixture:
         result.stdout.fnmatch_lines(["*function-scoped fixture 'omi_cloud'*", "*@fork_each_example", "*clouds()*"])
 
 
+    def test_fails_with_the_remedies_for_a_fixture_of_the_suite(self, pytester: pytest.Pytester) -> None:
+        """A fixture that the suite builds on those of omisim gets the same advice."""
+        source = """
+            import pytest
+            from hypothesis import given, strategies as st
+
+            @pytest.fixture
+            def golden(omi_account):
+                return omi_account
+
+            @given(size=st.integers(1, 5))
+            def test_size(golden, size):
+                pass
+        """
+        result = run_plugin(pytester, source, *HYPOTHESIS)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*function-scoped fixture 'golden'*", "*@fork_each_example", "*usefixtures*"])
+
+
 class TestForkEachExample:
     def test_gives_each_example_its_own_cloud(self, pytester: pytest.Pytester) -> None:
         """No example sees what another has done, through any fixture; the marker applies to all."""
@@ -79,6 +98,26 @@ class TestForkEachExample:
                     omi_account.create_volume(subregion_name="eu-west-2a", size=size)
         """
         run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=4)
+
+    def test_forks_what_a_fixture_of_the_suite_has_made(self, pytester: pytest.Pytester) -> None:
+        """Each fork begins with the resources of a fixture that prepares the cloud."""
+        source = """
+            import pytest
+            from hypothesis import given, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            @pytest.fixture
+            def volume(omi_account):
+                omi_account.create_volume(subregion_name="eu-west-2a", size=1)
+
+            @pytest.mark.usefixtures("volume")
+            @given(number=st.integers())
+            @fork_each_example
+            def test_deletes(omi_account, number):
+                (volume,) = omi_account.read_volumes()
+                omi_account.delete_volume(volume_id=volume.volume_id)
+        """
+        run_plugin(pytester, source, *HYPOTHESIS).assert_outcomes(passed=1)
 
     def test_applies_the_options_of_clients_and_time(self, pytester: pytest.Pytester) -> None:
         """The marker's limiter, children and virtual_time, or the ini options, apply in each fork as in the test."""
