@@ -144,7 +144,7 @@ class SweepReport:
         if not self.worlds:
             lines.append(f"  {explain_emptiness(self.calls, self.left_out, self.unstable)}")
         if self.unstable:
-            lines.append("The code keeps state between two runs: the second clean run differs from the first.")
+            lines.append("The code keeps state between two runs, or sends times or random values other than UUIDs:")
             lines += [f"  {line}" for line in self.unstable]
         for first, *others in self._group_findings():
             lines += ["", *str(first).splitlines()]

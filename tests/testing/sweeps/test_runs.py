@@ -169,4 +169,4 @@ class TestRuns:
         report = sweep(setup, code)
         assert report.unstable == ["only the first run calls ReadVms {}"]
         assert report.worlds == ()
-        assert "The code keeps state between two runs" in str(report)
+        assert "The code keeps state between two runs, or sends times or random values" in str(report)
