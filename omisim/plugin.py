@@ -217,8 +217,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the outcomes of sweeps, and the timelines of passing tests under --omisim-timeline."""
-    reports = [report for group in terminalreporter.stats.values() for report in group]
-    _show_sweeps(terminalreporter, [report for report in reports if getattr(report, SWEPT, None)])
+    reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, SWEPT, None)]
+    finished = {report.nodeid: report for report in reports if report.outcome != "rerun"}  # by pytest-rerunfailures
+    _show_sweeps(terminalreporter, list(finished.values()))
     if terminalreporter.config.getoption("omisim_timeline"):
         for report in terminalreporter.getreports("passed"):
             for title, text in report.sections:

@@ -112,9 +112,9 @@ def _format_difference(row: Difference, only_first: str, only_second: str, betwe
 
 def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
     """Yield one line per call and change, in order; consecutive equal calls share a line."""
-    rows = [(change.at, 2 if _belongs_to_call(change) else 0, "", str(change)) for change in _list_main_changes(changes)]
+    rows = [(change.at, _rank(change), "", str(change)) for change in _list_main_changes(changes)]
     rows += [(call.at, 1, str(call), "") for call in calls]
-    rows.sort(key=lambda row: row[:2])  # at one time: due transitions, the call, its changes
+    rows.sort(key=lambda row: row[:2])
     for (_, text), group in groupby(rows, key=lambda row: (row[1], row[2]) if row[2] else (row[3], "")):
         equal_rows = list(group)
         (at, _, _, change), last = equal_rows[0], equal_rows[-1][0]
@@ -123,8 +123,9 @@ def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> I
         yield f"{at_text} {text}{repeats}" if text else change
 
 
-def _belongs_to_call(change: Change) -> bool:
-    return "#" in change.cause or change.cause == "oos"
+def _rank(change: Change) -> int:
+    """Return the place of a change at one time: after the call that has made it, or before a call if it was due."""
+    return 2 if "#" in change.cause or change.cause == "oos" else 0
 
 
 def _list_main_changes(changes: Iterable[Change]) -> Iterator[Change]:

@@ -25,7 +25,6 @@ class TestGivenWithAFixture:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*function-scoped fixture 'omi_cloud'*", "*@fork_each_example", "*clouds()*"])
 
-
     def test_fails_with_the_remedies_for_a_fixture_of_the_suite(self, pytester: pytest.Pytester) -> None:
         """A fixture that the suite builds on those of omisim gets the same advice."""
         source = """

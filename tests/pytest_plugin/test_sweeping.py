@@ -252,6 +252,25 @@ class TestJson:
         assert (report["calls"], len(report["worlds"]), len(report["findings"])) == (1, 3, 3)
         assert report["findings"][0]["script"].startswith("cloud.faults.add(")
 
+    def test_counts_a_test_that_runs_again_once(self, pytester: pytest.Pytester) -> None:
+        """pytest-rerunfailures reports each attempt of a failing test; the last one counts."""
+        pytester.makeconftest("""
+            from _pytest.runner import runtestprotocol
+
+            def pytest_runtest_protocol(item, nextitem):
+                for outcome in ("rerun", "failed"):
+                    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+                        report.outcome = outcome if report.failed else report.outcome
+                        item.ihook.pytest_runtest_logreport(report=report)
+                return True
+
+            def pytest_report_teststatus(report):
+                return ("rerun", "R", "RERUN") if report.outcome == "rerun" else None
+        """)
+        run_plugin(pytester, LEAKY, "--omisim-sweep-json", "sweeps.json")
+        (report,) = json.loads((pytester.path / "sweeps.json").read_text())["tests"].values()
+        assert (len(report["worlds"]), len(report["findings"])) == (3, 3)
+
     def test_is_written_without_sweeps(self, pytester: pytest.Pytester) -> None:
         """A run without swept tests writes an empty report."""
         run_plugin(pytester, "def test_nothing(): pass", "--omisim-sweep-json", "sweeps.json")
@@ -276,6 +295,12 @@ class TestWorkers:
         assert name.endswith("::test_makes_a_volume")
         assert [world["deviations"][0]["call"] for world in report["worlds"]] == [1, 1, 1]
         assert report["outcomes"] == {"left something behind": 3}
+
+    def test_that_run_every_test_are_counted_once(self, pytester: pytest.Pytester) -> None:
+        """With `--dist each`, every worker runs all parts of the worlds, and the summary counts each world once."""
+        result = run_plugin_isolated(pytester, LEAKY, "-p", "xdist", "-n", "2", "--dist", "each")
+        result.assert_outcomes(failed=4)
+        result.stdout.fnmatch_lines(["*::test_makes_a_volume: 3 runs: 3 left something behind"])
 
 
 class TestMistakes:
