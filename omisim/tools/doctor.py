@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -170,8 +171,8 @@ def _check_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
         text = f"NO_PROXY does not name {' and '.join(LOCAL)}, although a proxy is set: {', '.join(proxies)}"
         yield Finding("problem", text, f'export NO_PROXY="{",".join(LOCAL)}${{NO_PROXY:+,$NO_PROXY}}"')
     for name in BUNDLES:
-        if environ.get(name) and not Path(environ[name]).exists():
-            yield Finding("problem", f"{name} names a file that does not exist", f"unset {name}")
+        if environ.get(name) and not os.access(environ[name], os.R_OK):
+            yield Finding("problem", f"{name} names a file that does not exist or cannot be read", f"unset {name}")
 
 
 def _check_configuration(environ: Mapping[str, str], home: Path) -> Iterator[Finding]:
@@ -180,7 +181,7 @@ def _check_configuration(environ: Mapping[str, str], home: Path) -> Iterator[Fin
     remedy = "use omi_env or account.environment(), which hide it, for code that makes its own clients"
     if variables:
         yield Finding("note", f"the environment configures real clients: {', '.join(variables)}", remedy)
-    files = [f"~/{name}" for name in CONFIGURATIONS if (home / name).is_file()]
+    files = [f"~/{name}" for name in CONFIGURATIONS if os.access(home / name, os.R_OK)]
     if files:
         yield Finding("note", f"there are configuration files of real clients: {', '.join(files)}", remedy)
     if not variables and not files:
@@ -188,7 +189,7 @@ def _check_configuration(environ: Mapping[str, str], home: Path) -> Iterator[Fin
 
 
 def _check_leftovers(folder: Path) -> Iterator[Finding]:
-    homes = sorted(path.name for path in folder.glob("omisim-*") if (path / ".osc").is_dir())
+    homes = sorted(path.parent.name for path in folder.glob("omisim-*/.osc"))  # without those of other users
     if homes:
         text = f"home directories of environments in {folder}: {len(homes)}; those of killed processes stay"
         yield Finding("note", text, f"remove them when no test runs: {', '.join(homes[:3])}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 from collections.abc import Mapping
+from errno import EACCES
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +85,7 @@ class TestDoctor:
     def test_reports_a_missing_file_of_certificates(self, tmp_path: Path) -> None:
         """Every HTTPS request would fail."""
         assert find({"REQUESTS_CA_BUNDLE": str(tmp_path / "none.pem")}, tmp_path) == {
-            "REQUESTS_CA_BUNDLE names a file that does not exist": "unset REQUESTS_CA_BUNDLE"
+            "REQUESTS_CA_BUNDLE names a file that does not exist or cannot be read": "unset REQUESTS_CA_BUNDLE"
         }
 
     def test_reports_that_pytest_does_not_load_the_plugin(self, tmp_path: Path) -> None:
@@ -97,6 +101,20 @@ class TestDoctor:
         assert "the environment configures real clients: OSC_SECRET_KEY" in findings
         assert "there are configuration files of real clients: ~/.osc/config.json" in findings
         assert "hidden" not in str(findings)
+
+    def test_passes_over_what_another_user_has(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On a shared machine, folders that the user may not read do not end the command."""
+        (tmp_path / "omisim-theirs").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        stat = os.stat
+
+        def refuse(path: Any, **options: Any) -> os.stat_result:
+            if isinstance(path, str | Path) and Path(path).name in (".osc", "config.json"):
+                raise PermissionError(EACCES, "Permission denied", str(path))
+            return stat(path, **options)
+
+        monkeypatch.setattr(os, "stat", refuse)
+        assert find({}, tmp_path) == {}
 
     def test_reports_another_copy_of_omisim(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The imported package is not the installed one."""
