@@ -35,17 +35,17 @@ _parsed: dict[tuple[str, ...], _Parsed] = {}  # by the parser's name and its arg
 
 
 def get_cache_folder() -> Path | None:
-    """Return the folder in which files outlive the process, or None if `OMISIM_CACHE_DIR` is empty."""
+    """Return the folder in which files outlive the process; None without a home, or if `OMISIM_CACHE_DIR` is empty."""
     environ = original_environ()  # a test's HOME is a temporary directory
     if (folder := environ.get("OMISIM_CACHE_DIR")) is not None:
         return Path(folder) if folder else None
     if os.name == "nt":
-        root = environ.get("LOCALAPPDATA") or str(Path(environ.get("USERPROFILE", ".")) / "AppData" / "Local")
+        root = environ.get("LOCALAPPDATA")
     else:
-        home = environ.get("HOME") or "."
-        system = Path(home, "Library", "Caches") if sys.platform == "darwin" else Path(home, ".cache")
-        root = environ.get("XDG_CACHE_HOME") or str(system)
-    return Path(root, "omisim")
+        home = environ.get("HOME")
+        system = home and str(Path(home, "Library", "Caches") if sys.platform == "darwin" else Path(home, ".cache"))
+        root = environ.get("XDG_CACHE_HOME") or system
+    return Path(root, "omisim") if root else None
 
 
 @contextmanager

@@ -142,6 +142,12 @@ class TestCacheFolder:
         assert get_cache_folder() is None
         assert new_gateway().structure == {"ReadVms": "vms"}
 
+    def test_is_none_without_a_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where HOME is not set, nothing is written into the current directory."""
+        for name in ("OMISIM_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+            monkeypatch.delenv(name, raising=False)
+        assert get_cache_folder() is None
+
     def test_is_the_users_also_when_a_test_has_another_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The temporary HOME of `omi_env` does not move the folder."""
         monkeypatch.delenv("OMISIM_CACHE_DIR", raising=False)
