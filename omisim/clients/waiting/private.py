@@ -19,9 +19,9 @@ from types import FrameType, ModuleType
 from typing import Any
 
 __all__ = [
-    "ReentrantLock", "SimpleQueue", "WorkItem", "current_frames", "futures_base", "get_caller", "get_children",
-    "get_max_workers", "get_target", "get_trio_queue", "get_trio_registrations", "get_workers", "is_job_pending",
-    "is_pending", "is_thread_pool", "reset_lock",
+    "ReentrantLock", "SimpleQueue", "WorkItem", "count_readers", "current_frames", "futures_base", "get_caller",
+    "get_children", "get_max_workers", "get_target", "get_trio_queue", "get_trio_registrations", "get_workers",
+    "is_job_pending", "is_pending", "is_thread_pool", "reset_lock",
 ]  # fmt: skip
 
 _current_frames: Callable[[], dict[int, FrameType]] = attrgetter("_current_frames")(sys)
@@ -32,6 +32,7 @@ SimpleQueue: type = attrgetter("_PySimpleQueue")(queue)  # the queue that is wri
 ReentrantLock: type = attrgetter("_PyRLock")(threading)  # the lock that is written in Python, of locks
 get_max_workers: Callable[[Any], int] = attrgetter("_max_workers")  # of a ThreadPoolExecutor
 get_workers: Callable[[Any], list[Any]] = attrgetter("_pool")  # the processes or threads of a pool of multiprocessing
+count_readers: Callable[[Any], int] = attrgetter("_io_refs")  # the files that a socket's `makefile` has made
 get_trio_registrations: Callable[[Any], dict[Any, Any]] = attrgetter("_registered")
 
 

@@ -18,6 +18,7 @@ from omisim.clients.waiting.input import (
 )
 from omisim.clients.waiting.kernel import current_kernel
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.private import count_readers
 
 __all__ = ["patch_sockets"]
 
@@ -82,7 +83,8 @@ def _make_accept_method(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _make_close_method(real: Callable[..., Any]) -> Callable[..., Any]:
     def close(self: socket.socket) -> None:
-        forget(self.fileno())
+        if not count_readers(self):  # else the last of them closes it
+            forget(self.fileno())
         real(self)
 
     return close

@@ -145,6 +145,29 @@ class TestBlockingSocket:
             finished.set()
             thread.join()
 
+    def test_waits_for_a_server_although_only_its_file_is_open(self, cloud: Cloud) -> None:
+        """`urllib.request` closes the socket before it reads the answer, by the file that it has made of it."""
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(100)
+                work(0.05)
+                connection.send(b"answer\n")
+
+        def act() -> None:
+            with socket.create_connection(listener.getsockname(), timeout=10) as client:
+                lines = client.makefile("rb")
+                client.send(b"ask")
+            with lines:
+                assert lines.readline() == b"answer\n"
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=serve)
+            thread.start()
+            assert measure(cloud, act) == 0
+            thread.join()
+
     def test_accepts_a_client_of_another_thread(self, cloud: Cloud) -> None:
         """A server of the test accepts at the time at which a client connects."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from textwrap import dedent
 
 import pytest
+from support.waiting import measure
 
 from omisim import Cloud
 from omisim.clients.waiting import cloud_time, signals, watch
@@ -163,6 +165,20 @@ def run_thread(seconds: float) -> None:
     thread = threading.Thread(target=time.sleep, args=(seconds,))
     thread.start()
     thread.join()
+
+
+class TestSignalOfAThread:
+    def test_wakes_an_event_loop_at_its_time(self, cloud: Cloud) -> None:
+        """The handler runs at the time at which another thread sends the signal, not after the wait of the loop."""
+
+        async def wait() -> None:
+            loop, received = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_signal_handler(signal.SIGUSR1, received.set)
+            threading.Timer(10, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1)).start()
+            await asyncio.wait_for(received.wait(), 60)
+            loop.remove_signal_handler(signal.SIGUSR1)
+
+        assert measure(cloud, lambda: asyncio.run(wait())) == 10
 
 
 BLOCKED = """
