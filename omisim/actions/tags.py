@@ -46,14 +46,14 @@ OTHERS = (
 _INDEXES: Mapping[str, str] = {"key": "tags.key", "resource_id": "id", "value": "tags.value"}
 
 
-def _get_type(resource_id: str) -> tuple[str, str]:
+def _get_type(call: Call, resource_id: str) -> tuple[str, str]:
     """Return the row kind and the ReadTags resource type of an id, or refuse it (TAG-006)."""
     if resource_id.startswith(OTHERS):
         raise refuse("TAG-005/other", resource_id=resource_id)
     prefix = next((prefix for prefix in TAGGED if resource_id.startswith(prefix)), None)
     if prefix is None:
         raise refuse("TAG-006", resource_id=resource_id)
-    problem = find_id_problem(Id(TAGGED[prefix][0]), resource_id, "ResourceIds")
+    problem = find_id_problem(Id(TAGGED[prefix][0]), resource_id, call.spell("resource_ids"))
     if problem is not None:
         raise problem
     return TAGGED[prefix]
@@ -76,7 +76,7 @@ def _retag(
     """Change the tags of all the resources, or of none (TAG-015)."""
     max_tags = call.switch("most_tags")
     assert isinstance(max_tags, int)
-    types = {row_id: _get_type(row_id) for row_id in ids}
+    types = {row_id: _get_type(call, row_id) for row_id in ids}
     rows = [_get_taggable(call, row_id, kind, resource_type) for row_id, (kind, resource_type) in types.items()]
     changed = [replace(row, tags=change(row.tags)) for row in rows]
     for row in changed:

@@ -324,6 +324,10 @@ class TestAnswers:
                 {"Action": "ModifyImageAttribute", "LaunchPermission.Add.1.UserId": "1"},
                 "1 is not a valid id for LaunchPermission.Add.UserId",
             ),
+            (
+                {"Action": "CreateTags", "ResourceId.1": "vol-1", "Tag.1.Key": "k"},
+                "vol-1 is not a valid id for ResourceId:",
+            ),
         ],
     )
     def test_to_refused_requests_name_the_parameters_of_ec2(
