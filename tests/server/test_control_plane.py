@@ -114,6 +114,11 @@ class TestControlPlane:
         control.post("load", **dump)
         assert server.cloud.account("alice").read_volumes()[0].volume_id == volume.volume_id
 
+    def test_keeps_its_auth_when_it_loads_a_dump(self, server: Running, control: Client) -> None:
+        """The server decides how clients sign in: a server for other machines stays closed to unsigned requests."""
+        control.post("load", **Cloud(auth="off").dump())
+        assert requests.post(f"{server.url}/api/v1/ReadVms", json={}, timeout=60).status_code == 401
+
     def test_answers_timeline_events_and_calls(self, alice: Account, control: Client) -> None:
         """Timeline, events and calls are those of the cloud."""
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
