@@ -212,6 +212,12 @@ class TestReadQuotas:
         assert (rows["core_limit"].max_value, rows["core_limit"].used_value) == (0, 4)
         assert (rows["volume_size_limit"].used_value, rows["image_export_limit"].max_value) == (20, 5)
 
+    def test_has_the_short_descriptions_of_the_cloud(self, alice: Account) -> None:
+        """A quota is found by the short description that the real service gives it. [QTA-021]"""
+        names = {"Core Limit": "core_limit", "Security Groups Limit": "sg_limit", "Internet Gateway Limit": "igw_limit"}
+        found = alice.read_quotas(filters={"short_descriptions": [*names]})
+        assert {row.short_description: row.name for group in found for row in group.quotas} == names
+
     @pytest.mark.parametrize(
         ("filters", "names"),
         [
