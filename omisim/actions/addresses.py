@@ -14,7 +14,7 @@ from omisim.state.state import State
 
 __all__ = [
     "check_address", "count_free_addresses", "find_free_addresses", "is_taken", "make_private_dns", "make_private_ip",
-    "make_public_dns", "make_public_ip", "may_overlap", "parse_range",
+    "make_public_dns", "make_public_ip", "may_overlap", "parse_address", "parse_range",
 ]  # fmt: skip
 
 FIRST = 4  # the platform reserves the first four addresses of a Subnet and the last one
@@ -88,13 +88,18 @@ def find_free_addresses(state: State, subnet: Subnet, count: int, but: Iterable[
     return addresses
 
 
+def parse_address(text: str, rule_id: str, fact: str) -> IPv4Address:
+    """Parse an IPv4 address, or refuse it by a rule whose texts show it as this fact."""
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        raise refuse(rule_id, **{fact: text}) from None
+
+
 def check_address(call: Call, subnet: Subnet, text: str) -> str:
     """Return the canonical form of an address in a Subnet's usable range, or refuse it (VM-013)."""
     network = IPv4Network(subnet.ip_range)
-    try:
-        ip = IPv4Address(text)
-    except ValueError:
-        ip = network.network_address
+    ip = parse_address(text, "NIC-034", "private_ip")
     place = int(ip) - int(network.network_address)
     ok = ip in network and FIRST <= place < network.num_addresses - 1
     call.check(ok, "VM-013", private_ip=text, ip_range=subnet.ip_range)

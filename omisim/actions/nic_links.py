@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omisim.actions.addresses import check_address, find_free_addresses
+from omisim.actions.addresses import check_address, find_free_addresses, parse_address
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import find_nics
@@ -100,7 +100,7 @@ def link_private_ips(
         for other in call.state.find_by("nic", "address", (subnet.subnet_id, address)):
             holders[other.nic_id] = other
             may_link = allow_relink and address != other.private_ips[0].private_ip
-            call.check(may_link, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
+            call.check(may_link, "NIC-033/taken", private_ip=address, subnet_id=subnet.subnet_id)
     for other in sorted(holders.values(), key=lambda nic: call.state.order("nic", nic.nic_id)):
         call.put(_remove_addresses(other, new_addresses))
         unlink_public_ips(call.tx, other.nic_id, new_addresses)
@@ -115,6 +115,8 @@ def link_private_ips(
 def unlink_private_ips(call: Call, *, nic_id: NicId, private_ips: Sequence[str]) -> None:
     """Unlink secondary private IPs from a NIC, and the public IPs that are linked to them."""
     nic = call.get_owned(Nic, nic_id, "NIC-001")
+    for ip in private_ips:
+        parse_address(ip, "NIC-034", "private_ip")
     secondary = {ip.private_ip for ip in nic.private_ips if not ip.is_primary}
     unknown = [ip for ip in private_ips if ip not in secondary]
     call.check(not unknown, "NIC-032", nic_id=nic_id, private_ips=unknown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from omisim.actions.addresses import make_public_dns, make_public_ip
+from omisim.actions.addresses import make_public_dns, make_public_ip, parse_address
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.actions.internet_services import find_attached_service
@@ -102,6 +102,7 @@ def get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicI
     """Return a public IP of the caller by id or by address, or refuse."""
     if ip_id is not None:
         return call.get_owned(PublicIp, ip_id, "PIP-001")
+    parse_address(address or "", "PIP-016", "public_ip")
     matching_ips: list[PublicIp] = [ip for ip in call.state.find_by("public_ip", "public_ip", address) if call.owns(ip)]
     if not matching_ips:
         raise refuse("PIP-002", public_ip=address)
@@ -182,6 +183,7 @@ def _unlink(tx: Transaction, ip: PublicIp) -> None:
 
 def _check_link_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:
     call.check("link_public_ip_id" in parameters or "public_ip" in parameters, "PIP-012")
+    call.check(not ("link_public_ip_id" in parameters and "public_ip" in parameters), "PIP-012/both")
 
 
 @action("UnlinkPublicIp", combinations=_check_link_or_ip)
@@ -206,7 +208,12 @@ def check_id_or_ip(call: Call, parameters: Mapping[str, Any]) -> None:
     call.check("public_ip" in parameters or "public_ip_id" in parameters, "PIP-003")
 
 
-@action("DeletePublicIp", combinations=check_id_or_ip)
+def _check_id_xor_ip(call: Call, parameters: Mapping[str, Any]) -> None:
+    check_id_or_ip(call, parameters)
+    call.check(not ("public_ip" in parameters and "public_ip_id" in parameters), "PIP-003/both")
+
+
+@action("DeletePublicIp", combinations=_check_id_xor_ip)
 def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
     """Release an unlinked public IP, given by its id or its address."""
     ip = get_public_ip(call, public_ip, public_ip_id)

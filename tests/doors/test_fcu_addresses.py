@@ -160,7 +160,7 @@ class TestAddresses:
         assert ec2.describe_addresses()["Addresses"] == [address]
 
     def test_of_others_are_refused(self, ec2: Any, bob: Account) -> None:
-        """An address of another account, one that does not exist, and one that is malformed. [FCU-042, FCU-044]"""
+        """An address of another account, one that does not exist, and one that is malformed. [PIP-016, FCU-044]"""
         others = bob.create_public_ip()
         for call in (ec2.release_address, ec2.disassociate_address):
             assert code_of(call, PublicIp=others.public_ip) == "AuthFailure"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -52,15 +52,6 @@ def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[st
     return {"account_ids": list(accounts)} | ({"global_permission": True} if groups else {})
 
 
-def _check_address(value: str) -> str:
-    """Return an IPv4 address as it is, or refuse it (FCU-042). An empty one counts as absent."""
-    try:
-        IPv4Address(value or "0.0.0.0")  # noqa: S104 -- no socket
-    except ValueError:
-        raise refuse("FCU-042", address=value) from None
-    return value
-
-
 def _check_destination(value: str) -> str:
     """Return the destination of a route as it is, or refuse one with host bits (FCU-045)."""
     try:
@@ -71,7 +62,6 @@ def _check_destination(value: str) -> str:
 
 
 GIVEN: Mapping[str, Callable[[Any], Any]] = {
-    "address": _check_address,
     "destination": _check_destination,
     "permissions": _to_permissions,
     "single": lambda value: [value],
