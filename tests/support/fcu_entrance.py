@@ -1,7 +1,8 @@
 """The entrance of FCU: calls of the OUTSCALE API as calls of boto3's EC2 client, by the inverse of the door's table.
 
 A call that EC2 cannot express is made by `Account.call` instead: an action without a row, a parameter that no row has,
-a value that boto3 refuses, DryRun (an error in FCU), and reads with filters (FCU refuses ids that are not found).
+a value that boto3 refuses, a call that only FCU answers, DryRun (an error in FCU), and reads with filters (FCU refuses
+ids that are not found).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from botocore.handlers import generate_idempotent_uuid
 from support.entrances import NO_ANSWER, Entrance, Outcome, Parameters
 
 from omisim import Account
+from omisim.actions.fcu_only import is_fcu_only
 from omisim.actions.framework.registry import ACTIONS
 from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
 from omisim.doors.fcu.query import query_name
@@ -31,8 +33,8 @@ from omisim.model.serialize import to_snake_names
 
 __all__ = ["Fcu", "to_ec2_call"]
 
-# rows that differ from their action on purpose: FCU-008, FCU-015, and two that reset what another one changes
-APART = {"DeleteKeyPair", "RegisterImage", "ResetImageAttribute", "ResetSnapshotAttribute"}
+# rows that differ from their action on purpose: FCU-008, FCU-015, FCU-040, and two that reset what another one changes
+APART = {"DeleteKeyPair", "RegisterImage", "ReleaseAddress", "ResetImageAttribute", "ResetSnapshotAttribute"}
 
 
 class Fcu(Entrance):
@@ -101,6 +103,8 @@ def _make_client(access_key: str, secret_key: str, region: str) -> Any:
 def to_ec2_call(action: str, api_parameters: Parameters) -> tuple[Row, dict[str, Any]] | None:
     """Return the EC2 action and boto3's parameters of a call, or None if EC2 cannot express it."""
     snake = to_snake_names(api_parameters)
+    if is_fcu_only(action, snake):  # such as DeleteTags without tags (FCU-054)
+        return None
     for row in _list_rows(action):
         operation = find_operation(row.name)
         assert operation is not None
