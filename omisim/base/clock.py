@@ -15,6 +15,7 @@ __all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock"]
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
 LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)  # far below the last year of a datetime, so that sums never overflow
+EARLIEST = dt.datetime(1000, 1, 1, tzinfo=dt.UTC)  # strftime writes an earlier year with fewer than four digits
 METHODS = ("now", "advance", "tick", "copy", "restore")
 
 
@@ -40,14 +41,14 @@ class Clock(Protocol):
 class ManualClock:
     """A virtual clock. It starts at `start`, by default 2026-01-01T00:00:00Z.
 
-    Raises ValueError for a start without a time zone, and for one after the year 8999.
+    Raises ValueError for a start without a time zone, and for one outside of the years 1000 to 8999.
     """
 
     def __init__(self, start: dt.datetime = EPOCH) -> None:
-        if getattr(start, "tzinfo", None) is None:
+        if not isinstance(start, dt.datetime) or start.utcoffset() is None:
             raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")
-        if start > LATEST:
-            raise ValueError(f"start must be before the year {LATEST.year}, not {start!r}")
+        if not EARLIEST <= start <= LATEST:
+            raise ValueError(f"start must be in the years {EARLIEST.year} to {LATEST.year - 1}, not {start!r}")
         self._now = start.astimezone(dt.UTC)
 
     def now(self) -> dt.datetime:

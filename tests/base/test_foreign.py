@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.syntax import syntax_nodes
 
 from omisim import ManualClock, SystemClock
-from omisim.base.clock import LATEST
+from omisim.base.clock import EARLIEST, LATEST
 from omisim.base.foreign import (
     MAX_DEPTH,
     encode_text,
@@ -129,8 +129,21 @@ def test_clocks_stop_far_below_the_last_year(clock: ManualClock | SystemClock) -
     for seconds in (1e12, 10**40, float("inf"), float("nan")):
         with pytest.raises(ValueError, match=r"finite|beyond the year 8999"):
             clock.advance(seconds)
-    with pytest.raises(ValueError, match="before the year 9000"):
-        ManualClock(LATEST + dt.timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        LATEST + dt.timedelta(days=1),
+        dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+        EARLIEST - dt.timedelta(days=1),
+    ],
+    ids=["late", "before the first year in UTC", "early"],
+)
+def test_clocks_start_in_years_of_four_digits(start: dt.datetime) -> None:
+    """Signatures and answers write a year with four digits."""
+    with pytest.raises(ValueError, match="in the years 1000 to 8999"):
+        ManualClock(start)
 
 
 @pytest.mark.parametrize(
