@@ -264,6 +264,36 @@ class TestAnswers:
         (length,) = [int(value) for name, value in headers.items() if name.lower() == "content-length"]
         assert length == 300 if service == "oos" else length > 100
 
+    @pytest.mark.parametrize("value", ["é", b"\xe9", "é".encode(), "€"], ids=["str", "bytes", "utf-8", "not latin-1"])
+    @pytest.mark.parametrize("library", ["requests", "urllib3", "httpx"])
+    def test_depend_on_the_bytes_of_a_header(
+        self, cloud: Cloud, server: Running, library: str, value: str | bytes
+    ) -> None:
+        """A header arrives as over HTTP, in Latin-1, or raises the library's own error."""
+        puts: dict[str, Callable[[str, dict[str, Any]], object]] = {
+            "requests": lambda url, headers: requests.put(url, headers=headers, timeout=60),
+            "urllib3": lambda url, headers: urllib3.request("PUT", url, headers=headers),
+            "httpx": lambda url, headers: httpx.put(url, headers=headers),
+        }
+
+        def put(cloud: Cloud) -> dict[str, str] | str:
+            oos = cloud.account("alice").client("oos")
+            oos.create_bucket(Bucket="golden")
+            url = oos.generate_presigned_url("put_object", Params={"Bucket": "golden", "Key": "a"})
+            if cloud is server.cloud:
+                url = url.replace(endpoint("oos", cloud.account("alice").region), server.url)
+            try:
+                puts[library](url, {"Host": "oos.eu-west-2.outscale.com", "x-amz-meta-name": value})
+            except UnicodeEncodeError as error:
+                return str(error)
+            metadata: dict[str, str] = oos.head_object(Bucket="golden", Key="a")["Metadata"]
+            return metadata
+
+        with cloud.intercept():
+            inside = put(cloud)
+        with server.cloud.savepoint():
+            assert inside == put(server.cloud)
+
     def test_of_aiohttp_to_a_long_request_come_soon(self, cloud: Cloud, alice: Account) -> None:
         """The time to read a request in many pieces grows with its length, not with the square of it."""
         oos = alice.client("oos")

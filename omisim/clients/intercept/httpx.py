@@ -40,10 +40,9 @@ def _wrap_handle_async(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _answer(request: Request, body: bytes) -> Response | None:
     url = request.url
+    headers = {name: value.encode(request.headers.encoding) for name, value in request.headers.items()}
     try:
-        answer = answer_request(
-            request.method, url.host, url.netloc.decode(), url.raw_path.decode(), request.headers, body
-        )
+        answer = answer_request(request.method, url.host, url.netloc.decode(), url.raw_path.decode(), headers, body)
     except Dropped as error:  # as httpx reports a connection that its server closed
         text = "Server disconnected without sending a response."
         raise RemoteProtocolError(text, request=request) from error
