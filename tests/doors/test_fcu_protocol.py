@@ -110,6 +110,15 @@ class TestRequests:
         assert error_of(response) == (400, "MissingParameter")
         assert f"{missing} is required" in response.body.decode()
 
+    @pytest.mark.parametrize("action", [name for name, row in load_rows().items() if row.ids and not row.lists])
+    def test_for_one_resource_have_its_id(self, alice: Account, action: str) -> None:
+        """An id that is empty or absent is refused as absent. [REQ-010, REQ-018]"""
+        (name,) = load_rows()[action].ids
+        for ids in ({}, {name: ""}):
+            response = ask(alice, {"Action": action, "Attribute": "description", **ids})
+            assert error_of(response) == (400, "MissingParameter")
+            assert f"{name} is required" in response.body.decode()
+
     @pytest.mark.parametrize(
         ("action", "name", "code"),
         [

@@ -154,6 +154,9 @@ class FcuAction:
                 raise refuse("REQ-010", parameter=name)
         unknown = [name for name in reading.unknown if name.partition(".")[0] not in row.ignored]
         parameters = {**row.defaults, **reading.parameters}
+        for name in row.ids if not row.lists else ():
+            if not values.get(name):
+                raise refuse("REQ-010", parameter=name)
         criteria.ids = {name: _as_list(values[name]) for name in row.ids if name in values}
         filters = check_ids(row, criteria.ids)
         if filters:
@@ -162,10 +165,6 @@ class FcuAction:
             criteria.scopes = {name: values[name] for name in row.scopes if name in values}
             criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
             criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages) or None  # FCU-058
-        if row.ids and not row.lists:
-            for name in row.ids:
-                if name not in values:
-                    raise refuse("REQ-010", parameter=name)
         if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self.dialect)
