@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from omisim.actions.addresses import check_address, find_free_addresses, is_taken, make_private_dns
+from omisim.actions.addresses import check_address, find_free_addresses, is_taken, make_private_dns, parse_address
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import view_nic
@@ -33,7 +33,8 @@ from omisim.model.filters.dicts import FiltersNicDict
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "add_nic", "check_unlinked", "choose_addresses", "create_nic_with_addresses", "make_nic_address", "read_count",
+    "add_nic", "check_requested_ips", "check_unlinked", "choose_addresses", "create_nic_with_addresses",
+    "make_nic_address", "read_count",
 ]  # fmt: skip
 
 
@@ -44,16 +45,24 @@ def read_count(call: Call, private_ips: Sequence[object], count: int | None) -> 
     return count or 0
 
 
+def check_requested_ips(call: Call, requested_ips: Sequence[PrivateIpLight]) -> None:
+    """Refuse malformed addresses for a new NIC (NIC-003/address, NIC-034), and several primary ones (NIC-003)."""
+    for ip in requested_ips:
+        if ip.private_ip is None:
+            raise refuse("NIC-003/address")
+        parse_address(ip.private_ip, "NIC-034", "private_ip")
+    primary = [ip.private_ip for ip in requested_ips if ip.is_primary]
+    call.check(len(primary) <= 1, "NIC-003", private_ips=primary)
+
+
 def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[PrivateIpLight], more: int = 0) -> list[str]:
     """Return the addresses for a new NIC, the primary one first: the requested ones, then `more` free ones.
 
     Without a requested primary address, a free one becomes primary (NIC-002).
     """
     chosen: dict[str, None] = {}
-    ips = [ip for ip in requested_ips if call.check(ip.private_ip is not None, "NIC-003/address")]
-    primary = [ip for ip in ips if ip.is_primary]
-    call.check(len(primary) <= 1, "NIC-003", private_ips=[ip.private_ip for ip in primary])
-    for ip in (*primary, *(ip for ip in ips if not ip.is_primary)):
+    primary = [ip for ip in requested_ips if ip.is_primary]
+    for ip in (*primary, *(ip for ip in requested_ips if not ip.is_primary)):
         assert ip.private_ip is not None
         address = check_address(call, subnet, ip.private_ip)
         is_free = not is_taken(call.state, subnet, address) and address not in chosen
@@ -126,6 +135,7 @@ def create_nic_with_addresses(
     description: str | None,
 ) -> Nic:
     """Create a NIC with the requested addresses and `more` free ones."""
+    check_requested_ips(call, private_ips)
     subnet = call.get_owned(Subnet, subnet_id, "NET-014")
     groups = resolve_groups(call, subnet.net_id, security_group_ids)
     addresses = choose_addresses(call, subnet, private_ips, more)

@@ -9,7 +9,7 @@ from typing import Any
 from omisim.actions.addresses import count_free_addresses
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
-from omisim.actions.nics import add_nic, check_unlinked, choose_addresses, read_count
+from omisim.actions.nics import add_nic, check_requested_ips, check_unlinked, choose_addresses, read_count
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
 from omisim.base.frozen import frozen, replace
@@ -92,10 +92,11 @@ def plan_networks(
         groups = resolve_groups(call, None, group_ids, group_names or ())
         check_each(call, "vm_sg_limit", 0, len(groups))
         return Networks(groups=groups)
+    requested_ips = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
+    check_requested_ips(call, requested_ips)
     subnet = call.get_owned(Subnet, subnet_id, "VM-012/subnet")
     groups = resolve_groups(call, subnet.net_id, group_ids, group_names or ())
     check_each(call, "vm_sg_limit", 0, len(groups))
-    requested_ips = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
     if requested_ips:
         choose_addresses(call, subnet, requested_ips)
     return Networks(nics=(PlannedNic(subnet, requested_ips=requested_ips, groups=groups, description=PRIMARY),))
@@ -107,10 +108,12 @@ def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic
     They must share one Net and one Subregion, and include the primary one with number 0.
     """
     numbers = [nic.device_number for nic in nics]
-    call.check(0 in numbers, "VM-011")
+    if None in numbers:
+        raise refuse("VM-011/number")
     fits = all(number is not None and 0 <= number <= LAST_DEVICE for number in numbers)
     call.check(fits and len(set(numbers)) == len(numbers), "VM-011/device", device_numbers=numbers)
     plans = [_plan_nic(call, nic) for nic in nics]
+    call.check(0 in numbers, "VM-011")
     given_ids = Counter(nic.nic_id for nic in nics if nic.nic_id is not None)
     for nic_id, count in given_ids.items():
         call.check(count == 1, "VM-010/twice", nic_id=nic_id)
@@ -138,9 +141,10 @@ def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
         return PlannedNic(call.state.get("subnet", nic.subnet_id), nic, number, delete_on_vm_deletion=False)
     if request.subnet_id is None:
         raise refuse("VM-011/subnet")
-    subnet = call.get_owned(Subnet, request.subnet_id, "VM-012/subnet")
     ips = request.private_ips or ()
     more = read_count(call, ips, request.secondary_private_ip_count)
+    check_requested_ips(call, ips)
+    subnet = call.get_owned(Subnet, request.subnet_id, "VM-012/subnet")
     groups = resolve_groups(call, subnet.net_id, request.security_group_ids)
     if ips:
         choose_addresses(call, subnet, ips, more)
