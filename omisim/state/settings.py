@@ -201,10 +201,12 @@ def _list_transients() -> list[str]:
 
 
 def _check_switch(name: str, value: Value) -> None:
-    if name in SWITCHES:
+    if name in ("default_page_size", "most_tags"):
+        if type(value) is not int or not 0 <= value <= MAX_PAGE_SIZE:
+            raise ValueError(f"switch {name} must be an int from 0 to {MAX_PAGE_SIZE}, not {value!r}")
+    elif name in SWITCHES:
         choices = (SWITCHES[name].default, *SWITCHES[name].others)
-        free = name in ("default_page_size", "most_tags") and type(value) is int and 0 <= value <= MAX_PAGE_SIZE
-        if not free and not any(value == choice and type(value) is type(choice) for choice in choices):
+        if not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     elif name in load_every_rule():
         if not isinstance(value, str) or value not in ERRORS:

@@ -27,6 +27,7 @@ class TestCloudConstructor:
             ({"history": 0}, "positive int"),
             ({"switches": {"snapshot_cutt": 1}}, "snapshot_cut"),
             ({"switches": {"snapshot_cut": "never"}}, "'request', 'completion'"),
+            ({"switches": {"default_page_size": -1}}, "default_page_size must be an int from 0 to 1000, not -1"),
             ({"switches": {"OMI-022": "no-such-name"}}, "must be the name of an API error"),
             ({"switches": {"OMI-022": ["x"]}}, r"must be the name of an API error, not \['x'\]"),
             ({"switches": {"OMI-022": "x"}}, "must be the name of an API error, not 'x'; see omisim.errors.ERRORS"),
