@@ -33,7 +33,13 @@ INI = {
     "children": "true lets child processes of omi_env reach the cloud, by a server",
     "virtual_time": "true lets time.time, time.monotonic and time.perf_counter follow the clock under omi_sleep",
 }
-SCOPE_ADVICE = "These fixtures are function-scoped. In a fixture of a wider scope, use omi_base or create a Cloud()."
+SCOPE_ADVICE = """These fixtures are function-scoped. For a module or a class, override omi_base, which omi_cloud forks:
+
+    @pytest.fixture(scope="module")
+    def omi_base(omi_base):
+        cloud = omi_base.fork()
+        ...  # prepare it
+        return cloud"""
 SWEEP = "omisim_sweep"
 SWEPT = "omisim_sweep_report"
 EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Give each example a fork of the cloud:

@@ -9,6 +9,28 @@ pytest_plugins = ["pytester"]
 
 
 class TestOverriddenBase:
+    def test_of_a_module_leaves_other_modules_alone(self, pytester: pytest.Pytester) -> None:
+        """A module that overrides it with a fork begins with its own resources, and the next module without them."""
+        pytester.makepyfile(
+            test_first="""
+                import pytest
+
+                @pytest.fixture(scope="module")
+                def omi_base(omi_base):
+                    cloud = omi_base.fork()
+                    cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+                    return cloud
+
+                def test_volume(omi_account):
+                    assert len(omi_account.read_volumes()) == 1
+            """
+        )
+        source = """
+            def test_no_volume(omi_account):
+                assert omi_account.read_volumes() == ()
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
     def test_that_forgets_to_return_fails_with_the_remedy(self, pytester: pytest.Pytester) -> None:
         """Each test that uses its cloud fails in one line, through any fixture."""
         source = """

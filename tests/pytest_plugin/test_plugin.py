@@ -140,7 +140,7 @@ class TestFixtures:
         """
         result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["*In a fixture of a wider scope, use omi_base or create a Cloud().*"])
+        result.stdout.fnmatch_lines(["*For a module or a class, override omi_base, *", "*return cloud"])
 
 
 class TestBase:
