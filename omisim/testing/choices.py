@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis.stateful import INITIALIZE_RULE_MARKER
 
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["check_choices"]
 
-# singular forms that are mistaken for attributes
-SINGULARS = {
-    "account": "accounts", "action": "actions", "fault": "faults", "quota": "quotas", "switch": "switches",
-    "timing": "timings", "travel": "time_travel", "start_with": "starts_with", "platforms": "platform",
-}  # fmt: skip
+SETTINGS: Final = (
+    "accounts", "actions", "faults", "platform", "quotas", "shrink_seconds", "starts_with", "switches", "time_travel",
+    "timings",
+)  # fmt: skip
+MIN_SIMILARITY: Final = 0.85  # of a misspelt setting; `account_ids` may be an attribute of its own
 
 
 def check_choices(machine: type[CloudMachine]) -> None:
     """Check the attributes of a machine and create its cloud once. Raises ValueError for a misspelt or invalid one."""
     own = vars(machine)
-    for name, plural in SINGULARS.items():
-        if name in own and not callable(own[name]):
-            raise ValueError(f"unknown attribute {name!r}; did you mean {plural!r}?")
+    for name in [name for name in own if name not in SETTINGS and name[0] != "_" and not callable(own[name])]:
+        if similar := get_close_matches(name, SETTINGS, 1, MIN_SIMILARITY):
+            raise ValueError(f"unknown attribute {name!r}; did you mean {similar[0]!r}?")
     for part in machine.__mro__:
         for name, rule in vars(part).items():
             if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):

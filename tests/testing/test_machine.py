@@ -54,6 +54,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"time_travel": "no"}, "time_travel must be True or False, not 'no'"),
     ({"first": initialize()(lambda _: None)}, "first must not use @initialize"),
     ({"timing": ("clock",)}, "unknown attribute 'timing'; did you mean 'timings'"),
+    ({"acounts": {"alice": "eu-west-2"}}, "unknown attribute 'acounts'; did you mean 'accounts'"),
 ]
 
 
@@ -104,6 +105,15 @@ class TestMachineSubclass:
 
         with pytest.raises(ValueError, match="unknown account 'alise'; did you mean alice"):
             run_state_machine_as_test(Mistyped, settings=FEW)
+
+    def test_may_have_attributes_of_its_own(self) -> None:
+        """A name that resembles a setting less than a misspelt one does is the subclass's own."""
+
+        class Own(CloudMachine):
+            account_ids = action_names = ()
+            _accounts = 3
+
+        assert Own.account_ids == ()
 
     @pytest.mark.parametrize(("values", "message"), WRONG)
     def test_with_an_unknown_attribute_is_refused(self, values: dict[str, object], message: str) -> None:
