@@ -10,6 +10,7 @@ import multiprocessing.connection
 import multiprocessing.pool
 import multiprocessing.process
 import multiprocessing.queues
+import os
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -36,6 +37,7 @@ def patch_processes(patches: Patches, count_time: Callable[[], float]) -> None:
         (multiprocessing.pool.IMapIterator, "__init__", _make_init("IMapIterator")),
         (subprocess.Popen, "poll", _poll),
         (multiprocessing.process.BaseProcess, "is_alive", _is_alive),
+        (os, "waitpid", _waitpid),
     ):
         _real[f"{owner.__name__}.{name}"] = patches.set(owner, name, replacement)
     for module in (multiprocessing.connection, multiprocessing.queues):
@@ -102,3 +104,19 @@ def _is_alive(child: multiprocessing.process.BaseProcess) -> bool:
     if is_alive:
         note_child(id(child), lambda: bool(_real["BaseProcess.is_alive"](child)))
     return is_alive
+
+
+def _waitpid(pid: int, options: int, /) -> tuple[int, int]:
+    """Replace `os.waitpid`, with which a test asks about a child that it has forked."""
+    ended: tuple[int, int] = _real["os.waitpid"](pid, options)
+    if ended[0] == 0 and pid > 0 and hasattr(os, "waitid"):
+        note_child(pid, lambda: _has_child(pid))
+    return ended
+
+
+def _has_child(pid: int) -> bool:
+    """Whether a child runs, without a look that ends it: its parent shall learn its status."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -31,12 +32,18 @@ def _pool() -> Any:
 
 
 class TestChildProcess:
-    def test_lets_time_stand_still(self, cloud: Cloud) -> None:
+    @pytest.mark.parametrize("way", ["poll", "waitpid"])
+    def test_lets_time_stand_still(self, cloud: Cloud, way: str) -> None:
         """While a child that the code asks about runs, sleeping takes as long as the child."""
+        if way == "waitpid" and not hasattr(os, "waitid"):
+            pytest.skip("needs waitid")
+
+        def is_alive(child: subprocess.Popen[bytes]) -> bool:
+            return child.poll() is None if way == "poll" else os.waitpid(child.pid, os.WNOHANG) == (0, 0)
 
         def run() -> None:
             with subprocess.Popen([sys.executable, "-S", "-c", "pass"]) as child:
-                while child.poll() is None:
+                while is_alive(child):
                     time.sleep(AN_HOUR)
 
         assert measure(cloud, run) <= AN_HOUR
