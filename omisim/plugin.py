@@ -338,7 +338,7 @@ def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
     try:
         cloud = make_test_cloud(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
     except ValueError as error:
-        pytest.fail(f"omisim: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"omisim: {error}", pytrace=False) from None
     request.node.stash[WATCHED] = WatchedCloud(cloud)
     return cloud
 
@@ -451,4 +451,4 @@ def _fail_without_extra() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        pytest.fail(f"omisim: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"omisim: {error}", pytrace=False) from None
