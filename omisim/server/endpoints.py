@@ -174,7 +174,7 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
         "Document",
         {"secrets": "boolean?"},
     ),
-    ("POST", "load"): Endpoint("Replace the cloud by the one in a dump; its `auth` stays.", free=True),
+    ("POST", "load"): Endpoint("Replace the cloud by the one in a dump; the server's `auth` stays.", free=True),
     ("GET", "timeline"): Endpoint("List the changes of one resource.", "Change", _ID, listed=True),
     ("GET", "events"): Endpoint(
         "List the changes. With Accept: text/event-stream, stream new changes as server-sent events: `change`, and "

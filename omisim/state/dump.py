@@ -20,6 +20,7 @@ from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
+from omisim.spec.limits import ROOT
 from omisim.spec.vm_types import find_vm_shape
 from omisim.state.references import list_references
 from omisim.state.settings import Durations, Settings
@@ -267,6 +268,7 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
         raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
     state.restore(rows, _read_journal(data["journal"], trimmed), trimmed)
     _check_names(state, rows)
+    _check_disks(state, rows.get("image", {}))
     _check_due(state)
 
 
@@ -305,6 +307,16 @@ def _check_names(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]
             if missing := {name for name in names if not find(name)}:
                 row_id, name = next((i, get(row)) for i, (_, row) in saved.items() if row and get(row) in missing)
                 raise InvalidData(f"there is no {target} {name!r}", f".rows.{kind}.{row_id}.{path}")
+
+
+def _check_disks(state: State, images: Mapping[str, tuple[int, Any]]) -> None:
+    """Refuse an OMI that cannot be launched, because its root or one of its snapshots is missing."""
+    for image_id, (_, image) in images.items():
+        snapshots = {m.device_name: m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu} if image else {}
+        missing = [i for i in snapshots.values() if i and state.get("snapshot", i) is None]
+        if missing or (image and not snapshots.get(ROOT)):
+            reason = f"there is no snapshot {missing[0]!r}" if missing else f"{ROOT} must have a snapshot"
+            raise InvalidData(reason, f".rows.image.{image_id}.block_device_mappings")
 
 
 def _check_due(state: State) -> None:

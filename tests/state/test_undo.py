@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -312,6 +313,25 @@ class TestDump:
             part = part[int(step) if isinstance(part, list) else step]
         part[field] = value
         with pytest.raises(ValueError, match=rf"the dump is damaged: rows\.{kind}\..*\.{field}: {re.escape(reason)}$"):
+            Cloud.load(data)
+
+    @pytest.mark.parametrize(
+        ("mappings", "reason"),
+        [
+            ([], "/dev/sda1 must have a snapshot"),
+            (
+                [{"device_name": "/dev/sda1", "bsu": {"snapshot_id": "snap-00000000"}}],
+                "there is no snapshot 'snap-",
+            ),
+        ],
+    )
+    def test_with_an_omi_that_cannot_be_launched_is_refused(
+        self, cloud: Cloud, golden: Image, mappings: list[Any], reason: str
+    ) -> None:
+        """An OMI of a dump has a root, and its snapshots exist: a launch could not create the disks."""
+        data = json.loads(json.dumps(cloud.dump()))
+        data["rows"]["image"][golden.image_id][1]["block_device_mappings"] = mappings
+        with pytest.raises(ValueError, match=re.escape(f"{golden.image_id}.block_device_mappings: {reason}")):
             Cloud.load(data)
 
     @pytest.mark.parametrize(("field", "value"), [("event", "attach"), ("id", "vol-00000000"), ("kind", "comet")])
