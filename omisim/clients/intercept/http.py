@@ -6,6 +6,7 @@ exchange below it, so that retries, redirects and pools behave as they do over a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import RemoteDisconnected
@@ -18,7 +19,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from omisim.clients.intercept.patches import wrap_attributes
-from omisim.clients.intercept.stack import answer_request, is_kept_in_process, remove_origin
+from omisim.clients.intercept.stack import answer_request, find_service, is_kept_in_process, remove_origin
 from omisim.doors.http import HttpResponse
 from omisim.engine.faults import Dropped
 
@@ -26,6 +27,7 @@ __all__ = ["STANDARD_PORTS", "answer_host", "closed_by_server", "describe_respon
 
 _Send = Callable[..., Any]
 STANDARD_PORTS = (None, 80, 443)
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 def patch_urllib3() -> Callable[[], None]:
@@ -79,11 +81,21 @@ def _answer(
 def answer_host(
     method: str, host: str, netloc: str, target: str, headers: Mapping[str, Any], body: Any
 ) -> HttpResponse | None:
-    """Return what `answer_request` returns. Raises the exceptions of urllib3."""
+    """Return what `answer_request` returns. Raises the exceptions of urllib3, and those of http.client below it."""
+    if find_service(host):
+        _check_headers(headers)
     try:
         return answer_request(method, host, netloc, target, headers, body)
     except Dropped as error:
         raise closed_by_server() from error
+
+
+def _check_headers(headers: Mapping[str, Any]) -> None:
+    """Raise the error of http.client for a value that it does not send: UnicodeEncodeError, or another ValueError."""
+    for _, value in headers.items():  # noqa: PERF102 - `values` of urllib3's headers fails at bytes
+        encoded = value if isinstance(value, bytes) else str(value).encode("latin-1")
+        if _LINE_END.search(encoded):
+            raise ValueError(f"Invalid header value {encoded!r}")
 
 
 def closed_by_server() -> ProtocolError:

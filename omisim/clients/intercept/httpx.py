@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from httpx import AsyncHTTPTransport, ByteStream, HTTPTransport, RemoteProtocolError, Request, Response
+from httpx import (
+    AsyncHTTPTransport,
+    ByteStream,
+    HTTPTransport,
+    LocalProtocolError,
+    RemoteProtocolError,
+    Request,
+    Response,
+)
 
 from omisim.clients.intercept.patches import wrap_attributes
 from omisim.clients.intercept.stack import answer_request, find_service
 from omisim.engine.faults import Dropped
 
 __all__ = ["patch_httpx"]
+
+_LINE_END = re.compile(rb"[\0\r\n]")
 
 
 def patch_httpx() -> Callable[[], None]:
@@ -41,6 +52,9 @@ def _wrap_handle_async(real: Callable[..., Any]) -> Callable[..., Any]:
 def _answer(request: Request, body: bytes) -> Response | None:
     url = request.url
     headers = {name: value.encode(request.headers.encoding) for name, value in request.headers.items()}
+    for value in headers.values():
+        if value != value.strip() or _LINE_END.search(value):
+            raise LocalProtocolError(f"Illegal header value {value!r}", request=request)
     try:
         answer = answer_request(request.method, url.host, url.netloc.decode(), url.raw_path.decode(), headers, body)
     except Dropped as error:  # as httpx reports a connection that its server closed

@@ -73,14 +73,11 @@ def answer_request(
 ) -> http.HttpResponse | None:
     """Return the innermost cloud's answer to a request, or None if the request may leave this machine.
 
-    Raises NotServed for a request that omisim cannot answer, and Dropped when a fault drops the connection. Raises
-    UnicodeEncodeError for a header that http.client cannot send.
+    Raises NotServed for a request that omisim cannot answer, and Dropped when a fault drops the connection.
     """
     if find_service(host) is None:
         return None
     headers = normalize_headers(headers)
-    for value in headers.values():
-        value.encode("latin-1")
     layer = _find_layer(method, host, target, headers, body)
     if layer is None:
         return None
@@ -215,7 +212,10 @@ def send_to_cloud(
 
 def normalize_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     """Return headers as a server reads them, under lower-case names; values may be bytes."""
-    return {str(name).lower(): v.decode("latin-1") if isinstance(v, bytes) else str(v) for name, v in headers.items()}
+    return {
+        str(name).lower(): (value.decode("latin-1") if isinstance(value, bytes) else str(value)).strip(" \t")
+        for name, value in headers.items()
+    }
 
 
 def _bytes(body: Any) -> bytes:
