@@ -190,7 +190,7 @@ class TestSettings:
         assert operation is not None
         shape = operation.output_shape
         content = make_content(shape) if shape is not None else ""
-        body = f'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">{content}<requestId>r-1</requestId></R>'.encode()
+        body = f'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r-1</requestId>{content}</R>'.encode()
         answer = {"body": body, "headers": {"Content-Type": "text/xml"}, "status_code": 200}
         original = EC2QueryParser(timestamp_parser=read_timestamp)
         assert repr(AnswerParsers().create_parser("ec2").parse(answer, shape)) == repr(original.parse(answer, shape))

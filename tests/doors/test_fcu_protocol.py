@@ -301,6 +301,12 @@ class TestRegions:
 
 
 class TestAnswers:
+    def test_begin_with_the_id_of_the_request(self, alice: Account) -> None:
+        """As in EC2, the id comes first: salt-cloud takes the second element of an answer as the list."""
+        for action, name in (("DescribeVolumes", "volumeSet"), ("DescribeProductTypes", "productTypeSet")):
+            tags = [element.tag.rpartition("}")[2] for element in ET.fromstring(ask(alice, {"Action": action}).body)]
+            assert tags == ["requestId", name]
+
     def test_to_exports_beyond_the_quota_have_a_code_of_their_own(self) -> None:
         """FCU has a code for too many exports of OMIs. [QTA-010]"""
         cloud = Cloud(timing="manual")
