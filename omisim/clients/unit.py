@@ -60,6 +60,12 @@ class CloudMixin:
     else:
         gateway = _Gateway()
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Raise TypeError if a TestCase stands before the mixin: its setUpClass would run instead of this one."""
+        super().__init_subclass__(**arguments)
+        if issubclass(cls, TestCase) and cls.__mro__.index(TestCase) < cls.__mro__.index(CloudMixin):
+            raise TypeError(f"{cls.__name__} must name CloudMixin before TestCase: its setUpClass makes the cloud")
+
     @classmethod
     def setUpClass(cls) -> None:
         """Create the cloud and the account. An override calls `super().setUpClass()` first."""
@@ -167,6 +173,11 @@ def _decorate_class(cls: type, options: Mapping[str, Any]) -> type:
 
 @contextmanager
 def _opened(options: Mapping[str, Any]) -> Iterator[Cloud]:
+    if not isinstance(options, Mapping):
+        raise ValueError(f"omisim must be a mapping of options, not {options!r}")
+    for name in ("environment", "sleep"):
+        if not isinstance(options.get(name, False), bool):
+            raise ValueError(f"{name} must be True or False, not {options[name]!r}")
     arguments = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
     known = [*OWN_OPTIONS, *signature(Cloud).parameters]
     for name in arguments:

@@ -164,6 +164,32 @@ class TestMixin:
         ((_, text),) = run(Tests).errors
         assert "unknown option 'timming'; did you mean timing?" in text
 
+    @pytest.mark.parametrize(
+        ("options", "error"),
+        [
+            (["sleep"], "omisim must be a mapping of options, not ['sleep']"),
+            ({"sleep": "yes"}, "sleep must be True or False, not 'yes'"),
+        ],
+    )
+    def test_refuses_options_of_another_type(self, options: Any, error: str) -> None:
+        """The error of the class says what was expected."""
+
+        class Tests(CloudTestCase):
+            omisim = options
+
+            def test(self) -> None:
+                pass
+
+        ((_, text),) = run(Tests).errors
+        assert error in text
+
+    def test_is_refused_behind_the_test_case(self) -> None:
+        """The mixin comes first among the bases, or its setUpClass would never run."""
+        with pytest.raises(TypeError, match="Tests must name CloudMixin before TestCase"):
+
+            class Tests(unittest.TestCase, CloudMixin):
+                pass
+
 
 class TestDecorator:
     def test_gives_a_function_a_cloud(self) -> None:
