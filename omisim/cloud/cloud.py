@@ -412,8 +412,7 @@ class Cloud:
 
         Raises ValueError if `other` is not a Cloud.
         """
-        if not isinstance(other, Cloud):
-            raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")
+        _check_is_cloud(other)
         with self._lock_both(other):
             return tuple(diff_states(self.engine.state, other.engine.state))
 
@@ -505,8 +504,9 @@ class Cloud:
     def become(self, other: Cloud) -> None:
         """Take the place of another cloud, which must not be used any more: its state, time, settings and session.
 
-        Accounts, clients and servers of this cloud reach the new state.
+        Accounts, clients and servers of this cloud reach the new state. Raises ValueError if `other` is not a Cloud.
         """
+        _check_is_cloud(other)
         with self.engine.lock:
             self.engine.become(other.engine)
             self._accounts.clear()
@@ -625,3 +625,8 @@ class Cloud:
         except ImportError as error:
             raise ImportError("cloud.serve() needs cheroot: pip install 'omisim[server]'") from error
         return run_server(self, port, host, tls=tls, token=token, limits=limits)
+
+
+def _check_is_cloud(other: object) -> None:
+    if not isinstance(other, Cloud):
+        raise ValueError(f"other must be a Cloud, for example cloud.fork(), not {other!r}")

@@ -10,11 +10,10 @@ from typing import Any, Final
 import pytest
 
 from omisim import ManualClock, SystemClock
-from omisim.base.foreign import parse_count
 
 __all__ = ["read"]
 
-MAX_NUMBER = 10**9
+_HISTORY = re.compile("[1-9][0-9]{0,8}")
 _NUMBER = re.compile("[0-9]{1,9}")
 
 
@@ -39,11 +38,10 @@ def _parse_clock(text: str) -> ManualClock | SystemClock:
         raise ValueError("system or a date with its time zone") from None
 
 
-def _parse_number(text: str) -> int:
-    try:
-        return parse_count(text, MAX_NUMBER)
-    except ValueError:
-        raise ValueError(f"a number from 0 to {MAX_NUMBER}") from None
+def _parse_history(text: str) -> int:
+    if not _HISTORY.fullmatch(text):
+        raise ValueError("a number from 1 to 999999999")
+    return int(text)
 
 
 def _parse_flag(text: str) -> bool:
@@ -68,7 +66,7 @@ def _parse_value(text: str) -> str | int | bool:
 PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "children": _parse_flag,
     "clock": _parse_clock,
-    "history": _parse_number,
+    "history": _parse_history,
     "limiter": _parse_flag,
     "switches": _parse_switches,
     "virtual_time": _parse_flag,

@@ -167,6 +167,13 @@ class TestDiff:
         assert f"image {golden.image_id}: description for all | " in map(str, cloud.diff(twin))
 
 
+@pytest.mark.parametrize("method", ["diff", "become"])
+def test_methods_that_take_a_cloud_refuse_anything_else(cloud: Cloud, method: str) -> None:
+    """What is no cloud is named, and how to get one."""
+    with pytest.raises(ValueError, match=r"other must be a Cloud, for example cloud\.fork\(\), not 'other'"):
+        getattr(cloud, method)("other")
+
+
 class TestSimilarIds:
     def test_explain_a_mistyped_id(self, alice: Account, golden: Image) -> None:
         """`explain` of an unknown id lists the ids that differ little from it. [ID-018]"""

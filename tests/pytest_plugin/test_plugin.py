@@ -355,7 +355,8 @@ class TestIniOptions:
         [
             ("timing = slow", "timing must be one of eager, clock, manual, reads, not 'slow'"),
             ("clock = noon", "omisim_clock must be system or a date with its time zone, not 'noon'"),
-            ("history = many", "omisim_history must be a number from 0 to 1000000000, not 'many'"),
+            ("history = many", "omisim_history must be a number from 1 to 999999999, not 'many'"),
+            ("history = 0", "omisim_history must be a number from 1 to 999999999, not '0'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),
             ("switches = x", "omisim_switches must be lines of name = value, not *"),
             ("accounts = alice, bob", "accounts must be names, for example * or \"alice bob\", not 'alice,'"),

@@ -12,6 +12,7 @@ import multiprocessing.process
 import multiprocessing.queues
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -109,7 +110,7 @@ def _is_alive(child: multiprocessing.process.BaseProcess) -> bool:
 def _waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """Replace `os.waitpid`, with which a test asks about a child that it has forked."""
     ended: tuple[int, int] = _real["os.waitpid"](pid, options)
-    if ended[0] == 0 and pid > 0 and hasattr(os, "waitid"):
+    if ended[0] == 0 and pid > 0 and hasattr(os, "waitid") and sys.platform != "win32":
         note_child(pid, lambda: _has_child(pid))
     return ended
 
@@ -117,6 +118,6 @@ def _waitpid(pid: int, options: int, /) -> tuple[int, int]:
 def _has_child(pid: int) -> bool:
     """Whether a child runs, without a look that ends it: its parent shall learn its status."""
     try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return sys.platform != "win32" and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
         return False

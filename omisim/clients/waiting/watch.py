@@ -123,10 +123,10 @@ class Watch:
     def _ring(self, running: list[Member]) -> None:
         """Send the alarm to a main thread that works, after as much real time: beside its work, time stands still."""
         alarm, main = self._kernel.alarm, main_thread()
-        if alarm is None or sys.platform == "win32" or all(member.thread is not main for member in running):
+        if alarm is None or all(member.thread is not main for member in running):
             return
         now = self._kernel.time.now()
-        if self._lull - self._rung >= max(MIN_REAL, alarm.at - now):
+        if sys.platform != "win32" and self._lull - self._rung >= max(MIN_REAL, alarm.at - now):
             self._rung = self._lull
             self._kernel.alarm = alarm.repeat(now)
             signal.pthread_kill(main.ident or 0, signal.SIGALRM)
