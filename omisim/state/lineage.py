@@ -29,14 +29,22 @@ def has_system(state: State, row_id: str) -> bool:
     `row_id` is the id of a volume or a snapshot, or on the way back of an OMI, an export task or a stored object. The
     disks of OMIs that no longer exist count as if they held one.
     """
-    content: Content | None = state.get("content", row_id)
-    origin: Origin | None = state.get("origin", row_id)
-    if (content is not None and content.files) or origin is None:
-        return True
-    if origin.kind in ("image", "image_export"):
-        row = state.get(origin.kind, row_id)
+    pending, seen = [row_id], set[str]()  # a loop, because a chain of disks may be long
+    while pending:
+        current = pending.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        content: Content | None = state.get("content", current)
+        origin: Origin | None = state.get("origin", current)
+        if (content is not None and content.files) or origin is None:
+            return True
+        row = state.get(origin.kind, current) if origin.kind in ("image", "image_export") else None
         image: Image | None = row.source if row and origin.kind == "image_export" else row
         if image is not None:
-            return any(has_system(state, snapshot_id) for snapshot_id in image.snapshot_ids)
-    parents = [parent for how, parent in origin.parents if how in CONTENT]
-    return any(has_system(state, parent) for parent in parents) if parents else origin.kind != "volume"
+            pending += image.snapshot_ids
+        elif parents := [parent for how, parent in origin.parents if how in CONTENT]:
+            pending += parents
+        elif origin.kind != "volume":
+            return True
+    return False

@@ -168,6 +168,16 @@ class TestRootDiskWithoutSystem:
         entrance.answer(alice, "CreateImage", **copy)
         assert ["OMI-076" in text for text in timed.warnings] == [True] * 4
 
+    def test_is_found_after_any_number_of_copies(self, alice: Account, cloud: Cloud) -> None:
+        """A disk that was restored and cut 600 times is followed back to the empty volume. [OMI-076]"""
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        for _ in range(600):
+            snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
+            volume = alice.create_volume(subregion_name="eu-west-2a", snapshot_id=snapshot_id)
+        root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
+        alice.create_image(image_name="bare", root_device_name="/dev/sda1", block_device_mappings=[root])
+        assert ["OMI-076" in text for text in cloud.warnings] == [True]
+
     def test_is_no_matter_with_content(self, entrance: Entrance, timed: Cloud) -> None:
         """Content on the disk can be an operating system, as an official OMI or an import can. [OMI-076]"""
         image_id = self._register(entrance, timed, files=True)
