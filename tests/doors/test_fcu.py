@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -601,6 +602,31 @@ class TestReads:
             for value in ("foo", f"{prefix}-xyz", f"{prefix}-123"):
                 assert refusal_of(call, **{name: [value]}) == (400, malformed)
         assert refusal_of(ec2.describe_volumes, VolumeIds=[others]) == (400, "InvalidVolume.NotFound")
+
+    def test_by_two_kinds_of_ids_refuse_the_unknown_one(self, ec2: Any) -> None:
+        """Beside an id of another kind that exists, the id that does not exist is named. [FCU-004]"""
+        address, pair = ec2.allocate_address(), ec2.create_key_pair(KeyName="mine")
+        group_id = ec2.create_security_group(GroupName="web", Description="x")["GroupId"]
+        for call, own, unknown in (
+            (ec2.describe_addresses, {"AllocationIds": [address["AllocationId"]]}, {"PublicIps": ["192.0.2.1"]}),
+            (ec2.describe_addresses, {"PublicIps": [address["PublicIp"]]}, {"AllocationIds": ["eipalloc-12345678"]}),
+            (ec2.describe_key_pairs, {"KeyNames": ["mine"]}, {"KeyPairIds": ["key-" + 32 * "0"]}),
+            (ec2.describe_key_pairs, {"KeyPairIds": [pair["KeyPairId"]]}, {"KeyNames": ["other"]}),
+            (ec2.describe_security_groups, {"GroupNames": ["web"]}, {"GroupIds": ["sg-12345678"]}),
+            (ec2.describe_security_groups, {"GroupIds": [group_id]}, {"GroupNames": ["other"]}),
+        ):
+            ((missing,),) = unknown.values()
+            with pytest.raises(ClientError, match=re.escape(f"does not exist: {missing}")):
+                call(**own, **unknown)
+
+    def test_by_two_kinds_of_ids_find_what_has_both(self, ec2: Any) -> None:
+        """An entity is found by its own two ids, and none by the ids of two entities. [FCU-004]"""
+        first, second = ec2.allocate_address(), ec2.allocate_address()
+        found = [
+            ec2.describe_addresses(AllocationIds=[first["AllocationId"]], PublicIps=[address["PublicIp"]])["Addresses"]
+            for address in (first, second)
+        ]
+        assert [[address["PublicIp"] for address in addresses] for addresses in found] == [[first["PublicIp"]], []]
 
     @pytest.mark.parametrize(
         ("filters", "found"),
