@@ -294,7 +294,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_names(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]) -> None:
-    """Refuse a row that names another row, a Region or a VM type that does not exist."""
+    """Refuse a row with the name of another row, a Region, a VM type or a state of its kind that does not exist."""
     for kind, saved in rows.items():
         checks: list[tuple[str, Callable[[Any], Any], str, Callable[[Any], object]]] = [
             (path, get, target, partial(state.get, target)) for path, get, target in list_references(kind)
@@ -302,19 +302,23 @@ def _check_names(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]
         if kind in _CATALOGUED:
             path, target, find = _CATALOGUED[kind]
             checks.append((path, attrgetter(path), target, find))
+        if kind in LIFECYCLES:
+            checks.append(("state", attrgetter("state"), "state", LIFECYCLES[kind].moves.__contains__))
         for path, get, target, find in checks:
             names = {get(row) for _, row in saved.values() if row is not None} - {None}
             if missing := {name for name in names if not find(name)}:
                 row_id, name = next((i, get(row)) for i, (_, row) in saved.items() if row and get(row) in missing)
-                raise InvalidData(f"there is no {target} {name!r}", f".rows.{kind}.{row_id}.{path}")
+                raise InvalidData(f"there is no {target} {str(name)!r}", f".rows.{kind}.{row_id}.{path}")
 
 
 def _check_disks(state: State, images: Mapping[str, tuple[int, Any]]) -> None:
     """Refuse an OMI that cannot be launched, because its root or one of its snapshots is missing."""
     for image_id, (_, image) in images.items():
-        snapshots = {m.device_name: m.bsu.snapshot_id for m in image.block_device_mappings if m.bsu} if image else {}
-        missing = [i for i in snapshots.values() if i and state.get("snapshot", i) is None]
-        if missing or (image and not snapshots.get(ROOT)):
+        if image is None:
+            continue
+        disks = {device.device_name: device.bsu.snapshot_id for device in image.block_device_mappings if device.bsu}
+        missing = [each for each in disks.values() if each and not state.get("snapshot", each)]
+        if missing or not disks.get(ROOT):
             reason = f"there is no snapshot {missing[0]!r}" if missing else f"{ROOT} must have a snapshot"
             raise InvalidData(reason, f".rows.image.{image_id}.block_device_mappings")
 

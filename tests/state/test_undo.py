@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import SUBREGION
+from support.storing import BUCKET, create_bucket
 
 from omisim import Account, ApiError, Cloud
 from omisim.model import Image, Vm
@@ -297,15 +298,20 @@ class TestDump:
             ("route_table.routes.0.destination_ip_range", "", "must be an IPv4 range in CIDR notation, not ''"),
             ("account.region", "mars", "there is no Region 'mars'"),
             ("origin.account_id", "0", "there is no account '0'"),
+            ("access_key.state", "LOST", "there is no state 'LOST'"),
+            ("image_export.state", "preparing", "there is no state 'preparing'"),
         ],
     )
     def test_with_a_value_that_no_call_writes_is_refused(
-        self, cloud: Cloud, alice: Account, ubuntu: Image, path: str, value: str, reason: str
+        self, cloud: Cloud, alice: Account, ubuntu: Image, golden: Image, path: str, value: str, reason: str
     ) -> None:
-        """A dump is refused if an address, a VM type or the id of another row could not be read later."""
+        """A dump is refused if an address, a VM type, a state or the id of another row could not be read later."""
         net = alice.create_net(ip_range="10.0.0.0/16")
         subnet = alice.create_subnet(net_id=net.net_id, ip_range="10.0.1.0/24")
         alice.create_vms(image_id=ubuntu.image_id, subnet_id=subnet.subnet_id)
+        create_bucket(alice)
+        export = {"disk_image_format": "qcow2", "osu_bucket": BUCKET}
+        alice.create_image_export_task(image_id=golden.image_id, osu_export=export)
         data = json.loads(json.dumps(cloud.dump()))
         kind, *steps_, field = path.split(".")
         part = next(iter(data["rows"][kind].values()))[1]
