@@ -27,7 +27,6 @@ from omisim.spec.rules import refuse
 __all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "find_first_account", "identify_caller"]
 
 Parse = Callable[[HttpRequest], Signature]
-_FORM_CREDENTIAL = re.compile(rb'name="x-amz-credential"\r\n\r\n([^/\r\n]+)/', re.IGNORECASE)
 _VERSION_2_CREDENTIAL = re.compile(rb"(?:^|&)AWSAccessKeyId=([^&]+)")
 _FORM_HEAD = 65536  # bytes of a form in which its credential is searched
 # the actions that accept a login and password instead of a signature (AUTH-012)
@@ -194,20 +193,17 @@ def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | N
 
 
 def find_claimed_key(request: HttpRequest) -> str | None:
-    """Return the access key that a request, a pre-signed URL or a pre-signed form names, or None.
+    """Return the access key that a request or a pre-signed URL names, or None.
 
-    One that is signed with Signature Version 2, which no door verifies, names it in its query string or form.
+    A request that is signed with Signature Version 2, which no door verifies, names it in its query string or form.
     """
     header = request.headers.get("authorization", "")
     access_key = None if _is_basic(header) else find_access_key(header or unquote(request.query))
     if access_key is not None:
         return access_key
-    content_type, head = request.headers.get("content-type", "").lower(), request.body[:_FORM_HEAD]
-    if content_type.startswith("multipart/form-data"):
-        field = _FORM_CREDENTIAL.search(head)
-    else:
-        is_form = content_type.startswith("application/x-www-form-urlencoded")
-        field = _VERSION_2_CREDENTIAL.search(request.query.encode(errors="replace") + b"&" + (head if is_form else b""))
+    is_form = request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
+    form = request.body[:_FORM_HEAD] if is_form else b""
+    field = _VERSION_2_CREDENTIAL.search(request.query.encode(errors="replace") + b"&" + form)
     return field[1].decode("latin-1") if field else None
 
 
