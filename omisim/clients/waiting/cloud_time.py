@@ -91,8 +91,8 @@ class CloudTime:
 
         Raises EndlessPollingError if the code waits for something that can never happen.
         """
-        error = max(1e-9, 4 * ulp(deadline))  # seconds that floats may add to a time limit
-        seconds = ceil((deadline - self.now() - error) * 1e6) / 1e6  # the clock of a cloud counts microseconds
+        rounding = max(1e-9, 4 * ulp(deadline))  # seconds by which floats may be wrong
+        seconds = ceil((deadline - self.now() - rounding) * 1e6) / 1e6  # the clock of a cloud counts microseconds
         if seconds > 0:
             before = self._cloud.now
             _move_frozen(seconds)
@@ -100,7 +100,7 @@ class CloudTime:
             self._cloud.advance(max(0.0, seconds - moved))
         with MUTEX:
             self._time, self._cloud_time = max(self.now(), deadline), self._cloud.now
-        self._overshoot += error
+        self._overshoot += rounding
         self._check_progress()
 
     def _check_progress(self) -> None:

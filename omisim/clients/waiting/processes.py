@@ -111,12 +111,12 @@ def _waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """Replace `os.waitpid`, with which a test asks about a child that it has forked."""
     ended: tuple[int, int] = _real["os.waitpid"](pid, options)
     if ended[0] == 0 and pid > 0 and hasattr(os, "waitid") and sys.platform != "win32":
-        note_child(pid, lambda: _has_child(pid))
+        note_child(pid, lambda: _is_running(pid))
     return ended
 
 
-def _has_child(pid: int) -> bool:
-    """Whether a child runs, without a look that ends it: its parent shall learn its status."""
+def _is_running(pid: int) -> bool:
+    """Whether a child runs. WNOWAIT leaves the status of one that has ended to the code under test."""
     try:
         return sys.platform != "win32" and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:

@@ -59,7 +59,7 @@ class Watch:
         self._patience = patience
         self._moves = -1
         self._lull = 0.0  # real seconds since something last happened
-        self._rung = 0.0  # of which had passed when the alarm last rang
+        self._rung = 0.0  # what `_lull` was when the alarm last rang
         self._progress = kernel.time.read_progress()  # some time ago
         self._calls = self._calls_before = kernel.time.count_calls()  # now and then
         self._seconds = self._silent = 0.0  # real seconds since then, and since the last call
@@ -121,7 +121,7 @@ class Watch:
             kernel.wake(earliest, "time")
 
     def _ring(self, running: list[Member]) -> None:
-        """Send the alarm to a main thread that works, after as much real time: beside its work, time stands still."""
+        """Send the alarm to a main thread that runs, after as much real time: the clock stands still meanwhile."""
         alarm, main = self._kernel.alarm, main_thread()
         if alarm is None or all(member.thread is not main for member in running):
             return

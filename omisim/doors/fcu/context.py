@@ -11,9 +11,9 @@ from omisim.actions.framework.request import Dialect, Request
 from omisim.engine.calls import run_call
 from omisim.engine.engine import Engine
 
-__all__ = ["INNER", "Context"]
+__all__ = ["Context"]
 
-INNER = Dialect(spell=str, controls=False, api="fcu")  # of the calls that the table makes by itself
+_INNER = Dialect(spell=str, controls=False, api="fcu")  # of the calls that the table makes by itself
 
 
 @dataclass(slots=True)
@@ -31,6 +31,6 @@ class Context:
 
     def read(self, action: str, filters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the results of a read, as the caller sees them. Raises ApiError if it is refused."""
-        request = Request(action, {"filters": filters}, INNER)
+        request = Request(action, {"filters": filters}, _INNER)
         results: tuple[Any, ...] = run_call(self.engine, request, self.account_id, self.region).value
         return results
