@@ -583,7 +583,8 @@ class Cloud:
 
         Args:
             virtual_time: Whether `time.time`, `time.monotonic` and `time.perf_counter` follow the clock, too.
-            patience: The number of real seconds after which a deadlock of all threads is reported.
+            patience: The number of real seconds after which a deadlock of all threads or a polling loop that
+                does not wait in this clock's time is reported.
 
         Raises:
             EndlessPollingError: From the wait itself: a polling loop can never finish. A RuntimeError.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from math import ceil, inf, nextafter, ulp
 from typing import TYPE_CHECKING, Any, Final
@@ -77,6 +78,13 @@ class CloudTime:
     def count_calls(self) -> int:
         """Return the number of calls so far."""
         return self._cloud.engine.session.call_position
+
+    def count_repeats(self, position: int) -> int:
+        """Return how often the most frequent request was sent, of the last hundred calls from a position on."""
+        session = self._cloud.engine.session
+        calls = session.calls[max(0, position - session.calls_trimmed) :][-100:]
+        requests = Counter(repr((call.account, call.action, call.arguments)) for call in calls)
+        return max(requests.values(), default=0)
 
     def read_progress(self) -> tuple[float, int]:
         """Return the time, and the number of the next change."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from omisim.base.endless import EndlessPollingError
 from omisim.clients.waiting import cloud_time
+from omisim.clients.waiting.outside import OutsideLoop
 from omisim.clients.waiting.private import current_frames
 
 if TYPE_CHECKING:
@@ -66,12 +67,15 @@ class Watch:
         self._same_looks = 0  # looks for which the running threads have been at the same instructions
         self._same_seconds = 0.0  # real seconds for which they have been there
         self._places: list[tuple[int, int]] = []
+        self._outside = OutsideLoop(kernel.time, patience)
         self._error: BaseException | None = None
 
     def look(self, seconds: float) -> bool:
         """End what nothing else can end; return whether a member waits. The caller holds MUTEX."""
         self._same_seconds += seconds
         self._check_polling(seconds)
+        if (error := self._outside.find(seconds)) is not None:
+            self._raise(error)
         self._end_waits(self._kernel, seconds)
         return bool(self._kernel.waits())
 

@@ -6,8 +6,10 @@ import asyncio
 import datetime as dt
 import gc
 import hashlib
+import itertools
 import os
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -15,11 +17,13 @@ import warnings
 import weakref
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
 from omisim import Account, Cloud
-from omisim.clients.waiting import cloud_time, watch
+from omisim.clients.waiting import cloud_time, outside, watch
+from omisim.clients.waiting.cloud_time import CloudTime
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.private import current_frames
 from omisim.clients.waiting.waits import Wait
@@ -196,6 +200,69 @@ class TestEndlessLoop:
                 alice.read_volumes()
             looks.look(0.2)
         assert kernel.owner.wait.error is None
+
+
+class TestEndlessLoopOfAnotherProgram:
+    @pytest.mark.parametrize(
+        "options", [{}, {"timeout": 600}, {"capture_output": True}], ids=["end", "limit", "output"]
+    )
+    def test_ends_the_wait_for_the_program(self, cloud: Cloud, alice: Account, options: dict[str, Any]) -> None:
+        """A program that polls with real sleeps would poll for ever: the clock stands still while the test waits."""
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        ended = threading.Event()
+
+        def poll() -> None:  # as the server does for the program, in a thread that takes no part
+            while not ended.wait(0.02):
+                alice.read_volumes()
+
+        thread = threading.Thread(target=poll)
+        thread.start()
+        try:
+            with (
+                cloud.sleeping(patience=0.2),
+                pytest.raises(EndlessPollingError, match=r"another program.*timing='reads'"),
+            ):
+                subprocess.run([sys.executable, "-S", "-c", "import time; time.sleep(60)"], check=True, **options)
+        finally:
+            ended.set()
+            thread.join()
+
+    @pytest.mark.parametrize("every", [1, 10])
+    def test_is_found_however_long_its_waits_are(self, cloud: Cloud, alice: Account, every: int) -> None:
+        """A program whose waits are longer than the limit polls for longer until it is found."""
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        assert self.look(cloud, lambda number: alice.read_volumes() if number % every == 0 else None)
+
+    @pytest.mark.parametrize("case", ["changes", "other requests", "nothing due", "ended", "work in the test"])
+    def test_is_no_other_row_of_calls(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, case: str
+    ) -> None:
+        """Calls that change something, differ or have ended, and those of a test that works, are no endless loop."""
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        if case == "nothing due":
+            cloud.settle()
+        elif case == "work in the test":
+            monkeypatch.setattr(outside, "process_time", itertools.count().__next__)
+
+        def act(number: int) -> None:
+            if case == "changes":
+                alice.create_volume(subregion_name="eu-west-2a", size=1)
+            if case == "other requests":
+                alice.read_volumes(filters={"volume_sizes": [number]})
+            elif case != "ended" or number < 3:
+                alice.read_volumes()
+                alice.read_volumes()
+
+        assert not self.look(cloud, act)
+
+    def look(self, cloud: Cloud, act: Callable[[int], object]) -> bool:
+        """Whether one of 60 looks, a second apart, finds a loop with a limit of five seconds."""
+        loop = outside.OutsideLoop(CloudTime(cloud, {}), patience=5.0)
+        for number in range(60):
+            act(number)
+            if loop.find(1.0) is not None:
+                return True
+        return False
 
 
 class Napping:
