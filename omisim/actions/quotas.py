@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import groupby, islice
+from typing import Any, NamedTuple
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.model import (
-    Quota,
-    QuotaTypes,
-)
+from omisim.model import Entity, Net, Quota, QuotaTypes, RouteTable, SecurityGroup, Vm, VmState
+from omisim.model.answers import GLOBAL
 from omisim.model.filters import FiltersQuota, select_matching
 from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import VmShape, get_vm_shape
 
-__all__ = ["QUOTAS", "check_each", "check_quotas", "disk_costs", "get_remaining", "read_quotas"]
+__all__ = ["QUOTAS", "check_each", "check_quotas", "count_rules", "disk_costs", "get_remaining", "read_quotas"]
 
 
 def _get_total(call: Call, kind: str, name: str) -> int:
@@ -54,15 +54,50 @@ QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
     "igw_limit": ("QTA-015/igw", partial(_count_own, kind="internet_service")),
     "ip_limit": ("QTA-016", partial(_count_own, kind="public_ip")),
 }
-# quota on a single Net, group, route table or VM → its rule
-EACH: Mapping[str, str] = {
-    "sg_rule_limit": "QTA-014/rule",
-    "vpc_sg_rule_limit": "QTA-014/rule",
-    "vm_sg_limit": "QTA-014/vm",
-    "vpc_sg_limit": "QTA-014",
-    "subnet_limit": "QTA-015/subnet",
-    "rtb_limit": "QTA-015/rtb",
-    "rtb_rule_limit": "QTA-015/route",
+
+
+class ResourceQuota(NamedTuple):
+    """A quota on each resource of a class.
+
+    `count_used` returns the amount that a resource uses, or None for one to which the quota does not apply.
+    """
+
+    rule: str
+    cls: type[Entity]
+    count_used: Callable[[Call, Any], int | None]
+
+
+def count_rules(group: SecurityGroup) -> int:
+    """Return the number of IP ranges and groups in the rules of a security group: each counts as a rule."""
+    rules = (*group.inbound_rules, *group.outbound_rules)
+    return sum(len(rule.ip_ranges or ()) + len(rule.security_groups_members or ()) for rule in rules)
+
+
+def _count_public_rules(_: Call, group: SecurityGroup) -> int | None:
+    return count_rules(group) if group.net_id is None else None
+
+
+def _count_net_rules(_: Call, group: SecurityGroup) -> int | None:
+    return None if group.net_id is None else count_rules(group)
+
+
+def _count_groups(_: Call, vm: Vm) -> int | None:
+    return None if vm.state is VmState.TERMINATED else len(vm.security_groups)
+
+
+def _count_in_net(call: Call, net: Any, kind: str) -> int:
+    return call.state.count(kind, "net_id", net.net_id)
+
+
+# quotas on a single resource, in the order of `_make_resource_key` in `framework/paging.py`
+EACH: Mapping[str, ResourceQuota] = {
+    "vm_sg_limit": ResourceQuota("QTA-014/vm", Vm, _count_groups),
+    "rtb_rule_limit": ResourceQuota("QTA-015/route", RouteTable, lambda _, table: len(table.routes)),
+    "sg_rule_limit": ResourceQuota("QTA-014/rule", SecurityGroup, _count_public_rules),
+    "vpc_sg_rule_limit": ResourceQuota("QTA-014/rule", SecurityGroup, _count_net_rules),
+    "rtb_limit": ResourceQuota("QTA-015/rtb", Net, partial(_count_in_net, kind="route_table")),
+    "subnet_limit": ResourceQuota("QTA-015/subnet", Net, partial(_count_in_net, kind="subnet")),
+    "vpc_sg_limit": ResourceQuota("QTA-014", Net, partial(_count_in_net, kind="security_group")),
 }
 
 
@@ -104,24 +139,42 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
 def check_each(call: Call, name: str, used: int, more: int) -> None:
     """Refuse an addition that would exceed a quota on a single resource, which uses `used` of it already."""
     limit = _list_limits(call.account.quotas).get(name)
-    call.check(limit is None or used + more <= limit, EACH[name], quota=name, limit=limit, adding=more)
+    call.check(limit is None or used + more <= limit, EACH[name].rule, quota=name, limit=limit, adding=more)
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)
 def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None = None) -> tuple[QuotaTypes, ...]:
-    """List the caller's quotas with their limits (0: unlimited) and the amounts used (CAT-003, QTA-020)."""
-    limits = dict(call.account.quotas)
-    rows = (
-        Quota(
-            account_id=call.account.account_id,
-            description=row["says"],
-            max_value=limits.get(name, row["max"]),
-            name=name,
-            quota_collection=row["collection"],
-            short_description=row["short"],
-            used_value=QUOTAS[name][1](call) if name in QUOTAS else 0,
-        )
-        for name, row in load_catalog().quotas.items()
+    """List the quotas of the caller, and of each of the caller's resources that has some (CAT-003, CAT-003/resource).
+
+    A limit of 0 means unlimited. The amounts used are those of existing resources (QTA-020).
+    """
+    selection = as_parsed(filters) or FiltersQuota()
+    groups = ((of, select_matching(quotas, selection)) for of, quotas in _list_quotas(call, selection.quota_types))
+    types = (QuotaTypes(quota_type=of, quotas=quotas) for of, quotas in groups if quotas)
+    return tuple(islice(types, call.limit))
+
+
+def _list_quotas(call: Call, ids: Sequence[str] | None) -> Iterator[tuple[str, Iterable[Quota]]]:
+    """Yield the quotas of the account, then those of each of its resources, or only of the ones with the ids."""
+    used = {name: count_used(call) for name, (_, count_used) in QUOTAS.items()}
+    yield GLOBAL, [_make_quota(call, name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
+    for cls, names in groupby(EACH, key=lambda name: EACH[name].cls):
+        limited = tuple(names)
+        own = call.own_rows(cls) if ids is None else filter(call.owns, call.state.find_by_ids(cls.kind, ids))
+        for row in own:
+            amounts = {name: EACH[name].count_used(call, row) for name in limited if not row.is_gone}
+            yield row.id, [_make_quota(call, name, n, row.id) for name, n in amounts.items() if n is not None]
+
+
+def _make_quota(call: Call, name: str, used: int, quota_type: str) -> Quota:
+    row = load_catalog().quotas[name]
+    return Quota(
+        account_id=call.account.account_id,
+        description=row["says"],
+        max_value=dict(call.account.quotas).get(name, row["max"]),
+        name=name,
+        quota_collection=row["collection"],
+        quota_type=quota_type,
+        short_description=row["short"],
+        used_value=used,
     )
-    quotas = select_matching(rows, as_parsed(filters))
-    return (QuotaTypes(quota_type="global", quotas=quotas),) if quotas else ()

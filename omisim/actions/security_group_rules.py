@@ -5,14 +5,14 @@ Rules with the same protocol and ports are stored as one rule with all their IP 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network
 from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.quotas import check_each
+from omisim.actions.quotas import check_each, count_rules
 from omisim.actions.security_groups import view_group
 from omisim.base.foreign import parse_count
 from omisim.base.frozen import replace
@@ -55,12 +55,12 @@ def create_security_group_rule(
     for rule in requested_rules:
         duplicates = _find_overlap(rules_by_ports, rule)
         call.check(not duplicates, "SG-027", security_group_id=security_group_id, there=duplicates)
-    used = _count_targets(rules_by_ports.values())
     for rule in requested_rules:
         _add_rule(call, rules_by_ports, rule)
-    quota = "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit"
-    check_each(call, quota, used, _count_targets(rules_by_ports.values()) - used)
-    return view_group(call.put(_replace_rules(group, flow, tuple(rules_by_ports.values()))))
+    changed = _replace_rules(group, flow, tuple(rules_by_ports.values()))
+    used = count_rules(group)
+    check_each(call, "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit", used, count_rules(changed) - used)
+    return view_group(call.put(changed))
 
 
 @action("DeleteSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
@@ -202,7 +202,6 @@ def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMemb
 
 
 _get_ports = attrgetter("ip_protocol", "from_port_range", "to_port_range")
-_get_ranges, _get_members = attrgetter("ip_ranges"), attrgetter("security_groups_members")
 
 
 def _index_by_ports(rules: Rules) -> ByPorts:
@@ -213,10 +212,6 @@ def _index_by_ports(rules: Rules) -> ByPorts:
 def _list_targets(rule: SecurityGroupRule) -> list[str]:
     members = (member.security_group_id for member in rule.security_groups_members or ())
     return [*(rule.ip_ranges or ()), *filter(None, members)]
-
-
-def _count_targets(rules: Iterable[SecurityGroupRule]) -> int:
-    return sum(sum(map(len, filter(None, map(get, rules)))) for get in (_get_ranges, _get_members))
 
 
 def _find_overlap(rules: ByPorts, requested: SecurityGroupRule) -> list[str]:

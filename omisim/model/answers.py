@@ -42,6 +42,9 @@ class VmType:
     volume_size: int | None = None
 
 
+GLOBAL = "global"  # the type of the quotas of a whole account
+
+
 @frozen(kw_only=True)
 class Quota:
     """One quota of an account: its limit (0: unlimited) and the amount used."""
@@ -53,11 +56,12 @@ class Quota:
     quota_collection: str
     short_description: str
     used_value: int
+    quota_type: str = internal(GLOBAL)  # that of its `QuotaTypes`
 
 
 @frozen(kw_only=True)
 class QuotaTypes:
-    """The quotas of a whole account ("global"), or of one resource."""
+    """The quotas of a whole account ("global"), or of one resource, whose id is the type."""
 
     quota_type: str
     quotas: tuple[Quota, ...]

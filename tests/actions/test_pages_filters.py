@@ -88,6 +88,16 @@ class TestPages:
         alice.delete_tags(resource_ids=[volume_id], tags=[{"key": key, "value": ""} for key in "abc"])
         assert [row["Key"] for page in pages for row in page] == ["d", "e", "f"]
 
+    def test_miss_no_quota_if_earlier_resources_are_deleted(self, alice: Account) -> None:
+        """The quotas of a resource are found though resources before it were deleted since the last page. [PAG-008]"""
+        group_ids = [
+            alice.create_security_group(security_group_name=name, description="x").security_group_id for name in "abc"
+        ]
+        pages = read_pages(alice, "ReadQuotas", Filters={"QuotaTypes": ["global", *group_ids]})
+        found = [row["QuotaType"] for row in next(pages)]
+        alice.delete_security_group(security_group_id=group_ids[0])
+        assert [*found, *(row["QuotaType"] for page in pages for row in page)] == ["global", *group_ids]
+
     @pytest.mark.parametrize("action", ["ReadVmsState", "ReadVmsStopHistory"])
     def test_miss_and_repeat_nothing_if_earlier_rows_appear(self, alice: Account, ubuntu: Image, action: str) -> None:
         """After VMs have started or stopped between two pages, no row is missing or repeated. [PAG-008]"""
@@ -173,7 +183,7 @@ class TestReadFilters:
 FILTERED = [action for action in ACTIONS.values() if "filters" in action.shape.fields]
 
 
-# one group of what was found; past lists beside the current one; a log that grows as it is read
+# groups of what was found; past lists beside the current one; a log that grows as it is read
 UNLIKE = ("ReadQuotas", "ReadCatalogs", "ReadApiLogs")
 
 

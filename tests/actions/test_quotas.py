@@ -158,6 +158,15 @@ class TestNetworkQuotas:
             else:
                 assert dave.can(action, **request)
 
+    def test_on_rules_counts_both_directions(self) -> None:
+        """The outbound rule that a group of a Net begins with counts, and each range of a rule. [QTA-014/rule]"""
+        dave = make_limited_account(vpc_sg_rule_limit=2)
+        net_id = dave.create_net(ip_range="10.0.0.0/16").net_id
+        group = dave.create_security_group(net_id=net_id, security_group_name="web", description="for a test")
+        request = {**RULES, "SecurityGroupId": group.security_group_id}
+        assert expect_refusal(dave, "CreateSecurityGroupRule", **request).rule == "QTA-014/rule"
+        assert dave.can("CreateSecurityGroupRule", **{**request, "Rules": [{"IpRanges": ["10.0.0.0/8"]}]})
+
 
 class TestQuotas:
     @given(limit=st.integers(1, 6), least=st.integers(1, 8), most=st.integers(1, 8))
@@ -230,3 +239,63 @@ class TestReadQuotas:
     def test_filters_by_every_field(self, alice: Account, filters: FiltersQuotaDict, names: set[str]) -> None:
         """Quotas are found by name, collection, type and short description; unknown values find none. [CAT-003]"""
         assert {row.name for group in alice.read_quotas(filters=filters) for row in group.quotas} == names
+
+
+def list_used(account: Account, *quota_types: str) -> dict[str, dict[str, int]]:
+    """Return the amounts used by quota type and name: of all types, or of these."""
+    groups = account.read_quotas(filters={"quota_types": quota_types} if quota_types else None)
+    return {group.quota_type: {row.name: row.used_value for row in group.quotas} for group in groups}
+
+
+class TestResourceQuotas:
+    def test_show_the_use_of_each_resource(self, alice: Account) -> None:
+        """A Net, a security group, a route table and a VM have their own quotas. [CAT-003/resource, QTA-020]"""
+        ids: dict[str, str] = {}
+        add_networks(alice, alice.read_images()[0].image_id, ids)
+        (net,) = alice.read_nets(filters={"net_ids": [ids["net"]]})
+        (table,) = alice.read_route_tables(filters={"route_table_ids": [ids["table"]]})
+        in_net = [
+            len([row for row in rows if row.net_id == net.net_id])
+            for rows in (alice.read_route_tables(), alice.read_subnets(), alice.read_security_groups())
+        ]
+        used = list_used(alice)
+        assert used[net.net_id] == dict(zip(("rtb_limit", "subnet_limit", "vpc_sg_limit"), in_net, strict=True))
+        assert used[table.route_table_id] == {"rtb_rule_limit": len(table.routes)}
+
+    def test_of_security_groups_count_ranges_and_groups(self, alice: Account) -> None:
+        """Each range and each group in the rules of a group counts, inbound and outbound. [QTA-014/rule]"""
+        net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
+        names = {"security_group_name": "web", "description": "for a test"}
+        public = alice.create_security_group(**names).security_group_id
+        private = alice.create_security_group(**names, net_id=net_id).security_group_id
+        for group_id in (public, private):
+            member = {"security_group_id": group_id}
+            rule = {"ip_ranges": ["10.0.0.0/8", "192.0.2.0/24"], "security_groups_members": [member]}
+            alice.create_security_group_rule(security_group_id=group_id, flow="Inbound", rules=[rule])
+        used = {public: {"sg_rule_limit": 3}, private: {"vpc_sg_rule_limit": 4}}
+        assert list_used(alice, public, private) == used
+
+    def test_of_vms_end_with_the_vm(self, alice: Account) -> None:
+        """A VM has the quota on its security groups until it is terminated. [CAT-003/resource, QTA-020]"""
+        (vm,) = alice.create_vms(image_id=alice.read_images()[0].image_id)
+        assert list_used(alice, vm.vm_id) == {vm.vm_id: {"vm_sg_limit": 1}}
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        assert list_used(alice, vm.vm_id) == {}
+
+    def test_of_nets_end_when_their_deletion_begins(self) -> None:
+        """A Net that is being deleted has no quotas. [CAT-003/resource, NET-018]"""
+        alice = Cloud(timing="manual").account("alice")
+        net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
+        alice.delete_net(net_id=net_id)
+        assert [net.state for net in alice.read_nets()] == ["deleting"]
+        assert list_used(alice, net_id) == {}
+
+    def test_stand_among_the_global_ones_unused(self, alice: Account) -> None:
+        """The limit on each resource is found without one, as a global quota with a use of 0. [CAT-003/resource]"""
+        alice.create_net(ip_range="10.0.0.0/16")
+        assert list_used(alice, "global")["global"]["subnet_limit"] == 0
+
+    def test_belong_to_the_owner_of_the_resource(self, alice: Account, bob: Account) -> None:
+        """The quotas of another account's resource are not found. [CAT-003/resource]"""
+        net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
+        assert list_used(bob, net_id) == {}

@@ -32,6 +32,15 @@ class TestRequests:
             tag = ET.fromstring(ask(alice, {"Action": action, "Version": "2016-11-15"}).body).tag
             assert tag == f"{{http://api.outscale.com/wsdl/fcuext/2014-04-15/}}{action}Response"
 
+    def test_for_quotas_answer_them_by_what_they_are_of(self, alice: Account) -> None:
+        """DescribeQuotas groups by reference: the account, then its resources. [CAT-003/resource]"""
+        net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
+        answer = ask(alice, {"Action": "DescribeQuotas", "QuotaName": "subnet_limit"})
+        assert (texts_of(answer, "reference"), texts_of(answer, "name")) == (["global", net_id], ["subnet_limit"] * 2)
+        parameters = {"Filter.1.Name": "reference", "Filter.1.Value": net_id}
+        answer = ask(alice, {"Action": "DescribeQuotas", **parameters})
+        assert texts_of(answer, "name") == ["rtb_limit", "subnet_limit", "vpc_sg_limit"]
+
     def test_may_be_get_or_post(self, alice: Account) -> None:
         """Parameters are in the query string or in the form body; another method is refused. [FCU-003/method]"""
         query = "Version=1&Filter.1.Name=size&Filter.1.Value.1=4&Action=DescribeVolumes"

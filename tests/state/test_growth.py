@@ -96,7 +96,7 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "ReadPublicCatalog": {},
     "ReadPublicIpRanges": {},
     "ReadPublicIps": {"Filters": {"LinkPublicIpIds": ["{ip_link}"]}},
-    "ReadQuotas": {},
+    "ReadQuotas": {"Filters": {"QuotaTypes": ["global", "{net}", "{group}", "{table}", "{vm}"]}},
     "ReadRegions": {},
     "ReadRouteTables": {"Filters": {"NetIds": ["{net}"]}},
     "ReadSecurityGroups": {"Filters": {"SecurityGroupIds": ["{group}"]}},

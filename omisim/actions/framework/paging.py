@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from omisim.actions.tags import TAGGED
 from omisim.base.foreign import parse_json
-from omisim.model import Entity, Log, Tag, VmsStopHistory, VmStates
+from omisim.model import Entity, Log, Quota, QuotaTypes, Tag, VmsStopHistory, VmStates
+from omisim.model.answers import GLOBAL
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -86,16 +87,32 @@ def _make_sort_key(state: State, row: Any) -> str:
             return _make_creation_key(state, row.kind, row.id)
         case Log():
             return f"{row.serial:020}"
-        case Tag():
-            prefix = f"{row.resource_id.rpartition('-')[0]}-"
-            creation = _make_creation_key(state, TAGGED[prefix][0], row.resource_id)
-            return f"{[*TAGGED].index(prefix):02}{creation}{row.key}"
+        case Tag() | Quota() | QuotaTypes():
+            return _make_resource_key(state, row)
         case VmStates():
             return _make_creation_key(state, "vm", row.vm_id)
         case VmsStopHistory():
             date = row.stop_date.isoformat(timespec="microseconds")
             return f"{date}{_make_creation_key(state, 'vm', row.vm_id)}"
     return ""
+
+
+def _make_resource_key(state: State, row: Tag | Quota | QuotaTypes) -> str:
+    """Return a text by which values of resources are sorted: by kind as in `TAGGED`, creation, and name.
+
+    "" for the quotas of the account, which come first and always stay.
+    """
+    match row:
+        case Tag():
+            resource_id, name = row.resource_id, row.key
+        case Quota():  # only FCU lists quotas by themselves
+            resource_id, name = row.quota_type, row.name
+        case QuotaTypes():
+            resource_id, name = row.quota_type, ""
+    if resource_id == GLOBAL:
+        return ""
+    prefix = f"{resource_id.rpartition('-')[0]}-"
+    return f"{[*TAGGED].index(prefix):02}{_make_creation_key(state, TAGGED[prefix][0], resource_id)}{name}"
 
 
 def _make_creation_key(state: State, kind: str, row_id: str) -> str:

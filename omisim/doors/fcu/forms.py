@@ -212,9 +212,11 @@ def _make_reservation(members: Sequence[Item]) -> dict[str, Any]:
 
 
 def _group_quotas(items: Iterable[Item]) -> list[dict[str, Any]]:
-    """Return the only group of quotas, those of the account; none if it is empty."""
-    quotas = [quota for _, quota in items]
-    return [{"reference": "global", "quotaSet": quotas}] if quotas else []
+    """Return the quotas by what they are of: the account, or a resource."""
+    return [
+        {"reference": reference, "quotaSet": [shown for _, shown in quotas]}
+        for reference, quotas in groupby(items, key=lambda item: item[0].quota_type)
+    ]
 
 
 GROUPS: Mapping[str, Callable[[Iterable[Item]], list[dict[str, Any]]]] = {

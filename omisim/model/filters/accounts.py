@@ -70,7 +70,7 @@ class FiltersQuota(Filters[Quota]):
 
     collections: Strings = field_equals("quota_collection")
     quota_names: Strings = field_equals("name")
-    quota_types: Strings = field_equals(lambda _: "global")
+    quota_types: Strings = field_equals("quota_type")
     short_descriptions: Strings = None
 
 
