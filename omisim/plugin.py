@@ -155,6 +155,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run a swept test once per way in which its cloud could have answered."""
+    _watch_test_case(item)
     if item.get_closest_marker(SWEEP) is None:
         return (yield)
     from omisim.pytest_plugin.sweeping import sweep_test
@@ -202,7 +203,8 @@ def pytest_runtest_makereport(
     if watched and report.failed and (folder := item.config.getoption("omisim_report")):
         from omisim.pytest_plugin.report_file import attach_file
 
-        attach_file(report, watched.cloud, folder)
+        with watched.at_end():
+            attach_file(report, watched.cloud, folder)
     if report.when == "call" and item.get_closest_marker(SWEEP) is not None:
         from omisim.pytest_plugin.sweeping import describe
 
@@ -286,6 +288,17 @@ def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:
     except ValueError as error:
         return f"{node.nodeid}: @pytest.mark.{name}: {error}"
     return None
+
+
+def _watch_test_case(item: pytest.Item) -> None:
+    """Watch the cloud of a TestCase of omisim, and keep its state: it is restored before the report is made."""
+    unit, test = sys.modules.get("omisim.clients.unit"), getattr(item, "instance", None)
+    if unit is None or not isinstance(test, unit.CloudMixin) or "cloud" not in vars(type(test)):
+        return
+    from omisim.pytest_plugin.report import WatchedCloud
+
+    watched = item.stash[WATCHED] = WatchedCloud(type(test).cloud)
+    test.addCleanup(watched.keep)
 
 
 def _guard(item: pytest.Item) -> None:

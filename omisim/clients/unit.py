@@ -55,6 +55,7 @@ class CloudMixin:
     cloud: ClassVar[Cloud]
     account: ClassVar[Account]
     _omisim_gateway: ClassVar[Any]
+    _omisim_strays: ClassVar[list[str]]
     if TYPE_CHECKING:
         gateway: ClassVar[Gateway]
     else:
@@ -70,7 +71,7 @@ class CloudMixin:
     def setUpClass(cls) -> None:
         """Create the cloud and the account. An override calls `super().setUpClass()` first."""
         stack = ExitStack()
-        cls.cloud = stack.enter_context(_opened(cls.omisim))
+        cls.cloud, cls._omisim_strays = stack.enter_context(_opened(cls.omisim))
         cls.account = _open_account(cls.cloud, cls.omisim)
         cls.addClassCleanup(_close, cls, stack)  # type: ignore[attr-defined]  # of the TestCase
         super().setUpClass()  # type: ignore[misc]  # of the TestCase
@@ -80,6 +81,7 @@ class CloudMixin:
         if "cloud" not in vars(type(self)):
             self.setUp = self._fail  # raising here would end the whole run
             return super().run(result)  # type: ignore[misc,no-any-return]  # of the TestCase
+        self.addCleanup(_check_strays, self._omisim_strays)  # type: ignore[attr-defined]  # of the TestCase
         with _restored(self.cloud), _waiting(self.cloud, self.omisim):
             outcome: TestResult | None = super().run(result)  # type: ignore[misc]  # of the TestCase
             return outcome
@@ -109,7 +111,7 @@ def _waiting(cloud: Cloud, options: Mapping[str, Any]) -> AbstractContextManager
 def _close(cls: type[CloudMixin], stack: ExitStack) -> None:
     """Leave the environment of a class whose tests are over, and forget its cloud: another run makes a new one."""
     stack.close()
-    for name in {"cloud", "account", "_omisim_gateway"} & vars(cls).keys():
+    for name in {"cloud", "account", "_omisim_gateway", "_omisim_strays"} & vars(cls).keys():
         delattr(cls, name)
 
 
@@ -141,14 +143,14 @@ def with_cloud(decorated: F | None = None, /, **options: Any) -> F | Callable[[F
 
             @wraps(decorated)
             async def run_async(*args: Any, **kwargs: Any) -> Any:
-                with _opened(options) as cloud, _waiting(cloud, options):
+                with _running(options) as cloud:
                     return await decorated(*args, cloud, **kwargs)
 
             return run_async
 
         @wraps(decorated)
         def run(*args: Any, **kwargs: Any) -> Any:
-            with _opened(options) as cloud, _waiting(cloud, options):
+            with _running(options) as cloud:
                 return decorated(*args, cloud, **kwargs)
 
         return run
@@ -163,8 +165,9 @@ def _decorate_class(cls: type, options: Mapping[str, Any]) -> type:
 
     @wraps(original)
     def run(self: Any, result: TestResult | None = None) -> TestResult | None:
-        with _opened(options) as cloud, _waiting(cloud, options):
+        with _opened(options) as (cloud, strays), _waiting(cloud, options):
             self.cloud = cloud
+            self.addCleanup(_check_strays, strays)
             return original(self, result)
 
     cls.run = run  # type: ignore[method-assign]  # of the decorated class
@@ -172,7 +175,24 @@ def _decorate_class(cls: type, options: Mapping[str, Any]) -> type:
 
 
 @contextmanager
-def _opened(options: Mapping[str, Any]) -> Iterator[Cloud]:
+def _running(options: Mapping[str, Any]) -> Iterator[Cloud]:
+    """Open a cloud for one function."""
+    with _opened(options) as (cloud, strays), _waiting(cloud, options):
+        yield cloud
+        _check_strays(strays)
+
+
+def _check_strays(strays: list[str]) -> None:
+    """Fail a test that has sent requests which no cloud serves, even if its code has caught their errors."""
+    if strays:
+        text = "\n  ".join(["the test tried to leave this machine:", *dict.fromkeys(strays)])
+        strays.clear()
+        raise AssertionError(text)
+
+
+@contextmanager
+def _opened(options: Mapping[str, Any]) -> Iterator[tuple[Cloud, list[str]]]:
+    """Yield a new cloud, and the list of the requests to OUTSCALE services that omisim does not serve."""
     if not isinstance(options, Mapping):
         raise ValueError(f"omisim must be a mapping of options, not {options!r}")
     for name in ("environment", "sleep"):
@@ -186,9 +206,10 @@ def _opened(options: Mapping[str, Any]) -> Iterator[Cloud]:
     scenario = options.get("scenario")
     cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
     with ExitStack() as stack:
+        strays: list[str] = []
         if options.get("environment", True):
-            stack.enter_context(enter_environment(cloud, _open_account(cloud, options)))
-        yield cloud
+            strays = stack.enter_context(enter_environment(cloud, _open_account(cloud, options))).strays
+        yield cloud, strays
 
 
 def _open_account(cloud: Cloud, options: Mapping[str, Any]) -> Account:

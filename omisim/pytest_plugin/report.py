@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from itertools import groupby
 from typing import Final
@@ -12,6 +13,7 @@ import pytest
 from omisim import Change, Cloud
 from omisim.base.subset import shorten
 from omisim.cloud.diff import Difference
+from omisim.engine.marks import Saved
 from omisim.engine.session import CallRecord
 from omisim.model import ENTITIES
 
@@ -31,6 +33,24 @@ class WatchedCloud:
         self.accounts: tuple[str, ...] = cloud.accounts
         self._start = cloud.fork()
         self._changes, self._calls = cloud.engine.state.position, cloud.engine.session.call_position
+        self._end: Saved | None = None
+
+    def keep(self) -> None:
+        """Keep the state at the end of the test, for the report of a cloud that others change before it."""
+        self._end = self.cloud.engine.save()
+
+    @contextmanager
+    def at_end(self) -> Iterator[None]:
+        """Show the state at the end of the test inside the block, if it was kept."""
+        if self._end is None:
+            yield
+            return
+        now = self.cloud.engine.save()
+        self.cloud.engine.restore(self._end)
+        try:
+            yield
+        finally:
+            self.cloud.engine.restore(now)
 
     def report(self) -> str:
         """Return the text of the report section."""
@@ -76,7 +96,8 @@ def explain(report: pytest.TestReport, watched: WatchedCloud | None, strays: lis
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} tried to leave this machine:\n" + _indent(dict.fromkeys(strays))
     if watched is not None and (report.failed or (always and report.when == "call")):
-        report.sections.append((TITLE, watched.report()))
+        with watched.at_end():
+            report.sections.append((TITLE, watched.report()))
 
 
 def explain_difference(left: Cloud, right: Cloud) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import unittest
+import urllib.request
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
@@ -12,12 +14,20 @@ from osc_sdk_python import Gateway
 from omisim import Cloud
 from omisim.unittest import CloudMixin, CloudTestCase, with_cloud
 
+UNSERVED = "eim.eu-west-2.outscale.com"
+
 
 def run(cls: type[unittest.TestCase]) -> unittest.TestResult:
     """Run the tests of a class with unittest, in order."""
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(cls).run(result)
     return result
+
+
+def leave() -> None:
+    """Send a request to a service that omisim does not serve, and catch the error: code under test."""
+    with suppress(Exception):
+        urllib.request.urlopen(f"https://{UNSERVED}")
 
 
 def check(cls: type[unittest.TestCase], count: int) -> None:
@@ -127,6 +137,21 @@ class TestMixin:
         check(Second, 1)
         assert First.clouds[0] is not First.clouds[1]
 
+    def test_fails_for_a_request_that_would_leave_the_machine(self) -> None:
+        """A test fails for a request to a service that omisim does not serve, even if the code catches the error."""
+
+        class Tests(CloudTestCase):
+            def test_1(self) -> None:
+                leave()
+
+            def test_2(self) -> None:
+                pass
+
+        result = run(Tests)
+        ((_, text),) = result.failures
+        assert f"tried to leave this machine:\n  a connection to {UNSERVED}" in text
+        assert (result.errors, result.testsRun) == ([], 2)
+
     def test_asks_for_super(self) -> None:
         """A `setUpClass` that forgets `super` is an error of each test, and the run goes on."""
 
@@ -234,6 +259,18 @@ class TestDecorator:
                 assert len(self.cloud.account("zoe").read_volumes()) == 1
 
         check(Tests, 2)
+
+    def test_fails_for_a_request_that_would_leave_the_machine(self) -> None:
+        """A function fails, and so does each test of a class, although the code catches the error."""
+
+        @with_cloud
+        class Tests(unittest.TestCase):
+            def test(self) -> None:
+                leave()
+
+        assert "tried to leave this machine" in run(Tests).failures[0][1]
+        with pytest.raises(AssertionError, match="tried to leave this machine"):
+            with_cloud(lambda _: leave())()  # type: ignore[call-arg]  # the decorator adds the cloud
 
     def test_needs_no_parentheses(self) -> None:
         """Without options, the name alone decorates a TestCase and a function."""

@@ -164,6 +164,33 @@ class TestReportSection:
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*DeleteVolume by alice VolumeId='vol-00000000' → 400 5064 *"])
 
+    def test_is_shown_for_a_failing_test_case(self, pytester: pytest.Pytester) -> None:
+        """The section of a CloudTestCase shows its cloud as the test has left it, without what setUpClass has done."""
+        source = """
+            from omisim.unittest import CloudTestCase
+
+            class TestGolden(CloudTestCase):
+                @classmethod
+                def setUpClass(cls):
+                    super().setUpClass()
+                    cls.account.create_keypair(keypair_name="old")
+
+                def test_1(self):
+                    self.account.create_volume(subregion_name="eu-west-2a", size=3)
+                    assert False
+
+                def test_2(self):
+                    assert self.account.read_volumes() == ()
+        """
+        result = run_plugin(pytester, source, "--omisim-report", "reports")
+        result.assert_outcomes(passed=1, failed=1)
+        result.stdout.fnmatch_lines(
+            ["* CreateVolume by alice *Size=3*", "Since the test began:", "  volume vol-* is new (available)"]
+        )
+        result.stdout.no_fnmatch_line("*CreateKeypair*")
+        (file,) = (pytester.path / "reports").iterdir()
+        assert "CreateVolume" in file.read_text()
+
     def test_is_left_out_without_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test that uses no cloud has no such section."""
         run_plugin(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
