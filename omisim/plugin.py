@@ -120,7 +120,11 @@ def pytest_configure(config: pytest.Config) -> None:
     minimum = config.getoption("--omisim-coverage-fail-under")
     if minimum is not None and not 0 <= minimum / 100 <= 1:
         raise pytest.UsageError(f"--omisim-coverage-fail-under must be a percentage from 0 to 100, not {minimum:g}")
-    if config.getini("omisim_guard"):
+    try:
+        is_guarded = config.getini("omisim_guard")
+    except (ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"omisim: omisim_guard must be true or false: {error}") from None
+    if is_guarded:
         from omisim.clients.intercept import guard_hosts
 
         guard = ExitStack()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import get_rule
@@ -12,6 +13,7 @@ from omisim.testing.vocabulary import DEEDS, NOUNS
 __all__ = ["MAX_LINES", "describe_gaps", "report"]
 
 MAX_LINES = 40  # default limit of a report
+MAX_WIDTH = 100  # characters in a line of names
 
 
 def report(coverage: Coverage, who: str = "no test", limit: int | None = MAX_LINES) -> str:
@@ -32,7 +34,11 @@ def report(coverage: Coverage, who: str = "no test", limit: int | None = MAX_LIN
         lines.append(f"  … and {len(sentences) - len(listed)} more")
     untouched = sorted(coverage.missing.actions - coverage.refused)
     if untouched:
-        lines += ["", f"Never called: {', '.join(untouched)}"]
+        lines += [
+            "",
+            "Never called:",
+            *wrap(", ".join(untouched), MAX_WIDTH, initial_indent="  ", subsequent_indent="  "),
+        ]
     return "\n".join(lines)
 
 

@@ -338,6 +338,22 @@ class TestMistakes:
         result.assert_outcomes(failed=1)
         assert "omisim_sweep needs a cloud: request omi_cloud" in join_output(result)
 
+    def test_a_test_of_hypothesis_is_refused(self, pytester: pytest.Pytester) -> None:
+        """A test with `@given` fails with the reason, even though it requests a cloud."""
+        source = """
+            import pytest
+            from hypothesis import given, strategies as st
+            from omisim.testing.forks import fork_each_example
+
+            @pytest.mark.omisim_sweep()
+            @given(number=st.integers())
+            @fork_each_example
+            def test_with_examples(omi_account, number): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        assert "omisim_sweep cannot run a test with @given" in join_output(result)
+
     def test_a_coroutine_of_a_test_case_is_refused(self, pytester: pytest.Pytester) -> None:
         """Each coroutine of a TestCase runs in a loop that unittest keeps for it."""
         source = """
