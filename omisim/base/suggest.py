@@ -11,11 +11,13 @@ __all__ = ["check_known", "describe_unknown", "suggest"]
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 
 
-def suggest(name: object, known_names: Iterable[str], text: str = "; did you mean {}?", count: int = 1) -> str:
+def suggest(
+    name: object, known_names: Iterable[str], text: str = "; did you mean {}?", count: int = 1, cutoff: float = 0.6
+) -> str:
     """Return `text` with the known names most similar to an unknown one, `count` at most; "" if none is similar.
 
-    A name that differs in case, underscores and leading zeros alone is the most similar one, as `ImageName` is of
-    `image_name`, and `OMI-022` of `omi-22`.
+    `cutoff` is how similar they must be, up to 1.0. A name that differs in case, underscores and leading zeros alone is
+    the most similar one, as `ImageName` is of `image_name`, and `OMI-022` of `omi-22`.
     """
     unknown_name, names = str(name)[:100], list(known_names)
     plain = {_simplify(each): each for each in names}
@@ -23,8 +25,8 @@ def suggest(name: object, known_names: Iterable[str], text: str = "; did you mea
     if simple_name in plain:
         similar = [plain[simple_name]]
     else:
-        similar = get_close_matches(unknown_name, names, n=count)
-        similar = similar or [plain[each] for each in get_close_matches(simple_name, plain, n=count)]
+        similar = get_close_matches(unknown_name, names, count, cutoff)
+        similar = similar or [plain[each] for each in get_close_matches(simple_name, plain, count, cutoff)]
     return text.format(", ".join(similar)) if similar else ""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis.stateful import INITIALIZE_RULE_MARKER
 
 from omisim.actions.framework.registry import ACTIONS
+from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.spec.catalog import load_catalog
 from omisim.testing.initial_resources import check_counts
@@ -23,15 +23,15 @@ SETTINGS: Final = (
     "accounts", "actions", "faults", "platform", "quotas", "shrink_seconds", "starts_with", "switches", "time_travel",
     "timings",
 )  # fmt: skip
-MIN_SIMILARITY: Final = 0.85  # of a misspelt setting; `account_ids` may be an attribute of its own
+MIN_SIMILARITY: Final = 0.9  # of a misspelt setting; `account_ids` may be an attribute of its own
 
 
 def check_choices(machine: type[CloudMachine]) -> None:
     """Check the attributes of a machine and create its cloud once. Raises ValueError for a misspelt or invalid one."""
     own = vars(machine)
     for name in [name for name in own if name not in SETTINGS and name[0] != "_" and not callable(own[name])]:
-        if similar := get_close_matches(name, SETTINGS, 1, MIN_SIMILARITY):
-            raise ValueError(f"unknown attribute {name!r}; did you mean {similar[0]!r}?")
+        if hint := suggest(name, SETTINGS, "; did you mean {!r}?", cutoff=MIN_SIMILARITY):
+            raise ValueError(f"unknown attribute {name!r}{hint}")
     for part in machine.__mro__:
         for name, rule in vars(part).items():
             if name != "begin" and hasattr(rule, INITIALIZE_RULE_MARKER):
