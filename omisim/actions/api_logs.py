@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import fields
+from ipaddress import ip_address
 from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -31,6 +32,8 @@ def read_api_logs(
     starts a new one. `with_` selects the fields to return.
     """
     window = _complete_window(as_parsed(filters) or FiltersApiLog(), call.now)
+    for text in filter(None, window.query_ip_addresses or ()):  # an empty text finds nothing
+        call.check(_is_ip_address(text), "CAT-010/address", ip_address=text)
     call.check_range(window.query_date_after, window.query_date_before)
     oldest = call.now - RETENTION
     own = (r for r in call.log if r.account == call.account.name and r.api == "oapi" and r.at >= oldest)
@@ -38,6 +41,14 @@ def read_api_logs(
     selection = as_parsed(with_)
     hidden = {} if selection is None else {f.name: None for f in fields(selection) if not getattr(selection, f.name)}
     return tuple(replace(log, **hidden) for log in logs) if hidden else logs
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _complete_window(filters: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:

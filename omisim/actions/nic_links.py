@@ -90,7 +90,7 @@ def link_private_ips(
     if private_ips is None:
         count = secondary_private_ip_count or 1
         requested_addresses = find_free_addresses(call.state, subnet, count)
-        call.check(len(requested_addresses) == count, "NIC-005", subnet_id=subnet.subnet_id)
+        call.check(len(requested_addresses) == count, "NIC-005/secondary", subnet_id=subnet.subnet_id, count=count)
     else:
         requested_addresses = list(dict.fromkeys(check_address(call, subnet, ip) for ip in private_ips))
     own_addresses = {ip.private_ip for ip in nic.private_ips}

@@ -34,7 +34,15 @@ def _check_rules_alone(call: Call, parameters: Mapping[str, Any]) -> None:
     call.check("rules" not in parameters or not excluded, "SG-020", parameters=excluded)
 
 
-@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_check_rules_alone)
+def _check_new_rules(call: Call, parameters: Mapping[str, Any]) -> None:
+    """Refuse a group with both its id and its name too (SG-026/both)."""
+    _check_rules_alone(call, parameters)
+    for rule in as_parsed_list(parameters.get("rules")):
+        for member in rule.security_groups_members or ():
+            call.check(member.security_group_id is None or member.security_group_name is None, "SG-026/both")
+
+
+@action("CreateSecurityGroupRule", "SecurityGroup", combinations=_check_new_rules)
 def create_security_group_rule(
     call: Call,
     *,

@@ -245,6 +245,18 @@ class TestParameters:
             remaining = entrance.answer(alice, "DeleteSecurityGroupRule", **parameters, **undo)["SecurityGroup"]
             assert remaining["InboundRules"] == []
 
+    def test_of_rules_are_deleted_with_the_groups_of_an_answer(self, entrance: Entrance, alice: Account) -> None:
+        """A group with its id and its name, as an answer shows it, is accepted by deletion only. [SG-026/both]"""
+        one, other = group(entrance, alice, "one"), group(entrance, alice, "other")
+        parameters = {"SecurityGroupId": one, "Flow": "Inbound"}
+        request = {**parameters, "Rules": [{"SecurityGroupsMembers": [{"SecurityGroupId": other}], **SSH}]}
+        created = entrance.answer(alice, "CreateSecurityGroupRule", **request)["SecurityGroup"]
+        (member,) = created["InboundRules"][0]["SecurityGroupsMembers"]
+        assert (member["SecurityGroupId"], member["SecurityGroupName"]) == (other, "other")
+        both = {**parameters, "Rules": [{"SecurityGroupsMembers": [member], **SSH}]}
+        assert entrance.refusal(alice, "CreateSecurityGroupRule", **both)[1:] == ("3002", "SG-026/both")
+        assert entrance.answer(alice, "DeleteSecurityGroupRule", **both)["SecurityGroup"]["InboundRules"] == []
+
     @pytest.mark.parametrize("allow", [True, False])
     def test_of_a_public_ip_allow_to_link_it_elsewhere(self, alice: Account, *, allow: bool) -> None:
         """A linked public IP is linked to another NIC only with AllowRelink. [PIP-012]"""

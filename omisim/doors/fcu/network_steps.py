@@ -90,9 +90,16 @@ def _make_source_permissions(context: Context, flat: Mapping[str, Any], group_id
 
 
 def _complete_permission(permission: Tree) -> None:
-    """Refuse IPv6 (FCU-035) and a partial ICMP wildcard (FCU-036). Absent ports are -1 (FCU-037)."""
+    """Refuse IPv6 (FCU-035) and a partial ICMP wildcard (FCU-036). Absent ports are -1 (FCU-037).
+
+    A group with an id needs no name: a client sends back both, as the answers show them (SG-026/both).
+    """
     if permission.pop("Ipv6Ranges", None):
         raise refuse("FCU-035")
+    groups = permission.get("Groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        if isinstance(group, dict) and group.get("GroupId"):
+            group.pop("GroupName", None)
     protocol = permission.get("IpProtocol")
     if protocol in ("tcp", "udp", "6", "17"):
         permission.setdefault("FromPort", "-1")
