@@ -112,8 +112,8 @@ def _lower_names(headers: Any) -> dict[str, str]:
 def _get_session() -> boto3.Session:
     """Return a session for omisim's clients only, which caches botocore's service models, and shares them with FCU.
 
-    Three settings of botocore spare a quarter of a call: events without aliases, parsers of answers, and a User-Agent
-    that stays the same.
+    Its settings spare a quarter of a call: events without aliases, parsers of answers, and a User-Agent that stays the
+    same.
     """
     events = HierarchicalEmitter()
     session = botocore.session.Session(event_hooks=events)

@@ -84,10 +84,9 @@ class App:
         if isinstance(response, HttpResponse):
             headers = [(name, clean_header(value)) for name, value in response.headers.items()]
             status = response.status
-            is_bare = status in WITHOUT_BODY
-            if not is_bare and not any(name.lower() == "content-length" for name in response.headers):
+            if status not in WITHOUT_BODY and "content-length" not in map(str.lower, response.headers):
                 headers.append(("Content-Length", str(len(response.body))))
-            body: Iterable[bytes] = [b"" if is_bare or request.method == "HEAD" else response.body]
+            body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
         else:  # a stream of events
             headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]
             body, status = response, 200
