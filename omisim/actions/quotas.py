@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -67,10 +68,13 @@ class ResourceQuota(NamedTuple):
     count_used: Callable[[Call, Any], int | None]
 
 
+_get_ranges, _get_members = attrgetter("ip_ranges"), attrgetter("security_groups_members")
+
+
 def count_rules(group: SecurityGroup) -> int:
     """Return the number of IP ranges and groups in the rules of a security group: each counts as a rule."""
     rules = (*group.inbound_rules, *group.outbound_rules)
-    return sum(len(rule.ip_ranges or ()) + len(rule.security_groups_members or ()) for rule in rules)
+    return sum(sum(map(len, filter(None, map(get, rules)))) for get in (_get_ranges, _get_members))
 
 
 def _count_public_rules(_: Call, group: SecurityGroup) -> int | None:
