@@ -169,7 +169,7 @@ class TestDiff:
 
 @pytest.mark.parametrize("method", ["diff", "become"])
 def test_methods_that_take_a_cloud_refuse_anything_else(cloud: Cloud, method: str) -> None:
-    """What is no cloud is named, and how to get one."""
+    """The error shows the value, and how to get a cloud."""
     with pytest.raises(ValueError, match=r"other must be a Cloud, for example cloud\.fork\(\), not 'other'"):
         getattr(cloud, method)("other")
 

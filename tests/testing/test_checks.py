@@ -115,7 +115,7 @@ class TestNothingLeft:
 
     @pytest.mark.parametrize("goes", [True, False])
     def test_knows_what_goes_with_a_vm_before_it_is_gone(self, slow: Cloud, goes: bool) -> None:
-        """While a VM shuts down, the list is what is left when it has: DeleteOnVmDeletion decides for its volumes."""
+        """While a VM shuts down, the list is that of afterwards: DeleteOnVmDeletion decides for its volumes."""
         alice = slow.account("alice")
         net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
         subnet_id = alice.create_subnet(net_id=net_id, ip_range="10.0.1.0/24").subnet_id
