@@ -113,13 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
             check(config)
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
-    for option in ("--omisim-coverage-json", "--omisim-sweep-json"):
-        _check_file(config, option)
-    if config.getoption("--omisim-report") == "":
-        raise pytest.UsageError("--omisim-report must be the path of a folder, not ''")
-    minimum = config.getoption("--omisim-coverage-fail-under")
-    if minimum is not None and not 0 <= minimum / 100 <= 1:
-        raise pytest.UsageError(f"--omisim-coverage-fail-under must be a percentage from 0 to 100, not {minimum:g}")
+    _check_options(config)
     try:
         is_guarded = config.getini("omisim_guard")
     except (ValueError, pytest.UsageError) as error:
@@ -136,6 +130,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from omisim.testing.reporting import CoverageReport
 
         config.pluginmanager.register(CoverageReport(config), "omisim-coverage")
+
+
+def _check_options(config: pytest.Config) -> None:
+    """Raise UsageError for a value of the command line that cannot be used."""
+    for option in ("--omisim-coverage-json", "--omisim-sweep-json"):
+        _check_file(config, option)
+    if config.getoption("--omisim-report") == "":
+        raise pytest.UsageError("--omisim-report must be the path of a folder, not ''")
+    minimum = config.getoption("--omisim-coverage-fail-under")
+    if minimum is not None and not 0 <= minimum / 100 <= 1:
+        raise pytest.UsageError(f"--omisim-coverage-fail-under must be a percentage from 0 to 100, not {minimum:g}")
 
 
 @pytest.hookimpl(wrapper=True)

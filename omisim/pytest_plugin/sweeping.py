@@ -98,11 +98,11 @@ def _run_method(testcase: Any, method: Callable[[], object]) -> None:
 
 def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | None) -> None:
     """Sweep a test. Its cloud returns to its state before the test for each run, and in the end to the clean run's."""
-    if cloud is None and hasattr(getattr(item, "obj", None), "hypothesis"):
-        text = "cannot run a test with @given: use pytest.mark.parametrize"
-        pytest.fail(f"{MARKER} {text}", pytrace=False)
     if cloud is None:
-        pytest.fail(f"{MARKER} needs a cloud: request omi_cloud, or a fixture that uses it", pytrace=False)
+        text = "needs a cloud: request omi_cloud, or a fixture that uses it"
+        if hasattr(getattr(item, "obj", None), "hypothesis"):
+            text = "cannot run a test with @given: use pytest.mark.parametrize"
+        pytest.fail(f"{MARKER} {text}", pytrace=False)
     engine = cloud.engine
     start = engine.save()
     after: list[Saved] = []

@@ -54,6 +54,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"time_travel": "no"}, "time_travel must be True or False, not 'no'"),
     ({"first": initialize()(lambda _: None)}, "first must not use @initialize"),
     ({"timing": ("clock",)}, "unknown attribute 'timing'; did you mean 'timings'"),
+    ({"switch": {}}, "unknown attribute 'switch'; did you mean 'switches'"),
     ({"acounts": {"alice": "eu-west-2"}}, "unknown attribute 'acounts'; did you mean 'accounts'"),
 ]
 

@@ -40,7 +40,7 @@ def make_namespace(version: str) -> str:
 
 
 def render_answer(action: str, namespace: str, content: str, request_id: str) -> str:
-    """Return the answer to an action. It begins with the request's id, as in EC2: salt-cloud reads the second element."""
+    """Return the answer to an action. The request's id comes first, as in EC2: salt-cloud reads the second element."""
     quoted = escape_text(namespace).replace('"', "&quot;")
     return (
         f'{_DECLARATION}<{action}Response xmlns="{quoted}">'
