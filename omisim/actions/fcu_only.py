@@ -112,8 +112,10 @@ FCU_ONLY: Mapping[str, Action] = {
 
 
 def is_fcu_only(action: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether OAPI has no such action, or not with these arguments."""
+    """Whether OAPI has no such action, not with these arguments, or not with this effect."""
     if action not in FCU_ONLY or action not in ACTIONS:
         return action in FCU_ONLY
+    if action == "DeletePublicIp":  # which may disassociate the address (FCU-040)
+        return True
     shape = ACTIONS[action].shape
     return not arguments.keys() <= shape.all_fields.keys() or any(f.name not in arguments for f in shape.required)

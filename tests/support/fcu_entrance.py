@@ -33,8 +33,8 @@ from omisim.model.serialize import to_snake_names
 
 __all__ = ["Fcu", "to_ec2_call"]
 
-# rows that differ from their action on purpose: FCU-008, FCU-015, FCU-040, and two that reset what another one changes
-APART = {"DeleteKeyPair", "RegisterImage", "ReleaseAddress", "ResetImageAttribute", "ResetSnapshotAttribute"}
+# rows that differ from their action on purpose: FCU-008, FCU-015, and two that reset what another one changes
+APART = {"DeleteKeyPair", "RegisterImage", "ResetImageAttribute", "ResetSnapshotAttribute"}
 
 
 class Fcu(Entrance):

@@ -12,6 +12,7 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from support.boto import launch
 from support.planted_bugs import PLANTED
 from support.storing import BUCKET, export_disk
 from tools import planted
@@ -380,6 +381,10 @@ class TestScript:
         recorder = Recorder()
         recorder.start_cloud("eager", {"alice": "eu-west-2"}, buckets=False)
         fcu = recorder.account("alice").client("fcu")
+        vm_id = launch(fcu, recorder.cloud.images.official("ubuntu"))["InstanceId"]
+        allocation_id = fcu.allocate_address()["AllocationId"]
+        fcu.associate_address(AllocationId=allocation_id, InstanceId=vm_id)
+        fcu.release_address(AllocationId=allocation_id)
         vpc_id = fcu.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         fcu.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
         subnet_id = fcu.create_subnet(VpcId=vpc_id, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
@@ -389,6 +394,7 @@ class TestScript:
         fcu.delete_tags(Resources=[vpc_id])
         script = recorder.render()
         assert [line.partition(" of FCU with ")[0] for line in script.splitlines() if line.startswith("#")] == [
+            "# alice: DeletePublicIp",
             "# alice: ModifyVpcAttribute",
             "# alice: CreateNic",
             "# alice: DeleteTags",
