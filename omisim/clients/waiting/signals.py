@@ -9,10 +9,12 @@ is older than the context and that of pytest-timeout.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from math import ceil
 from operator import index
-from threading import main_thread
+from socket import MSG_PEEK, socket, socketpair
+from threading import current_thread, main_thread
 from typing import Any, Final
 
 from omisim.clients.waiting.heart import MUTEX
@@ -93,8 +95,32 @@ def _pause() -> None:
     kernel = current_kernel()
     if kernel is None or kernel.alarm is None:
         _real["pause"]()
-    else:
+    elif current_thread() is not main_thread():
         kernel.wait(Wait(kernel.alarm.at))
+    else:
+        with _noting_signals() as has_arrived:
+            kernel.wait(Wait(kernel.alarm.at, has_arrived))
+
+
+@contextmanager
+def _noting_signals() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells any thread whether a signal with a handler has arrived inside the block."""
+    reader, writer = socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield lambda: _has_input(reader)
+        finally:
+            signal.set_wakeup_fd(previous)
+
+
+def _has_input(sock: socket) -> bool:
+    try:
+        return bool(sock.recv(1, MSG_PEEK))
+    except BlockingIOError:
+        return False
 
 
 def _sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:

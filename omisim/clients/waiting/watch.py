@@ -112,7 +112,7 @@ class Watch:
                 if _is_sleeping(member, frame):
                     self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
         is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
-        is_locked = is_still and all(_is_locking(frame) and not _is_running(member) for member, frame in frames)
+        is_locked = is_still and all(_is_locking(member, frame) and not _is_running(member) for member, frame in frames)
         is_busy = kernel.is_busy() or not all(map(_ident, running))  # a busy machine begins a new thread late
         is_stuck = (not running or is_locked) and not is_busy
         if earliest is None:
@@ -179,7 +179,8 @@ class Watch:
         try:
             yield
         finally:
-            signal.signal(ALARM, previous)
+            if current_thread() is main_thread():  # another thread cannot set it, and alone it has no effect
+                signal.signal(ALARM, previous)
 
     def _on_alarm(self, _number: int, frame: FrameType | None) -> None:
         error, self._error = self._error, None
@@ -202,7 +203,10 @@ def _ident(member: Member) -> int:
     return (member.thread.ident if member.thread else None) or 0
 
 
-def _is_locking(frame: FrameType) -> bool:
+def _is_locking(member: Member, frame: FrameType) -> bool:
+    """Whether a thread is at a line that waits for a thread, and does not read there, as Linux says."""
+    if "read" in _find_wait(member):  # a loop that is not followed waits in a poll for its threads
+        return False
     # an instruction that the compiler has added has no line
     return _LOCKING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
 
@@ -217,15 +221,21 @@ def _is_running(member: Member) -> bool:
     return status.rpartition(")")[2].split()[:1] == ["R"]
 
 
+def _find_wait(member: Member) -> str:
+    """Return the function of Linux that a thread waits in, or "" if it runs, or the system does not say."""
+    with suppress(OSError):  # another platform
+        task = member.thread.native_id if member.thread else None
+        blocked_in = Path(f"/proc/self/task/{task}/wchan").read_text("utf-8")
+        return "" if blocked_in == "0" else blocked_in
+    return ""
+
+
 def _is_sleeping(member: Member, frame: FrameType) -> bool:
     """Whether a thread sleeps where the kernel cannot see it: as Linux says, elsewhere by the line that it executes."""
     if str(frame.f_globals.get("__name__")).startswith(_OURS):
         return False
-    with suppress(OSError):  # another platform
-        task = member.thread.native_id if member.thread else None
-        blocked_in = Path(f"/proc/self/task/{task}/wchan").read_text("utf-8")
-        if blocked_in != "0":  # the thread runs, or the system hides it
-            return "nanosleep" in blocked_in
+    if (blocked_in := _find_wait(member)) != "":
+        return "nanosleep" in blocked_in
     return _SLEEPING.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0)) is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -111,6 +112,21 @@ class TestAlarm:
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
         assert rings == [10]
+
+    def test_lets_another_signal_end_a_pause(self, cloud: Cloud, rings: list[float]) -> None:
+        """`signal.pause` returns after the first signal with a handler, before the alarm."""
+        before = signal.signal(signal.SIGUSR1, lambda *_: None)
+        try:
+            with cloud.sleeping():
+                start = cloud.now
+                signal.alarm(60)
+                threading.Timer(10, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+                signal.pause()
+                assert round((cloud.now - start).total_seconds()) == 10
+                signal.pause()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert rings == [60]
 
     def test_is_read_and_replaced(self, cloud: Cloud, rings: list[float]) -> None:
         """Each function returns the seconds that were left."""

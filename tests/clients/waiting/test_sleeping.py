@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import pickle
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from textwrap import dedent
 from threading import Event, Thread
 from time import sleep as bound_as_something_else
@@ -28,7 +31,7 @@ from support.plugged import run_plugin
 from omisim import Account, Cloud, ManualClock, SystemClock
 from omisim.base.clock import EPOCH
 from omisim.clients import sleeping
-from omisim.clients.waiting import cloud_time
+from omisim.clients.waiting import cloud_time, watch
 from omisim.errors import EndlessPollingError
 
 pytest_plugins = ["pytester"]
@@ -146,6 +149,20 @@ class TestSleeping:
             with other.sleeping():
                 assert seconds(cloud, lambda: time.sleep(10)) == 0
             assert seconds(cloud, lambda: time.sleep(10)) == 10
+
+    def test_can_end_in_another_thread(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A context that the main thread has entered ends where another thread leaves it, without an error."""
+        errors: list[Any] = []
+        monkeypatch.setattr(threading, "excepthook", errors.append)
+        real, before = time.sleep, signal.getsignal(watch.ALARM) if watch.ALARM else None
+        stack = ExitStack()
+        stack.enter_context(cloud.sleeping())
+        thread = Thread(target=stack.close)
+        thread.start()
+        thread.join()
+        assert (errors, time.sleep) == ([], real)
+        if watch.ALARM:
+            signal.signal(watch.ALARM, before)
 
     def test_is_undone_after_its_context(self, cloud: Cloud) -> None:
         """Afterwards both functions are the real ones."""

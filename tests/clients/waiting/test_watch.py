@@ -340,6 +340,28 @@ class TestThreadThatRunsAtALineWithALock:
             thread.join()
         assert times == [0]
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a thread waits for")
+    def test_is_not_taken_for_one_that_waits_where_it_reads(self, cloud: Cloud) -> None:
+        """A line that reads from a pipe, and puts what it reads into a queue, lets no time pass while it reads."""
+        lines: queue.Queue[bytes] = queue.Queue()
+        times: list[float] = []
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb") as source, os.fdopen(writer, "wb", 0) as target:
+            end = threading.Timer(0.1, target.close)
+
+            def forward() -> None:
+                lines.put(source.read())
+                times.append((cloud.now - before).total_seconds())
+
+            end.start()
+            with cloud.sleeping():
+                before = cloud.now
+                thread = threading.Thread(target=forward)
+                thread.start()
+                time.sleep(10)
+                thread.join()
+        assert times == [0]
+
 
 class TestRealTime:
     def test_passes_beside_work_that_goes_on(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
