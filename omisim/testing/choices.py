@@ -24,15 +24,14 @@ SETTINGS: Final = (
     "timings",
 )  # fmt: skip
 MIN_SIMILARITY: Final = 0.9  # of a misspelt setting; `account_ids` may be an attribute of its own
+MISTAKEN: Final = {"switch": "switches", "travel": "time_travel"}  # for settings that resemble them less
 
 
 def check_choices(machine: type[CloudMachine]) -> None:
     """Check the attributes of a machine and create its cloud once. Raises ValueError for a misspelt or invalid one."""
     own = vars(machine)
     for name in [name for name in own if name not in SETTINGS and name[0] != "_" and not callable(own[name])]:
-        plural = f"{name}es"  # of `switch`, which resembles its plural less than `account_ids` resembles `accounts`
-        similar = suggest(name, SETTINGS, "{}", cutoff=MIN_SIMILARITY) or suggest(plural, SETTINGS, "{}", cutoff=1)
-        if similar:
+        if similar := MISTAKEN.get(name) or suggest(name, SETTINGS, "{}", cutoff=MIN_SIMILARITY):
             raise ValueError(f"unknown attribute {name!r}; did you mean {similar!r}?")
     for part in machine.__mro__:
         for name, rule in vars(part).items():

@@ -56,6 +56,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"first": initialize()(lambda _: None)}, "first must not use @initialize"),
     ({"timing": ("clock",)}, "unknown attribute 'timing'; did you mean 'timings'"),
     ({"switch": {}}, "unknown attribute 'switch'; did you mean 'switches'"),
+    ({"travel": False}, "unknown attribute 'travel'; did you mean 'time_travel'"),
     ({"acounts": {"alice": "eu-west-2"}}, "unknown attribute 'acounts'; did you mean 'accounts'"),
 ]
 
