@@ -140,10 +140,12 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
         call.check(more <= rest, QUOTAS[name][0], quota=name, limit=limit, adding=more)
 
 
-def check_each(call: Call, name: str, used: int, more: int) -> None:
-    """Refuse an addition that would exceed a quota on a single resource, which uses `used` of it already."""
+def check_each(call: Call, name: str, resource: Entity | None, more: int) -> None:
+    """Refuse an addition that would exceed a quota on a single resource. None is one that uses nothing of it yet."""
     limit = _list_limits(call.account.quotas).get(name)
-    call.check(limit is None or used + more <= limit, EACH[name].rule, quota=name, limit=limit, adding=more)
+    if limit is not None:
+        used = 0 if resource is None else EACH[name].count_used(call, resource) or 0
+        call.check(used + more <= limit, EACH[name].rule, quota=name, limit=limit, adding=more)
 
 
 @action("ReadQuotas", "QuotaTypes", paged=True)
@@ -161,21 +163,22 @@ def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None =
 def _list_quotas(call: Call, ids: Sequence[str] | None) -> Iterator[tuple[str, Iterable[Quota]]]:
     """Yield the quotas of the account, then those of each of its resources, or only of the ones with the ids."""
     used = {name: count_used(call) for name, (_, count_used) in QUOTAS.items()}
-    yield GLOBAL, [_make_quota(call, name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
+    make_quota = partial(_make_quota, call.account.account_id, dict(call.account.quotas))
+    yield GLOBAL, [make_quota(name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
     for cls, names in groupby(EACH, key=lambda name: EACH[name].cls):
         limited = tuple(names)
         own = call.own_rows(cls) if ids is None else filter(call.owns, call.state.find_by_ids(cls.kind, ids))
         for row in own:
             amounts = {name: EACH[name].count_used(call, row) for name in limited if not row.is_gone}
-            yield row.id, [_make_quota(call, name, n, row.id) for name, n in amounts.items() if n is not None]
+            yield row.id, [make_quota(name, n, row.id) for name, n in amounts.items() if n is not None]
 
 
-def _make_quota(call: Call, name: str, used: int, quota_type: str) -> Quota:
+def _make_quota(account_id: str, limits: Mapping[str, int], name: str, used: int, quota_type: str) -> Quota:
     row = load_catalog().quotas[name]
     return Quota(
-        account_id=call.account.account_id,
+        account_id=account_id,
         description=row["says"],
-        max_value=dict(call.account.quotas).get(name, row["max"]),
+        max_value=limits.get(name, row["max"]),
         name=name,
         quota_collection=row["collection"],
         quota_type=quota_type,

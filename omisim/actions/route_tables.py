@@ -46,7 +46,7 @@ def add_main_table(call: Call, net: Net) -> None:
 def create_route_table(call: Call, *, net_id: NetId) -> RouteTable:
     """Create a route table in a Net. Returns it with its local route."""
     net = call.get_owned(Net, net_id, "NET-002")
-    check_each(call, "rtb_limit", call.state.count("route_table", "net_id", net_id), 1)
+    check_each(call, "rtb_limit", net, 1)
     return call.add(_make_table(call, net))
 
 

@@ -46,7 +46,7 @@ def create_route(
     route = _make_route(call, table, str(network))
     taken = [other for other in table.routes if other.destination_ip_range == str(network)]
     call.check(not taken, "RTB-012", destination_ip_range=destination_ip_range)
-    check_each(call, "rtb_rule_limit", len(table.routes), 1)
+    check_each(call, "rtb_rule_limit", table, 1)
     return call.put(replace(table, routes=(*table.routes, route)))
 
 

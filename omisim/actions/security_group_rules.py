@@ -66,8 +66,8 @@ def create_security_group_rule(
     for rule in requested_rules:
         _add_rule(call, rules_by_ports, rule)
     changed = _replace_rules(group, flow, tuple(rules_by_ports.values()))
-    used = count_rules(group)
-    check_each(call, "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit", used, count_rules(changed) - used)
+    more = count_rules(changed) - count_rules(group)
+    check_each(call, "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit", group, more)
     return view_group(call.put(changed))
 
 

@@ -101,18 +101,17 @@ def create_security_group(
     is_valid_name = _NAME.fullmatch(security_group_name) and not security_group_name.startswith("sg-")
     call.check(is_valid_name, "SG-001", security_group_name=security_group_name)
     call.check(_DESCRIPTION.fullmatch(description), "SG-002", description=description)
-    if net_id is not None:
-        call.get_owned(Net, net_id, "NET-002")
+    net = None if net_id is None else call.get_owned(Net, net_id, "NET-002")
     call.check(security_group_name != DEFAULT, "SG-004", security_group_name=security_group_name)
     me = call.account.account_id
     taken = security_group_name != DEFAULT and call.state.find_by(
         "security_group", "name", (me, net_id, security_group_name)
     )
     call.check(not taken, "SG-003", security_group_name=security_group_name)
-    if net_id is None:
+    if net is None:
         check_quotas(call, {"sg_limit": 1})
     else:
-        check_each(call, "vpc_sg_limit", call.state.count("security_group", "net_id", net_id), 1)
+        check_each(call, "vpc_sg_limit", net, 1)
     call.stop_if_refused()
     return call.add(
         SecurityGroup(

@@ -39,7 +39,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
         call.check(inside, "NET-011", ip_range=ip_range, net_range=net.ip_range)
         overlapping = _list_overlapping(call.state, net_id, network)
         call.check(not overlapping, "NET-012", ip_range=ip_range, overlapping=overlapping)
-    check_each(call, "subnet_limit", call.state.count("subnet", "net_id", net_id), 1)
+    check_each(call, "subnet_limit", net, 1)
     subnet = call.add(
         Subnet(
             account_id=call.account.account_id,

@@ -184,7 +184,7 @@ def update_vm(
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
     groups = resolve_groups(call, vm.net_id, security_group_ids) if security_group_ids else None
-    check_each(call, "vm_sg_limit", 0, len(groups or ()))
+    check_each(call, "vm_sg_limit", None, len(groups or ()))
     check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
     links = _update_links(call, vm, as_parsed_list(block_device_mappings))

@@ -90,13 +90,13 @@ def plan_networks(
     if subnet_id is None:
         call.check(not private_ips, "VM-013/subnet", private_ips=private_ips)
         groups = resolve_groups(call, None, group_ids, group_names or ())
-        check_each(call, "vm_sg_limit", 0, len(groups))
+        check_each(call, "vm_sg_limit", None, len(groups))
         return Networks(groups=groups)
     requested_ips = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
     check_requested_ips(call, requested_ips)
     subnet = call.get_owned(Subnet, subnet_id, "VM-012/subnet")
     groups = resolve_groups(call, subnet.net_id, group_ids, group_names or ())
-    check_each(call, "vm_sg_limit", 0, len(groups))
+    check_each(call, "vm_sg_limit", None, len(groups))
     if requested_ips:
         choose_addresses(call, subnet, requested_ips)
     return Networks(nics=(PlannedNic(subnet, requested_ips=requested_ips, groups=groups, description=PRIMARY),))

@@ -292,7 +292,7 @@ class TestDecorator:
     def test_refuses_options_without_a_name(self) -> None:
         """An option in the place of the function is a mistake."""
         with pytest.raises(TypeError, match="takes its options by name, not 'clock'"):
-            with_cloud("clock")  # type: ignore[call-overload]
+            with_cloud("clock")  # type: ignore[call-overload]  # the mistake
 
     def test_refuses_another_class(self) -> None:
         """A class of pytest has fixtures instead."""

@@ -131,7 +131,7 @@ def sdk_of_environment(): Gateway().ReadVms()
         run_plugin(pytester, f"{IMPORTS}\ndef test_free(omi_cloud): assert not STACK").assert_outcomes(passed=1)
 
     def test_names_its_option_for_a_wrong_value(self, pytester: pytest.Pytester) -> None:
-        """A value that is no truth value ends the session with the name of the option."""
+        """A value that is neither true nor false ends the session with the name of the option."""
         pytester.makeini("[pytest]\nomisim_guard = maybe\n")
         result = run_plugin(pytester, "def test_free(): pass")
         result.stderr.fnmatch_lines(["*omisim: omisim_guard must be true or false: * 'maybe'*"])

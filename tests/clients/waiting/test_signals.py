@@ -145,7 +145,7 @@ class TestAlarm:
             with pytest.raises(signal.ItimerError, match="Invalid argument"):
                 signal.setitimer(signal.ITIMER_REAL, -1)
             with pytest.raises(TypeError, match="integer"):
-                signal.alarm(2.5)  # type: ignore[arg-type]
+                signal.alarm(2.5)  # type: ignore[arg-type]  # the mistake
             assert signal.alarm(0) == 0
 
     @pytest.mark.parametrize("uptime", [100.3, 2023.6774887977115])
