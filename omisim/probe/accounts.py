@@ -26,7 +26,7 @@ class Profile(NamedTuple):
     region: str
 
 
-def find_profiles(environ: Mapping[str, str], home: Path, named: Mapping[str, str]) -> dict[str, Profile]:
+def find_profiles(environ: Mapping[str, str], home: Path | None, named: Mapping[str, str]) -> dict[str, Profile]:
     """Return the profile of each caller that has one.
 
     It comes from the profile in `~/.osc/config.json` that `named` gives for the caller, or from the environment
@@ -43,14 +43,16 @@ def find_profiles(environ: Mapping[str, str], home: Path, named: Mapping[str, st
             raise ValueError(f"OSC_ACCESS_KEY{ending} and OSC_SECRET_KEY{ending} must be set together")
         elif access_key:
             profiles_by_caller[caller] = Profile(Keys(access_key, secret_key), region)
-    if "alice" not in profiles_by_caller and (home / ".osc" / "config.json").is_file():
+    if "alice" not in profiles_by_caller and home and (home / ".osc" / "config.json").is_file():
         profiles_by_caller["alice"] = _read_profile(home, "default")
     if "alice" not in profiles_by_caller:
         raise ValueError("no keys: set OSC_ACCESS_KEY and OSC_SECRET_KEY, or name a profile with --profile")
     return profiles_by_caller
 
 
-def _read_profile(home: Path, name: str) -> Profile:
+def _read_profile(home: Path | None, name: str) -> Profile:
+    if home is None:
+        raise ValueError(f"profile {name!r} would be in ~/.osc/config.json, but there is no home folder: set HOME")
     path = home / ".osc" / "config.json"
     profiles = read_file(path, parse_json)
     try:

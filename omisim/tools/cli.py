@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from omisim import __version__
+from omisim.base.home import find_home
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
@@ -225,7 +226,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from omisim.tools import doctor
 
-    findings = list(doctor.diagnose(os.environ, Path.home()))
+    findings = list(doctor.diagnose(os.environ, find_home()))
     data = [asdict(finding) for finding in findings]
     print(json.dumps(data, indent=2) if options.json else "\n".join(map(str, findings)))
     return int(any(finding.grade == "problem" for finding in findings))

@@ -54,8 +54,8 @@ class Finding:
         return f"{self.grade:<8} {self.text}" + (f"\n         → {self.remedy}" if self.remedy else "")
 
 
-def diagnose(environ: Mapping[str, str], home: Path) -> Iterator[Finding]:
-    """Yield the findings for this process, its environment variables and a home directory. Values are never shown."""
+def diagnose(environ: Mapping[str, str], home: Path | None) -> Iterator[Finding]:
+    """Yield the findings for this process, its environment variables and a home folder. Values are never shown."""
     yield Finding(
         "ok", f"omisim {omisim.__version__} in {Path(omisim.__file__).parent}, Python {sys.version.split()[0]}"
     )
@@ -175,13 +175,13 @@ def _check_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding("problem", f"{name} names a file that does not exist or cannot be read", f"unset {name}")
 
 
-def _check_configuration(environ: Mapping[str, str], home: Path) -> Iterator[Finding]:
+def _check_configuration(environ: Mapping[str, str], home: Path | None) -> Iterator[Finding]:
     prefixes = ("OSC_", "AWS_", "OMISIM_")
     variables = sorted(name for name in environ if name.startswith(prefixes) and name not in BUNDLES)
     remedy = "use omi_env or account.environment(), which hide it, for code that makes its own clients"
     if variables:
         yield Finding("note", f"the environment configures real clients: {', '.join(variables)}", remedy)
-    files = [f"~/{name}" for name in CONFIGURATIONS if os.access(home / name, os.R_OK)]
+    files = [f"~/{name}" for name in CONFIGURATIONS if home and os.access(home / name, os.R_OK)]
     if files:
         yield Finding("note", f"there are configuration files of real clients: {', '.join(files)}", remedy)
     if not variables and not files:

@@ -1,4 +1,4 @@
-"""Suggestions and the default Region have one address each, in omisim/base."""
+"""Suggestions, the default Region and the home folder have one address each, in omisim/base."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ class TestDefaultRegion:
             if isinstance(node, ast.Constant) and node.value == DEFAULT_REGION
         }
         assert literals == {"base/hosts.py"}
+
+
+class TestHomeFolder:
+    def test_is_found_in_one_module(self) -> None:
+        """Only omisim/base/home.py uses Path.home and expanduser, which fail for a user without a home folder."""
+        users = {
+            path
+            for path, node in syntax_nodes("home|expanduser")
+            if isinstance(node, ast.Attribute) and ast.unparse(node).endswith(("Path.home", ".expanduser"))
+        }
+        assert users == {"base/home.py"}

@@ -370,6 +370,36 @@ def run_shell(command: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+class TestWithoutHome:
+    """A container may run with a user id that has no entry in the password database, and without HOME."""
+
+    @pytest.fixture(autouse=True)
+    def _no_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_cls: type[Path]) -> Path:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(Path, "home", classmethod(fail))
+        for name in [name for name in os.environ if name.startswith(("OSC_", "XDG_"))]:
+            monkeypatch.delenv(name)
+
+    @pytest.mark.parametrize("command", ["doctor", "tour --list", "tour --restart --list", "tour --lesson 1 --yes"])
+    def test_a_command_works(self, command: str) -> None:
+        """The configuration of real clients is not searched, and the progress of the tour is not kept."""
+        assert main(command.split()) == 0
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            ("", "no keys: set OSC_ACCESS_KEY and OSC_SECRET_KEY, or name a profile with --profile"),
+            ("--profile work", "profile 'work' would be in ~/.osc/config.json, but there is no home folder: set HOME"),
+        ],
+    )
+    def test_a_probe_says_what_it_needs(self, capsys: pytest.CaptureFixture[str], options: str, text: str) -> None:
+        """Keys come from the environment, or from a profile, whose file is in the home folder."""
+        assert main(["probe", "http://127.0.0.1:1", *options.split()]) == 2
+        assert capsys.readouterr().err == f"omisim probe: {text}\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sh")
 class TestOutput:
     @pytest.mark.parametrize("command", ["rules", "probe --list"])

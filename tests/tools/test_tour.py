@@ -338,6 +338,7 @@ class TestProgress:
     def test_survives_damage(self, tmp_path: Path) -> None:
         """A damaged file counts as no progress, and is replaced."""
         progress = Progress({"XDG_STATE_HOME": str(tmp_path)}, tmp_path)
+        assert progress.path is not None
         for damage in ("", "[]", "[" * 100_000, '{"read": "x"}', '{"read": [1, "a", null], "reached": 3}'):
             progress.path.parent.mkdir(exist_ok=True)
             progress.path.write_text(damage, "utf-8")

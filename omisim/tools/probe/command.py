@@ -16,6 +16,7 @@ from threading import Event
 from typing import Any
 
 from omisim import __version__
+from omisim.base.home import find_home
 from omisim.base.hosts import is_loopback
 from omisim.cloud.switch_file import read_switches
 from omisim.probe.accounts import find_profiles
@@ -116,7 +117,7 @@ def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Caller]
     """Return the endpoint as each caller that has keys; the stack closes them."""
     named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
     endpoints = {}
-    for caller, profile in find_profiles(os.environ, Path.home(), named).items():
+    for caller, profile in find_profiles(os.environ, find_home(), named).items():
         region = (options.region if caller == "alice" else "") or profile.region
         endpoint = Endpoint(options.endpoint, profile.keys, region, now=_now, sleep=time.sleep, timeout=options.timeout)
         endpoints[caller] = Caller(endpoint, {"fcu": options.fcu, "oos": options.oos})

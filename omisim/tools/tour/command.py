@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.syntax import Syntax
 
+from omisim.base.home import find_home
 from omisim.tools.look import open_cloud
 from omisim.tools.output import get_width
 from omisim.tools.tour.course import Lesson, Played, lesson, lessons
@@ -32,7 +33,7 @@ and have it judged: omisim tour --lesson {number} --check --url URL --token TOKE
 def run(options: argparse.Namespace) -> int:
     """Run the command, and return its exit status."""
     console = Console(highlight=False, width=get_width(), soft_wrap=False)
-    tour = Tour(console, Progress(os.environ, Path.home()), pause=_choose_pause(options))
+    tour = Tour(console, Progress(os.environ, find_home()), pause=_choose_pause(options))
     if options.restart:
         tour.progress.clear()
     if options.check is not None:

@@ -15,18 +15,20 @@ __all__ = ["Progress"]
 class Progress:
     """The numbers of the lessons that were read, and of those whose goal was reached.
 
-    A missing or damaged file counts as no progress. A folder that cannot be written loses it silently: a lesson works
-    without it.
+    A missing or damaged file counts as no progress. Without a folder, or with one that cannot be written, the progress
+    is lost silently: a lesson works without it.
     """
 
-    def __init__(self, environ: Mapping[str, str], home: Path) -> None:
-        folder = environ.get("XDG_STATE_HOME") or str(home / ".local" / "state")
-        self.path: Path = Path(folder) / "omisim" / "tour.json"
+    def __init__(self, environ: Mapping[str, str], home: Path | None) -> None:
+        folder = environ.get("XDG_STATE_HOME") or (home and home / ".local" / "state")
+        self.path: Path | None = Path(folder) / "omisim" / "tour.json" if folder else None
         saved = self._read()
         self.read: set[int] = _numbers(saved.get("read"))
         self.reached: set[int] = _numbers(saved.get("reached"))
 
     def _read(self) -> dict[str, object]:
+        if self.path is None:
+            return {}
         try:
             saved = parse_json(self.path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -35,6 +37,8 @@ class Progress:
 
     def save(self) -> bool:
         """Write the progress; return whether that worked."""
+        if self.path is None:
+            return False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_private(self.path, json.dumps({"read": sorted(self.read), "reached": sorted(self.reached)}))
