@@ -1,22 +1,18 @@
-"""The pytest plugin: fixtures that wrap the public API. It imports only pytest until a fixture is used."""
+"""The pytest plugin: its options, its hooks, and its fixtures. It imports only pytest until a fixture is used."""
 
 from __future__ import annotations
 
 import sys
-import warnings
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from omisim.pytest_plugin.fixtures import *  # noqa: F403 - pytest finds the fixtures of a plugin by their names in it
+from omisim.pytest_plugin.fixtures import WATCHED
+from omisim.pytest_plugin.guard import end_guard, guard_session, guard_test, pop_strays
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-
-    from osc_sdk_python import Gateway
-
-    from omisim import Account, Cloud
-    from omisim.clients.environment import Environment
-    from omisim.server import Running
+    from collections.abc import Generator
 
 INI = {
     "seed": "the seed of all generated ids",
@@ -51,12 +47,6 @@ EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Giv
 
 or let Hypothesis draw a cloud: @given(cloud=omisim.testing.strategies.clouds()). A fixture of your own that prepares
 the cloud is named in @pytest.mark.usefixtures, and each fork begins with what it has made."""
-WATCHED = pytest.StashKey[Any]()
-STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
-GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
-
-
-# --- hooks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,16 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
     _check_options(config)
-    try:
-        is_guarded = config.getini("omisim_guard")
-    except (ValueError, pytest.UsageError) as error:
-        raise pytest.UsageError(f"omisim: omisim_guard must be true or false: {error}") from None
-    if is_guarded:
-        from omisim.clients.intercept import guard_hosts
-
-        guard = ExitStack()
-        config.stash[STRAYS] = [guard.enter_context(guard_hosts())]
-        config.add_cleanup(guard.close)
+    guard_session(config)
     implying = ("omisim_coverage_json", "omisim_coverage_fail_under")
     has_coverage = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in implying)
     if has_coverage and not config.getoption("collectonly"):
@@ -171,7 +152,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
     run_test, watched = item.runtest, item.stash.get(WATCHED, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(item, "runtest", lambda: sweep_test(item, run_test, watched and watched.cloud))
+        patch.setattr(item, "runtest", lambda: sweep_test(item, run_test, None if watched is None else watched.cloud))
         return (yield)
 
 
@@ -179,7 +160,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
     if any(name.startswith("omi_") for name in getattr(item, "fixturenames", ())):
-        _guard(item)
+        guard_test(item)
     return (yield)
 
 
@@ -189,9 +170,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     try:
         return (yield)
     finally:
-        if (guard := item.stash.get(GUARD, None)) is not None:
-            guard.close()
-            del item.stash[GUARD]
+        end_guard(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -200,7 +179,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the cloud's section to a failing test, and fail a test that sent a request to OUTSCALE."""
     report = yield
-    watched, strays = item.stash.get(WATCHED, None), _pop_strays(item)
+    watched, strays = item.stash.get(WATCHED, None), pop_strays(item)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
     if watched and report.failed and "function-scoped fixture '" in report.longreprtext:  # Hypothesis's health check
@@ -308,169 +287,3 @@ def _watch_test_case(item: pytest.Item) -> None:
 
     watched = item.stash[WATCHED] = WatchedCloud(type(test).cloud)
     test.addCleanup(watched.keep)
-
-
-def _guard(item: pytest.Item) -> None:
-    """Refuse the requests of a test to OUTSCALE outside omi_env, until its teardown has ended."""
-    if GUARD in item.stash or item.config.getini("omisim_guard") is not None:
-        return  # guarded already, or by the whole session, or not at all
-    from omisim.clients.intercept import guard_hosts, keep_patches
-
-    if GUARD not in item.config.stash:
-        item.config.stash[GUARD] = ExitStack()
-        item.config.stash[GUARD].enter_context(keep_patches())
-        item.config.add_cleanup(item.config.stash[GUARD].close)
-    item.stash[GUARD] = ExitStack()
-    item.stash.setdefault(STRAYS, []).append(item.stash[GUARD].enter_context(guard_hosts()))
-
-
-def _pop_strays(item: pytest.Item) -> list[str]:
-    """Remove and return the requests to OUTSCALE that no cloud served during a test."""
-    strays: list[str] = []
-    for recorded in (*item.stash.get(STRAYS, []), *item.config.stash.get(STRAYS, [])):
-        strays += recorded
-        recorded.clear()
-    return strays
-
-
-# --- fixtures
-
-
-@pytest.fixture
-def _omisim_sweep_shard(request: pytest.FixtureRequest) -> Any:
-    """The part of the worlds of a swept test that this worker runs."""
-    return request.param
-
-
-@pytest.fixture(scope="session")
-def omi_base(pytestconfig: pytest.Config) -> Cloud:
-    """The cloud that each test forks (session-scoped). Override it to return a cloud with a shared setup."""
-    from omisim.pytest_plugin.marker_options import make_base
-
-    return make_base(pytestconfig)
-
-
-@pytest.fixture
-def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
-    """A fresh cloud for one test: a fork of omi_base, configured by the test's marker."""
-    from omisim.pytest_plugin.marker_options import make_test_cloud
-    from omisim.pytest_plugin.report import WatchedCloud
-
-    _guard(request.node)  # a test may request a fixture while it runs
-    try:
-        cloud = make_test_cloud(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
-    except ValueError as error:
-        raise pytest.fail.Exception(f"omisim: {error}", pytrace=False) from None
-    request.node.stash[WATCHED] = WatchedCloud(cloud)
-    return cloud
-
-
-@pytest.fixture
-def omi_accounts(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Callable[..., Account]:
-    """A function that returns an account of omi_cloud by name, and creates it on first use.
-
-    It takes the arguments of `Cloud.account`.
-    """
-    region = _options(request).get("region")
-
-    def account(name: str, **arguments: Any) -> Account:
-        default = {} if name in omi_cloud.accounts else {"region": region}
-        return omi_cloud.account(name, **default | arguments)
-
-    return account
-
-
-@pytest.fixture
-def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
-    """The first account of the marker or the ini option, else the first of omi_base, else alice in eu-west-2."""
-    from omisim.pytest_plugin.marker_options import first_account
-
-    watched = request.node.stash.get(WATCHED, None)
-    return first_account(omi_cloud, _options(request), watched.accounts if watched else ())
-
-
-@pytest.fixture
-def _omi_options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The options of a test, for `omisim.testing.forks.fork_each_example`."""
-    return _options(request)
-
-
-@pytest.fixture
-def omi_gateway(omi_account: Account, request: pytest.FixtureRequest) -> Gateway:
-    """A real osc-sdk-python Gateway signed in as omi_account (needs the extra `omisim[osc]`)."""
-    with _fail_without_extra():
-        return omi_account.gateway(limiter=_options(request).get("limiter", False))
-
-
-@pytest.fixture
-def omi_oos(omi_account: Account) -> Any:
-    """A real boto3 S3 client for the object storage of omi_account (needs the extra `omisim[oos]`)."""
-    with _fail_without_extra():
-        return omi_account.client("oos")
-
-
-@pytest.fixture
-def omi_fcu(omi_account: Account) -> Any:
-    """A real boto3 EC2 client for the FCU API, signed in as omi_account (needs the extra `omisim[fcu]`)."""
-    with _fail_without_extra():
-        return omi_account.client("fcu")
-
-
-@pytest.fixture
-def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
-    """An HTTP server for omi_cloud, with `url` and `env(account)` (needs the extra `omisim[server]`)."""
-    with _fail_without_extra():
-        server = omi_cloud.serve()
-    with server as running:
-        yield running
-
-
-@pytest.fixture
-def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[Environment]:
-    """An environment in which the clients that the code under test creates reach omi_cloud as omi_account."""
-    options = _options(request)
-    with _fail_without_extra():
-        stack = ExitStack()
-        limiter, server = options.get("limiter", False), options.get("children", False)
-        environment = stack.enter_context(omi_account.environment(limiter=limiter, server=server))
-    with stack:
-        request.node.stash.setdefault(STRAYS, []).append(environment.strays)
-        yield environment
-    if environment.threads:
-        names = ", ".join(environment.threads)
-        warnings.warn(
-            pytest.PytestWarning(
-                f"omisim: {request.node.nodeid} ended before threads that it had started: {names}. Their requests to "
-                "OUTSCALE are refused from now on; stop or join them in the test"
-            ),
-            stacklevel=1,
-        )
-
-
-@pytest.fixture
-def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let waiting of any kind advance the clock of omi_cloud and take no time.
-
-    Timing is `clock` unless the marker sets it. With the option `virtual_time`, the clocks of `time` follow.
-    """
-    from omisim.pytest_plugin.marker_options import read_marker
-
-    if "timing" not in read_marker(request.node):
-        omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
-    with omi_cloud.sleeping(virtual_time=_options(request).get("virtual_time", False)):
-        yield
-
-
-def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    from omisim.pytest_plugin.marker_options import merge_options
-
-    return merge_options(request.node)
-
-
-@contextmanager
-def _fail_without_extra() -> Iterator[None]:
-    """Fail the test in one line if an extra is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        raise pytest.fail.Exception(f"omisim: {error}", pytrace=False) from None

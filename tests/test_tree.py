@@ -37,13 +37,14 @@ class TestImports:
         assert run_python(code).split() == ["omisim"]
 
     def test_of_the_pytest_plugin_load_nothing_but_pytest(self) -> None:
-        """The entry point of the plugin loads nothing until a fixture is used."""
+        """The entry point of the plugin loads nothing but the fixtures and the guard until a fixture is used."""
         code = (
             "import pytest, sys; before = set(sys.modules)\n"
             "import omisim.plugin\n"
             "print(*sorted(set(sys.modules) - before))"
         )
-        assert run_python(code).split() == ["omisim", "omisim.plugin"]
+        parts = ["omisim.pytest_plugin", "omisim.pytest_plugin.fixtures", "omisim.pytest_plugin.guard"]
+        assert run_python(code).split() == ["omisim", "omisim.plugin", *parts]
 
     def test_of_the_control_client_need_no_cheroot(self) -> None:
         """`omisim env` and the client of the control plane work where cheroot is not installed."""
@@ -58,7 +59,6 @@ class TestImports:
             "base/process.py",
             "clients/",
             "doors/oos/",
-            "plugin.py",
             "server/",
             "tools/",
             "__main__.py",

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from generated.markdown import code, escape, heading, table
 from omisim import model, plugin
 from omisim.model import filters
+from omisim.pytest_plugin import fixtures as fixtures_module
 from omisim.pytest_plugin.marker_options import KNOWN
 from omisim.tools.cli import parsers
 from omisim.tools.scenario import list_shipped
@@ -41,7 +42,7 @@ def _command(name: str, help_text: str) -> str:
 
 def fixtures() -> str:
     """Return the table of the fixtures."""
-    tree = ast.parse(inspect.getsource(plugin))
+    tree = ast.parse(inspect.getsource(fixtures_module))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     rows = [_fixture(node) for node in functions if _fixture_scope(node)]
     return table(["Fixture", "Scope", "Value"], rows)

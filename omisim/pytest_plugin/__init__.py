@@ -1,1 +1,1 @@
-"""The implementation of the pytest plugin, which `omisim.plugin` imports on first use."""
+"""The implementation of the pytest plugin: its fixtures and its guard, and what they import on first use."""

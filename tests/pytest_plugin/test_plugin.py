@@ -14,7 +14,7 @@ class TestFixtures:
     def test_are_available_without_configuration(self, pytester: pytest.Pytester) -> None:
         """The fixtures are available once the package is installed."""
         output = pytester.runpytest_subprocess("--fixtures", "-p", "no:xdist", "-p", "no:asyncio").stdout.str()
-        assert re.findall(r"^(omi_\w+)\b", output, re.MULTILINE) == [
+        assert set(re.findall(r"^(omi_\w+)\b", output, re.MULTILINE)) == {
             "omi_base",
             "omi_cloud",
             "omi_accounts",
@@ -25,7 +25,7 @@ class TestFixtures:
             "omi_server",
             "omi_env",
             "omi_sleep",
-        ]
+        }
 
     def test_give_each_test_a_cloud_that_does_not_outlive_it(self, pytester: pytest.Pytester) -> None:
         """A session does not keep the clouds of its tests, which may be large."""
@@ -482,7 +482,8 @@ class TestPluginBesideOthers:
 
             def test_nothing():
                 ours = {name for name in sys.modules if name.partition(".")[0] == "omisim"}
-                assert ours == {"omisim", "omisim.plugin"}
+                package = "omisim.pytest_plugin"
+                assert ours == {"omisim", "omisim.plugin", package, f"{package}.fixtures", f"{package}.guard"}
                 assert not {"requests", "urllib3", "boto3", "osc_sdk_python", "moto"} & set(sys.modules)
 
             def test_fails(): assert False
