@@ -127,10 +127,10 @@ def with_cloud(decorated: F | None = None, /, **options: Any) -> F | Callable[[F
     """Decorate a test function, a test method or a TestCase: it gets a new cloud.
 
     A function gets it as its last positional argument, each test of a class as `self.cloud`. The options are those of
-    `CloudMixin.omisim`.
+    `CloudMixin.omisim`. Under pytest, the other arguments of a function are fixtures and parameters.
 
     Raises:
-        TypeError: A class is not a TestCase, or an option is not given by name.
+        TypeError: A class is not a TestCase, a function does not take the cloud, or an option is not given by name.
     """
     if decorated is not None and not callable(decorated):
         raise TypeError(f"with_cloud takes its options by name, not {decorated!r}")
@@ -138,29 +138,50 @@ def with_cloud(decorated: F | None = None, /, **options: Any) -> F | Callable[[F
     def decorate(decorated: Any) -> Any:
         if inspect.isclass(decorated):
             return _decorate_class(decorated, options)
-
+        caller = _get_caller_signature(decorated)
         if inspect.iscoroutinefunction(decorated):
 
             @wraps(decorated)
             async def run_async(*args: Any, **kwargs: Any) -> Any:
+                given = caller.bind_partial(*args, **kwargs)
                 with _running(options) as cloud:
-                    return await decorated(*args, cloud, **kwargs)
+                    return await decorated(*given.args, cloud, **given.kwargs)
 
+            run_async.__signature__ = caller  # type: ignore[attr-defined]  # functions have it where it is set
             return run_async
 
         @wraps(decorated)
         def run(*args: Any, **kwargs: Any) -> Any:
+            given = caller.bind_partial(*args, **kwargs)
             with _running(options) as cloud:
-                return decorated(*args, cloud, **kwargs)
+                return decorated(*given.args, cloud, **given.kwargs)
 
+        run.__signature__ = caller  # type: ignore[attr-defined]  # functions have it where it is set
         return run
 
     return decorate if decorated is None else cast("F", decorate(decorated))
 
 
+def _get_caller_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a function without the parameter that takes the cloud: pytest looks for a fixture."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"with_cloud decorates tests: the cloud of the generator {function.__name__} ends before it runs"
+        )
+    own = signature(function)
+    kinds = {name: parameter.kind for name, parameter in own.parameters.items()}
+    names = [name for name, kind in kinds.items() if kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if inspect.Parameter.VAR_POSITIONAL in kinds.values():
+        return own
+    if names[-1:] in ([], ["self"]):
+        raise TypeError(f"with_cloud: {function.__name__} must take the cloud as its last positional argument")
+    return own.replace(parameters=[own.parameters[name] for name in kinds if name != names[-1]])
+
+
 def _decorate_class(cls: type, options: Mapping[str, Any]) -> type:
     if not issubclass(cls, TestCase):
-        raise TypeError(f"with_cloud decorates functions and TestCases; {cls.__name__} is not a TestCase")
+        advice = "another class uses the fixture omi_cloud of pytest"
+        raise TypeError(f"with_cloud decorates functions and TestCases; {cls.__name__} is not a TestCase: {advice}")
     original = cls.run
 
     @wraps(original)

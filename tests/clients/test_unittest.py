@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 import unittest
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
 from osc_sdk_python import Gateway
+from support.plugged import run_plugin
 
 from omisim import Cloud
 from omisim.unittest import CloudMixin, CloudTestCase, with_cloud
 
+pytest_plugins = ["pytester"]
 UNSERVED = "eim.eu-west-2.outscale.com"
 
 
@@ -289,6 +292,45 @@ class TestDecorator:
         check(Tests, 1)
         assert name_accounts() == ("alice",)  # type: ignore[call-arg]  # the decorator adds the cloud
 
+    def test_leaves_other_arguments_to_pytest(self, pytester: pytest.Pytester) -> None:
+        """Fixtures, parameters and mocks stand before the cloud, for which pytest looks for no fixture."""
+        source = """
+            from unittest import mock
+            import pytest
+            from omisim.unittest import with_cloud
+
+            @with_cloud
+            def test_alone(cloud):
+                assert cloud.accounts == ("alice",)
+
+            @pytest.mark.parametrize("name", ["alice"])
+            @with_cloud
+            def test_function(tmp_path, name, cloud):
+                assert tmp_path.is_dir() and cloud.accounts == (name,)
+
+            class TestClass:
+                @mock.patch("os.getcwd")
+                @with_cloud(account="zoe")
+                def test_method(self, getcwd, tmp_path, cloud):
+                    assert tmp_path.is_dir() and not getcwd.called and cloud.accounts == ("zoe",)
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=3)
+
+    @pytest.mark.parametrize("function", [lambda: None, lambda self: self, lambda *, cloud: cloud])
+    def test_refuses_a_function_without_a_parameter_for_the_cloud(self, function: Any) -> None:
+        """The mistake is reported where the function is defined."""
+        with pytest.raises(TypeError, match="must take the cloud as its last positional argument"):
+            with_cloud(function)
+
+    def test_refuses_a_generator(self) -> None:
+        """A fixture that yields would run after its cloud had ended."""
+
+        def fixture(cloud: Cloud) -> Iterator[Cloud]:
+            yield cloud
+
+        with pytest.raises(TypeError, match="the cloud of the generator fixture ends before it runs"):
+            with_cloud(fixture)
+
     def test_refuses_options_without_a_name(self) -> None:
         """An option in the place of the function is a mistake."""
         with pytest.raises(TypeError, match="takes its options by name, not 'clock'"):
@@ -296,7 +338,7 @@ class TestDecorator:
 
     def test_refuses_another_class(self) -> None:
         """A class of pytest has fixtures instead."""
-        with pytest.raises(TypeError, match="Plain is not a TestCase"):
+        with pytest.raises(TypeError, match="Plain is not a TestCase: another class uses the fixture omi_cloud"):
 
             @with_cloud()
             class Plain:
