@@ -57,7 +57,7 @@ def _complete_window(filters: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
     if before is None:
         before = now if after is None else _shift(after, WINDOW)
     after = _shift(before, -WINDOW) if after is None else after
-    return replace(filters, query_date_after=after, query_date_before=before)
+    return filters.replace(query_date_after=after, query_date_before=before)
 
 
 def _shift(at: dt.datetime, span: dt.timedelta) -> dt.datetime:

@@ -57,7 +57,7 @@ def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
     codes = tuple(t.product_type_id for t in types if t.description in filters.product_code_names)
     if filters.product_codes is not None:
         codes = tuple(code for code in codes if code in filters.product_codes)
-    return replace(filters, product_code_names=None, product_codes=codes)
+    return filters.replace(product_code_names=None, product_codes=codes)
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:

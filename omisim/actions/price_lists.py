@@ -8,7 +8,6 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.base.frozen import replace
 from omisim.model import Catalog, Catalogs, UnitPriceEntry
 from omisim.model.filters import FiltersCatalogs, match_all, select_matching
 from omisim.model.filters.dicts import FiltersCatalogsDict
@@ -43,7 +42,7 @@ def read_catalogs(call: Call, *, filters: FiltersCatalogs | FiltersCatalogsDict 
     recent = parsed_filters.from_date is None or call.now - parsed_filters.from_date <= OLDEST
     call.check(recent, "CAT-004/old", from_date=parsed_filters.from_date)
     if parsed_filters.current_catalog_only is None:
-        parsed_filters = replace(parsed_filters, current_catalog_only=True)
+        parsed_filters = parsed_filters.replace(current_catalog_only=True)
     return select_matching(load_prices().catalogs(call.region), parsed_filters)
 
 

@@ -15,9 +15,35 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
-__all__ = ["frozen", "replace"]
+__all__ = ["Frozen", "frozen", "replace"]
 
 T = TypeVar("T")
+
+
+class Frozen:
+    """The methods that all frozen dataclasses have: their fields cannot be set, and they can be printed and pickled."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return the class with the values of the fields."""
+        shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)  # type: ignore[arg-type]
+        return f"{self.__class__.__qualname__}({shown})"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Raise FrozenInstanceError."""
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Raise FrozenInstanceError."""
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make an equal instance."""
+        return _restore, (self.__class__, {one.name: getattr(self, one.name) for one in fields(self)})  # type: ignore[arg-type]
+
+
+_SHARED = {name: vars(Frozen)[name] for name in ("__repr__", "__setattr__", "__delattr__", "__reduce__")}
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -116,25 +142,5 @@ def _make_comparison(names: tuple[str, ...]) -> dict[str, Any]:
     return {"__eq__": equals, "__hash__": lambda self: hash(get(self))}
 
 
-def _repr(self: Any) -> str:
-    shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
-    return f"{self.__class__.__qualname__}({shown})"
-
-
-def _set(_self: Any, name: str, _value: object) -> NoReturn:
-    raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-
-def _delete(_self: Any, name: str) -> NoReturn:
-    raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-
-def _reduce(self: Any) -> tuple[Any, ...]:
-    return _restore, (self.__class__, {one.name: getattr(self, one.name) for one in fields(self)})
-
-
 def _restore(cls: Any, values: dict[str, Any]) -> Any:
     return cls(**values)
-
-
-_SHARED = {"__repr__": _repr, "__setattr__": _set, "__delattr__": _delete, "__reduce__": _reduce}

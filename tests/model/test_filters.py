@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,18 +9,24 @@ from tools import filter_dicts
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.model import Image, Nic, RouteTable, Vm
-from omisim.model.filters import Filters, compile_filters
+from omisim.model.filters import Filters, FiltersVolume, compile_filters
 from omisim.model.filters.declaration import Strings
 from omisim.model.filters.fields import find_path
 
 SHAPES = [action.shape.fields["filters"].shape for action in ACTIONS.values() if "filters" in action.shape.fields]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Misspelled(Filters[Image]):
     """Filters, one of which names no field of an OMI."""
 
     imag_ids: Strings = None
+
+
+def test_a_misspelt_filter_of_a_filter_class_is_named() -> None:
+    """A filter class raises TypeError with the names that it does not have."""
+    names: dict[str, Any] = {"volume_id": ("vol-12345678",)}
+    with pytest.raises(TypeError, match="FiltersVolume has no filter volume_id"):
+        FiltersVolume(**names)
 
 
 @pytest.mark.parametrize("cls", [shape and shape.cls for shape in SHAPES])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-from omisim.base.frozen import frozen
 from omisim.model.accounts import AccessKey, Keypair
 from omisim.model.answers import ProductType, Quota, Subregion, Tag
 from omisim.model.catalogues import Catalogs, Log, Service
@@ -17,7 +16,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersKeypair(FiltersTagged[Keypair]):
     """Filters of ReadKeypairs."""
 
@@ -30,7 +28,6 @@ class FiltersKeypair(FiltersTagged[Keypair]):
 VM_TYPES = ("instance", "vm")  # both find the tags of VMs (TAG-012)
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersTag(Filters[Tag]):
     """Filters of ReadTags."""
 
@@ -40,7 +37,6 @@ class FiltersTag(Filters[Tag]):
     values: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersSubregion(Filters[Subregion]):
     """Filters of ReadSubregions."""
 
@@ -49,14 +45,12 @@ class FiltersSubregion(Filters[Subregion]):
     subregion_names: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersProductType(Filters[ProductType]):
     """Filters of ReadProductTypes."""
 
     product_type_ids: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersAccessKeys(Filters[AccessKey]):
     """Filters of ReadAccessKeys."""
 
@@ -64,7 +58,6 @@ class FiltersAccessKeys(Filters[AccessKey]):
     states: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersQuota(Filters[Quota]):
     """Filters of ReadQuotas."""
 
@@ -74,7 +67,6 @@ class FiltersQuota(Filters[Quota]):
     short_descriptions: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersCatalogs(Filters[Catalogs]):
     """Filters of ReadCatalogs: the price lists of a period, or only the current one."""
 
@@ -83,7 +75,6 @@ class FiltersCatalogs(Filters[Catalogs]):
     to_date: dt.datetime | None = date_bound(lambda c, date: c.from_date <= date)
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersService(Filters[Service]):
     """Filters of ReadNetAccessPointServices."""
 
@@ -91,7 +82,6 @@ class FiltersService(Filters[Service]):
     service_names: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersApiLog(Filters[Log]):
     """Filters of ReadApiLogs."""
 

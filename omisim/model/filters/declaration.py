@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-from omisim.base.frozen import frozen
 from omisim.model.filters.match import E, Filters
 
 __all__ = [
@@ -48,7 +47,6 @@ def unmatchable() -> Any:
     return field_equals(lambda _: ())
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersTagged(Filters[E]):
     """The filters on tags, shared by all taggable resources."""
 

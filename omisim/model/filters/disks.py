@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-from omisim.base.frozen import frozen
 from omisim.model.disks import Image, Snapshot, Volume, VolumeUpdateTask
 from omisim.model.filters.declaration import (
     Dates,
@@ -25,7 +24,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersImage(FiltersTagged[Image]):
     """Filters of ReadImages."""
 
@@ -57,7 +55,6 @@ class FiltersImage(FiltersTagged[Image]):
     virtualization_types: Strings = field_equals(lambda _: "hvm")
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersSnapshot(FiltersTagged[Snapshot]):
     """Filters of ReadSnapshots."""
 
@@ -76,7 +73,6 @@ class FiltersSnapshot(FiltersTagged[Snapshot]):
     volume_sizes: Integers = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersVolume(FiltersTagged[Volume]):
     """Filters of ReadVolumes."""
 
@@ -95,7 +91,6 @@ class FiltersVolume(FiltersTagged[Volume]):
     volume_types: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersReadVolumeUpdateTask(Filters[VolumeUpdateTask]):
     """Filters of ReadVolumeUpdateTasks."""
 
@@ -103,7 +98,6 @@ class FiltersReadVolumeUpdateTask(Filters[VolumeUpdateTask]):
     volume_ids: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersReadImageExportTask(Filters[ImageExportTask]):
     """Filters of ReadImageExportTasks."""
 
@@ -111,7 +105,6 @@ class FiltersReadImageExportTask(Filters[ImageExportTask]):
     task_ids: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersSnapshotExportTask(Filters[SnapshotExportTask]):
     """Filters of ReadSnapshotExportTasks."""
 

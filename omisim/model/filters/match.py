@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import Field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from functools import cache, lru_cache, partial
 from itertools import islice, repeat
-from operator import attrgetter
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args
 
+from omisim.base.frozen import Frozen
 from omisim.model.filters.fields import find_path, make_getter
 
 __all__ = [
@@ -23,13 +23,35 @@ Exact = tuple[str, tuple[object, ...]]
 Compiled = tuple[Sequence[Test], Sequence[Exact]]
 
 
-class Filters(Generic[E]):
-    """The filters of a read for one entity class: a dataclass with a field per filter (`declaration.py`).
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+class Filters(Frozen, Generic[E]):
+    """The filters of a read for one entity class: a frozen dataclass with a field per filter (`declaration.py`).
 
-    `compiled` is kept by `compile_filters`.
+    A field that is not given is None. An instance keeps the given ones alone, of the many of its class: so it is quick
+    to make and to compile. `compiled` is kept by `compile_filters`.
     """
 
-    compiled: ClassVar[Compiled | None] = None
+    __slots__ = ("__dict__", "compiled")
+    filter_names: ClassVar[frozenset[str]]
+    compiled: Compiled | None
+
+    def __init_subclass__(cls) -> None:
+        """Make the subclass a dataclass."""
+        super().__init_subclass__()
+        made: Any = dataclass(init=False, repr=False, eq=False, kw_only=True)(cls)
+        cls.filter_names = frozenset(one.name for one in fields(made))
+
+    def __init__(self, **given: Any) -> None:
+        """Keep the given filters. Raises TypeError for a name that the class does not have."""
+        if not self.filter_names.issuperset(given):
+            unknown = sorted(given.keys() - self.filter_names)
+            raise TypeError(f"{self.__class__.__name__} has no filter {', '.join(unknown)}")
+        vars(self).update(given)
+        object.__setattr__(self, "compiled", None)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values of some filters."""
+        return self.__class__(**{**vars(self), **changes})
 
 
 @cache
@@ -49,13 +71,12 @@ def compile_filters(filters: Filters[E] | None) -> Compiled:
 
 
 def _compile(filters: Filters[E]) -> Compiled:
-    cls: Any = type(filters)
-    get, makers = _list_makers(cls)
+    makers = _list_makers(filters.__class__)  # type: ignore[arg-type]  # for mypy, a type may not be hashable
     tests, exact = [], []
-    for maker, value in zip(makers, get(filters), strict=True):
+    for name, value in vars(filters).items():
         if value is None:
             continue
-        make, path, has_wildcards = maker
+        make, path, has_wildcards = makers[name]
         tests.append(make(value))
         if path is not None:
             choices = value if isinstance(value, tuple) else (value,)
@@ -74,18 +95,13 @@ def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: in
 
 
 @cache
-def _list_makers(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[MakeTest, str | None, bool], ...]]:
-    """Return a function that gets the values of all filters of a class.
-
-    And for each filter: its test maker, the path that it compares, and whether its values may have wildcards.
-    """
-    names = [field.name for field in fields(cls)]
-    get = attrgetter(*names) if len(names) > 1 else lambda filters: (getattr(filters, names[0]),)
+def _list_makers(cls: Any) -> Mapping[str, tuple[MakeTest, str | None, bool]]:
+    """Return for each filter of a class: its test maker, the path that it compares, and whether it has wildcards."""
     entity = get_args(cls.__orig_bases__[0])[0]
-    return get, tuple(
-        (_get_test_maker(entity, field), _find_compared(entity, field), "glob" in field.metadata)
-        for field in fields(cls)
-    )
+    return {
+        one.name: (_get_test_maker(entity, one), _find_compared(entity, one), "glob" in one.metadata)
+        for one in fields(cls)
+    }
 
 
 def _find_compared(entity: Any, field: Field[Any]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from omisim.base.frozen import frozen
 from omisim.model.filters.declaration import FiltersTagged, Integers, Strings, field_equals, unmatchable
 from omisim.model.networks import InternetService, Net, RouteTable, SecurityGroup, Subnet
 from omisim.model.nics import Nic, PublicIp
@@ -13,7 +12,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersSecurityGroup(FiltersTagged[SecurityGroup]):
     """Filters of ReadSecurityGroups."""
 
@@ -41,7 +39,6 @@ class FiltersSecurityGroup(FiltersTagged[SecurityGroup]):
     security_group_names: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersNet(FiltersTagged[Net]):
     """Filters of ReadNets. No Net is a default one."""
 
@@ -52,7 +49,6 @@ class FiltersNet(FiltersTagged[Net]):
     states: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersSubnet(FiltersTagged[Subnet]):
     """Filters of ReadSubnets."""
 
@@ -64,7 +60,6 @@ class FiltersSubnet(FiltersTagged[Subnet]):
     subregion_names: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersNic(FiltersTagged[Nic]):
     """Filters of ReadNics."""
 
@@ -96,7 +91,6 @@ class FiltersNic(FiltersTagged[Nic]):
     subregion_names: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersPublicIp(FiltersTagged[PublicIp]):
     """Filters of ReadPublicIps. A linked public IP has the placement "vpc" (in a Net) or "standard"."""
 
@@ -110,7 +104,6 @@ class FiltersPublicIp(FiltersTagged[PublicIp]):
     vm_ids: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersInternetService(FiltersTagged[InternetService]):
     """Filters of ReadInternetServices."""
 
@@ -119,7 +112,6 @@ class FiltersInternetService(FiltersTagged[InternetService]):
     link_states: Strings = field_equals("state")
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersRouteTable(FiltersTagged[RouteTable]):
     """Filters of ReadRouteTables."""
 

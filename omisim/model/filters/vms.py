@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from omisim.base.frozen import frozen
 from omisim.model.answers import VmType
 from omisim.model.filters.declaration import (
     Dates,
@@ -31,7 +30,6 @@ def _groups_outside_nets(name: str) -> Any:
     return field_equals(lambda vm: () if vm.net_id else tuple(getattr(group, name) for group in vm.security_groups))
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersVm(FiltersTagged[Vm]):
     """Filters of ReadVms. Filters on NIC values that a VM does not show, such as the link date, match nothing."""
 
@@ -104,7 +102,6 @@ class FiltersVm(FiltersTagged[Vm]):
     vm_types: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersVmsState(Filters[VmStates]):
     """Filters of ReadVmsState. There are no maintenance events, so their filters match nothing."""
 
@@ -117,7 +114,6 @@ class FiltersVmsState(Filters[VmStates]):
     vm_states: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersVmsStopHistory(Filters[VmsStopHistory]):
     """Filters of ReadVmsStopHistory."""
 
@@ -127,7 +123,6 @@ class FiltersVmsStopHistory(Filters[VmsStopHistory]):
     vm_ids: Strings = None
 
 
-@frozen(kw_only=True, eq=False)
 class FiltersVmType(Filters[VmType]):
     """Filters of ReadVmTypes."""
 
