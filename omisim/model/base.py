@@ -14,6 +14,7 @@ from omisim.model.address_sets import parse_net_range
 from omisim.model.ids import Id
 
 ANY = TypeVar("ANY")
+TEXT = TypeVar("TEXT", str, bytes)
 # a nested argument: the dataclass, or a dict with snake_case keys
 OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no other spelling of a generic alias
 
@@ -139,14 +140,14 @@ class UpdateState(StrEnum):
     FAILED = "failed"
 
 
-def keep_text(render: Callable[[Any], str]) -> Callable[[Any], str]:
+def keep_text(render: Callable[[Any], TEXT]) -> Callable[[Any], TEXT]:
     """Return `render`, which an entity that is rendered again answers from a text that it keeps, as it is frozen.
 
     An entity keeps the text of the latest of such functions. Other values are rendered each time.
     """
 
-    def get_text(value: Any) -> str:
-        kept: tuple[object, str] | None = getattr(value, "_text", None)
+    def get_text(value: Any) -> TEXT:
+        kept: tuple[object, TEXT] | None = getattr(value, "_text", None)
         if kept is not None and kept[0] is render:
             return kept[1]
         text = render(value)
@@ -182,7 +183,7 @@ class Entity:
     key: ClassVar[str]
     id: str  # the field that `key` names, under a second name (model/__init__.py)
     # not fields: see `keep_text` and `keep_view`
-    _text: tuple[object, str]
+    _text: tuple[object, str | bytes]
     _view: tuple[object, Any, Any]
 
     @property

@@ -113,13 +113,13 @@ class TestOfficialAnswerSchemas:
     def test_hold_for_every_answer_of_the_demo(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every answer of the demo validates against its official schema."""
         answers: list[tuple[str, dict[str, Any]]] = []
-        text = render.render_text
+        render_bytes = render.render_bytes
 
-        def note_answer(answer: Answer) -> str:
+        def note_answer(answer: Answer) -> bytes:
             answers.append((answer.action.name, render.render_body(answer)))
-            return text(answer)
+            return render_bytes(answer)
 
-        monkeypatch.setattr(door, "render_text", note_answer)
+        monkeypatch.setattr(door, "render_bytes", note_answer)
         play()
         assert len(answers) > 20
         assert [f for name, body in answers for f in find_mismatches(body, get_schema(f"{name}Response"), name)] == []

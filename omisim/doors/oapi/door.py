@@ -17,7 +17,7 @@ from omisim.base.foreign import make_json_decoder, parse_json
 from omisim.base.hosts import parse_host
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
-from omisim.doors.oapi.render import render_body, render_refusal, render_text
+from omisim.doors.oapi.render import render_body, render_bytes, render_refusal
 from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_unsaved, run_call, run_request
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Killed, raise_failure
@@ -90,7 +90,7 @@ class OapiDoor:
         headers = _READ_HEADERS if _is_read(name) else _HEADERS
         if answer.warnings:
             headers = headers | {"X-Omisim-Warning": "; ".join(answer.warnings)}
-        content = render_text(answer).encode()
+        content = render_bytes(answer)
         engine.session.record_size(answer.request_id, len(content))
         return HttpResponse(200, content, headers)
 
