@@ -13,7 +13,7 @@ from omisim.actions.addresses import make_private_dns, make_private_ip
 from omisim.actions.new_account import DEFAULT
 from omisim.actions.nic_links import detach_nic
 from omisim.actions.nic_views import find_nics
-from omisim.actions.public_ips import assign_public_address, keep_public_address, unlink_public_ips
+from omisim.actions.public_ips import assign_public_address, attach_tagged_ip, keep_public_address, unlink_public_ips
 from omisim.actions.uploads import find_upload_error, upload_image, upload_snapshot
 from omisim.actions.vm_attributes import show_boot_actions
 from omisim.actions.vm_diagnostics import end_first_boot, make_boot_password, make_stop_entry
@@ -95,7 +95,8 @@ def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
 
 
 def _run_vm(tx: Transaction, vm: Vm, _comment: str) -> Values:
-    """Give a running VM its public address (VM-030), and clear its boot action (VM-078)."""
+    """Give a running VM its public address (VM-030, PIP-017), and clear its boot action (VM-078)."""
+    attach_tagged_ip(tx, vm)
     return {
         **assign_public_address(tx, vm),
         "admin_password": make_boot_password(tx, vm),

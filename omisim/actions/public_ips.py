@@ -12,6 +12,7 @@ from omisim.actions.internet_services import find_attached_service
 from omisim.actions.nic_views import find_nics, view_public_ip
 from omisim.actions.quotas import check_quotas
 from omisim.base.frozen import replace
+from omisim.formats.user_data import parse_section
 from omisim.model import Nic, NicId, PublicIp, Vm, VmId, VmState
 from omisim.model.filters import FiltersPublicIp
 from omisim.model.filters.dicts import FiltersPublicIpDict
@@ -21,12 +22,12 @@ from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
-    "PublicIpId", "assign_public_address", "check_id_or_ip", "delete_public_ip", "find_linked_ips", "get_public_ip",
-    "keep_public_address", "unlink_public_ip", "unlink_public_ips",
+    "PublicIpId", "assign_public_address", "attach_tagged_ip", "check_id_or_ip", "delete_public_ip", "find_linked_ips",
+    "get_public_ip", "keep_public_address", "unlink_public_ip", "unlink_public_ips",
 ]  # fmt: skip
 
 _NO_ADDRESS = {"public_dns_name": None, "public_ip": None}
-KEEP_TAG = "osc.fcu.eip.auto-attach"  # key of the tag that keeps a public IP linked while its VM is stopped
+ATTACH_TAG = "osc.fcu.eip.auto-attach"  # key of the tag that names the public IP of a VM
 
 PublicIpId = Annotated[str, Id("public_ip")]
 LinkPublicIpId = Annotated[str, Id("link_public_ip")]
@@ -48,15 +49,45 @@ def _clear_link(ip: PublicIp) -> PublicIp:
     return replace(ip, link_public_ip_id=None, nic_account_id=None, nic_id=None, private_ip=None, vm_id=None)
 
 
+def attach_tagged_ip(tx: Transaction, vm: Vm) -> None:
+    """Link the public IP that a tag of a starting VM names, if neither has another link (PIP-017)."""
+    addresses = [tag.value for tag in vm.tags if tag.key == ATTACH_TAG]
+    if not addresses:
+        return
+    named: list[PublicIp] = tx.state.find_by("public_ip", "public_ip", addresses[0])
+    free_ips = [ip for ip in named if ip.account_id == vm.account_id and ip.link_public_ip_id is None]
+    nic = next(iter(find_nics(tx.state, vm.vm_id)), None)
+    address = nic.private_ips[0].private_ip if nic else None
+    is_reachable = nic is None or find_attached_service(tx.state, nic.net_id) is not None
+    if free_ips and is_reachable and not _find_ips_at(tx.state, vm.vm_id, nic, address):
+        _add_link(tx, free_ips[0], vm.vm_id, nic, address)
+
+
+def _find_ips_at(state: State, vm_id: str | None, nic: Nic | None, address: str | None) -> list[PublicIp]:
+    """Return the public IPs that are linked to a private IP of a NIC, or to a VM of the public Cloud."""
+    if nic is None:
+        return find_linked_ips(state, vm_id or "")
+    return state.find_by("public_ip", "address of NIC", (nic.nic_id, address))
+
+
+def _add_link(tx: Transaction, ip: PublicIp, vm_id: str | None, nic: Nic | None, address: str | None) -> str:
+    """Link a public IP to a private IP of a NIC, or to a VM of the public Cloud. Returns the id of the link."""
+    link_id = tx.new_id("link_public_ip")
+    holder = {"vm_id": vm_id} if nic is None else {"nic_account_id": nic.account_id, "nic_id": nic.nic_id}
+    tx.put(replace(_clear_link(ip), link_public_ip_id=link_id, private_ip=address, **holder))
+    return link_id
+
+
 def assign_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
     """Return the public address of a running VM, by field: the linked public IP, or a temporary one (VM-030).
 
-    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016).
+    A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016), and none if its user
+    data says so (VM-034).
     """
     linked = find_linked_ips(tx.state, vm.vm_id)
     if linked:
         address = linked[0].public_ip
-    elif vm.net_id is None or tx.state.get("subnet", vm.subnet_id or "").map_public_ip_on_launch:
+    elif _gets_temporary_address(tx.state, vm):
         address = make_public_ip(tx.next_number("public_ip"))
     else:
         return _NO_ADDRESS
@@ -64,10 +95,15 @@ def assign_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
     return {"public_dns_name": make_public_dns(address, region), "public_ip": address}
 
 
+def _gets_temporary_address(state: State, vm: Vm) -> bool:
+    is_public = vm.net_id is None or state.get("subnet", vm.subnet_id or "").map_public_ip_on_launch
+    return is_public and parse_section(vm.user_data).get("private_only") != "true"
+
+
 def keep_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
     """Return the public address of a stopped VM, by field: the public IP that stays linked to it, if any (VM-050)."""
     if tx.settings.switch("stopped_public_ip") == "released":
-        tagged = [tag.value for tag in vm.tags if tag.key == KEEP_TAG]
+        tagged = [tag.value for tag in vm.tags if tag.key == ATTACH_TAG]
         for holder in (vm.vm_id, *(nic.nic_id for nic in find_nics(tx.state, vm.vm_id))):
             for ip in find_linked_ips(tx.state, holder):
                 if ip.public_ip not in tagged:
@@ -140,23 +176,16 @@ def link_public_ip(
         nic = nics[0] if nics else None
     address = _choose_private_ip(call, nic, private_ip)
     relink = nic is None if allow_relink is None else allow_relink
-    linked_before: list[PublicIp] = (
-        call.state.find_by("public_ip", "address of NIC", (nic.nic_id, address))
-        if nic is not None
-        else find_linked_ips(call.state, vm_id or "")
-    )
+    linked_before = _find_ips_at(call.state, vm_id, nic, address)
     elsewhere = ip.link_public_ip_id is not None and ip not in linked_before
     call.check(relink or not elsewhere, "PIP-008", public_ip=ip.public_ip)
     other_ips = [row.public_ip for row in linked_before if row is not ip]
     call.check(relink or not other_ips, "PIP-008/address", public_ip=ip.public_ip, others=other_ips)
-    link_id = call.new_id("link_public_ip")
+    call.stop_if_refused()
     for row in {row.public_ip_id: row for row in (*linked_before, ip)}.values():
         _unlink(call.tx, row)
-    new_ip = replace(_clear_link(ip), link_public_ip_id=link_id, private_ip=address)
-    if nic is not None:
-        call.put(replace(new_ip, nic_account_id=nic.account_id, nic_id=nic.nic_id))
-    else:
-        call.put(replace(new_ip, vm_id=vm_id))
+    link_id = _add_link(call.tx, ip, vm_id, nic, address)
+    if nic is None:
         holder: Vm = call.state.get("vm", vm_id or "")
         call.put(replace(holder, **assign_public_address(call.tx, holder)))
     return link_id

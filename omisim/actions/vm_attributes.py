@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from omisim.actions.framework.call import Call
-from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ShutdownBehaviorConfiguration
+from omisim.actions.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from omisim.formats.user_data import decode_user_data, parse_section
+from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ResourceTag, ShutdownBehaviorConfiguration
 from omisim.spec.limits import TENANCY
 from omisim.spec.vm_types import PERFORMANCES, VmShape
 
 __all__ = [
-    "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows", "choose_boot_mode",
-    "format_vm_type", "get_os_family", "get_shutdown_actions", "merge_shutdown_behavior", "show_boot_actions",
+    "add_section_tags", "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows",
+    "choose_boot_mode", "format_vm_type", "get_os_family", "get_shutdown_actions", "merge_shutdown_behavior",
+    "show_boot_actions",
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000
@@ -38,15 +38,17 @@ def check_attributes(
     if user_data is not None and call.check(
         len(user_data) <= MAX_USER_DATA_LENGTH, "VM-019/length", length=len(user_data)
     ):
-        call.check(_is_base64(user_data), "VM-019")
+        call.check(decode_user_data(user_data) is not None, "VM-019")
 
 
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+def add_section_tags(tags: tuple[ResourceTag, ...], user_data: str) -> tuple[ResourceTag, ...]:
+    """Return the tags of a VM with those of the OUTSCALE section of its user data: tags.KEY=VALUE (VM-033)."""
+    new = {}
+    for setting, value in parse_section(user_data).items():
+        key = setting.removeprefix("tags.")
+        if key != setting and 0 < len(key) <= MAX_KEY_LENGTH and len(value) <= MAX_VALUE_LENGTH:
+            new[key] = ResourceTag(key=key, value=value)
+    return tuple(({tag.key: tag for tag in tags} | new).values())
 
 
 def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: bool) -> None:

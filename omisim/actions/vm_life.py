@@ -11,6 +11,7 @@ from omisim.actions.nic_views import find_nics
 from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
 from omisim.actions.vm_attributes import (
+    add_section_tags,
     check_attributes,
     check_keypair,
     check_secure_boot,
@@ -207,6 +208,7 @@ def update_vm(
         "keypair_name": keypair_name,
         "nested_virtualization": nested_virtualization,
         "security_groups": groups if vm.net_id is None else None,
+        "tags": add_section_tags(vm.tags, user_data or ""),
         "user_data": user_data,
     }
     changes: dict[str, Any] = {name: value for name, value in requested.items() if value is not None}

@@ -14,6 +14,7 @@ from omisim.actions.nic_views import view_vm_in_net
 from omisim.actions.quotas import check_quotas, disk_costs, get_remaining
 from omisim.actions.sharing import is_visible
 from omisim.actions.vm_attributes import (
+    add_section_tags,
     check_attributes,
     check_keypair,
     check_tenancy,
@@ -180,6 +181,7 @@ def create_vms(
         shutdown_behavior_configuration=ShutdownBehaviorConfiguration(guest_action=guest, host_action=host),
         state=VmState.PENDING,
         subnet_id=subnet.subnet_id if subnet else None,
+        tags=add_section_tags((), user_data or ""),
         tpm_enabled=image.tpm_mandatory or bool(tpm_enabled),
         user_data=user_data or "",
         vm_initiated_shutdown_behavior=legacy,

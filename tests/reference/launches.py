@@ -7,7 +7,7 @@ from typing import Any
 from reference.call import EXISTENCE, Call
 from reference.disks import MAX_VOLUMES, add_link
 from reference.values import check_device, check_disk, check_partial_disk, compute_iops, parse_vm_type
-from reference.vms import check_behaviour, check_performance, merge_behaviour
+from reference.vms import check_behaviour, check_performance, find_tags, merge_behaviour
 from reference.world import ROOT, Row
 
 __all__ = ["create_vms"]
@@ -171,6 +171,7 @@ def _launch(
             RootDeviceName=ROOT,
             RootDeviceType="ebs",
             State="pending",
+            Tags=find_tags(call["UserData"]),
             TpmEnabled=image["TpmMandatory"] or bool(call["TpmEnabled"]),
             UserData=call["UserData"] or "",
             VmType=kind[0],

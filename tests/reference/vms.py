@@ -14,6 +14,7 @@ __all__ = [
     "check_behaviour",
     "check_performance",
     "delete_vms",
+    "find_tags",
     "merge_behaviour",
     "reboot_vms",
     "start_vms",
@@ -44,9 +45,19 @@ def check_behaviour(call: Call) -> None:
     call.check(config.get("GuestAction") in (None, "stop", "terminate"), "4047")
     call.check(config.get("HostAction") in (None, "restart", "stop"), "4047")
     try:
-        base64.b64decode(call["UserData"] or "", validate=True)
+        base64.b64decode(re.sub(r"\s", "", call["UserData"] or ""), validate=True)
     except (binascii.Error, ValueError):
         call.check(holds=False, code="4047")
+
+
+def find_tags(user_data: str | None) -> list[Row]:
+    """Return the tags that the OUTSCALE section of user data sets. [VM-033]"""
+    text = base64.b64decode(user_data or "").decode("latin-1")
+    section = re.search("-----BEGIN OUTSCALE SECTION-----\n(.*?)-----END OUTSCALE SECTION-----", text, re.DOTALL)
+    return [
+        {"Key": key, "Value": value}
+        for key, value in re.findall(r"^tags\.(.+?)=(.*)$", section[1] if section else "", re.MULTILINE)
+    ]
 
 
 def merge_behaviour(call: Call, old: Row) -> Row:
@@ -148,6 +159,8 @@ def update_vm(call: Call) -> Row:
     call.raise_if_refused()
     assert vm
     vm |= {name: call[name] for name in ANY_STATE if call[name] is not None}
+    tags = {tag["Key"]: tag for tag in (*vm["Tags"], *find_tags(call["UserData"]))}
+    vm["Tags"] = list(tags.values())
     vm |= merge_behaviour(call, vm)
     if new_type:
         vm["VmType"], vm["Performance"], vm["cores"], vm["memory"] = new_type

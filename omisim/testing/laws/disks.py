@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omisim.engine.engine import Engine
+from omisim.formats.user_data import parse_section
 from omisim.model import (
     ENDED_EXPORT_STATES,
     AccountRow,
@@ -125,11 +126,15 @@ def a_terminated_vm_holds_no_resources(engine: Engine, vm: Vm) -> str | None:
 
 @law("VM-030", "vm")
 def vm_addresses_match_its_state(engine: Engine, vm: Vm) -> str | None:
-    """Outside Nets, a running VM has a private and a public IP; a stopped VM has at most a linked public IP."""
+    """Outside Nets, a running VM has a private IP, and a public one if its user data does not prevent it.
+
+    A stopped VM has at most a linked public IP.
+    """
     if vm.net_id is not None:
         return None
-    if vm.state is VmState.RUNNING and not (vm.public_ip and vm.private_ip):
-        return f"{vm.vm_id} is running without both addresses"
+    is_private = parse_section(vm.user_data).get("private_only") == "true"
+    if vm.state is VmState.RUNNING and not (vm.private_ip and (vm.public_ip or is_private)):
+        return f"{vm.vm_id} is running without its addresses"
     linked = [ip.public_ip for ip in engine.state.find_by("public_ip", "holder", vm.vm_id)]
     if vm.state is VmState.STOPPED and (vm.private_ip or vm.public_ip not in (None, *linked)):
         return f"{vm.vm_id} is stopped but has {vm.public_ip or vm.private_ip}"
