@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import RLock, get_ident
 from typing import Any
 from unittest import mock
+from urllib.parse import quote, unquote
 
 from moto.core.model_instances import model_data
 from moto.core.request import Request as MotoRequest
@@ -19,6 +21,7 @@ from omisim.state.buckets import StorageError, check_key
 
 __all__ = ["call_moto", "use_backend"]
 
+MAX_DELETED = 1000  # keys of a DeleteObjects
 _MODELS: Mapping[str, Any] = model_data["s3"]
 _LOCK = RLock()  # moto keeps its backends in module variables, so requests run one at a time
 
@@ -53,7 +56,7 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
 
 
 class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
-    """A backend without paging state between requests: the token of a page is the last key of the page before."""
+    """A backend without paging state between requests: the token of a page is the last name of the page before."""
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
@@ -63,15 +66,35 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
         check_key(key_name)  # DeleteObjects has its keys in the body, which only moto reads
         return super().delete_object(bucket_name, key_name, *args, **options)
 
+    def delete_objects(self, bucket_name: str, objects: Any, *args: Any, **options: Any) -> Any:
+        if len(objects) > MAX_DELETED:
+            raise StorageError("MalformedXML", f"a request deletes {MAX_DELETED} keys at most, not {len(objects)}")
+        return super().delete_objects(bucket_name, objects, *args, **options)
+
+    def complete_multipart_upload(self, bucket_name: str, multipart_id: str, body: Any) -> Any:
+        parts = list(body)
+        numbers = [number for number, _ in parts]
+        if any(number >= following for number, following in pairwise(numbers)):
+            raise StorageError("InvalidPartOrder", "the parts must be listed in the order of their numbers")
+        return super().complete_multipart_upload(bucket_name, multipart_id, parts)
+
+    def list_objects(self, bucket: Any, prefix: Any, delimiter: Any, marker: Any, max_keys: int | None) -> Any:
+        """Page keys and common prefixes together: moto repeats all prefixes on each page."""
+        if max_keys is None:  # of `list_objects_v2`, which pages by itself
+            return super().list_objects(bucket, prefix, delimiter, marker, max_keys)
+        page, is_truncated, token = self.list_objects_v2(bucket, prefix, delimiter, None, marker, max_keys)
+        prefixes = [item for item in page if isinstance(item, str)]
+        return [item for item in page if not isinstance(item, str)], prefixes, is_truncated, token and unquote(token)
+
     def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
         keys, truncated, token = super()._truncate_result(result_keys, max_keys)
-        return keys, truncated, dict.get(self._pagination_tokens, token) if token else token
+        return keys, truncated, quote(dict.get(self._pagination_tokens, token) or "") if token else token
 
 
 class _LastKeys(dict[str, str]):
     def get(self, token: str, _default: object = None) -> str:
-        """Return the key that a token stands for, which is the token itself."""
-        return token
+        """Return the key that a token stands for, which is the token itself, percent-encoded."""
+        return unquote(token)
 
 
 class _ThreadBackends(dict[str, Any]):

@@ -16,6 +16,7 @@ from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
+from omisim.doors.oos.pages import count_results, encode_names, read_limit
 from omisim.engine.calls import call_storage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
@@ -88,8 +89,8 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     if response.status >= HTTPStatus.BAD_REQUEST:  # an object is never altered
         body = _REQUEST_ID.sub(f"<RequestId>{request_id}</RequestId>".encode(), _clean_xml(body))
     if request.method == "HEAD" or response.status in WITHOUT_BODY:  # moto has one with 304
-        body = b""
-    return HttpResponse(response.status, body, {**response.headers, **common})
+        return HttpResponse(response.status, b"", {**response.headers, **common})
+    return HttpResponse(response.status, body, {"content-length": str(len(body)), **response.headers, **common})
 
 
 def _clean_xml(body: bytes) -> bytes:
@@ -123,7 +124,7 @@ def _handle(
         if task.name != "GetObject":
             outcome.body = _clean_xml(outcome.body)
         if task.name in STORAGE_PAGES and outcome.status == HTTPStatus.OK:
-            record.results = _count_results(task.name, outcome)
+            record.results = count_results(task.name, outcome)
     return request_id, outcome
 
 
@@ -192,16 +193,21 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
+    is_encoded = task.operation.name == "ListObjects" and parameters.get("encoding-type") == "url"
+    if is_encoded:  # moto encodes only some of the names
+        del parameters["encoding-type"]
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
-    requested_limit = parameters.get(limit, "1000")
-    number = _parse_number(requested_limit)
-    if limit and fault is not None and fault.page_size is not None and isinstance(number, int):
-        parameters[limit] = str(min(fault.page_size, number))
+    requested_limit = read_limit(parameters, limit) if limit else ""
+    if limit:
+        page_size = fault.page_size if fault is not None else None
+        parameters[limit] = requested_limit if page_size is None else str(min(page_size, int(requested_limit)))
     url += f"?{urlencode(parameters)}" if parameters else ""
     headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
     body = b"" if task.operation.name == "CreateBucket" else request.body  # the host names the Region
     response = bridge.send(request.method, url, headers, body)
+    if is_encoded:
+        response.body = encode_names(response.body)
     if task.operation.name == "CompleteMultipartUpload":
         location = f"<Location>{escape(make_object_url(place))}</Location>".encode()
         response.body = _LOCATION.sub(lambda _: location, response.body)
@@ -211,11 +217,6 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
         cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], requested_limit))
         response.body = response.body.replace(cut, whole)
     return response
-
-
-def _count_results(name: str, response: HttpResponse) -> int:
-    """Return the number of results in a page."""
-    return sum(response.body.count(f"<{element}>".encode()) for element in STORAGE_PAGES[name][1])
 
 
 def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:

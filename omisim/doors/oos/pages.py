@@ -1,0 +1,43 @@
+"""The pages of lists: their limit, their names and their results."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from omisim.base.foreign import parse_count
+from omisim.doors.http import HttpResponse
+from omisim.spec.storage_operations import STORAGE_PAGES
+from omisim.state.buckets import StorageError
+
+__all__ = ["MAX_PAGE", "count_results", "encode_names", "read_limit"]
+
+MAX_PAGE = 1000  # results
+_NAME = re.compile(rb"<(Key|Prefix|Delimiter|Marker|NextMarker|StartAfter)>(.*?)</\1>", re.DOTALL)
+_LIST_END = b"</ListBucketResult>"
+
+
+def read_limit(parameters: Mapping[str, str], name: str) -> str:
+    """Return the limit of a page, which is `MAX_PAGE` at most."""
+    text = parameters.get(name, str(MAX_PAGE))
+    try:
+        return str(min(parse_count(text, 2**63), MAX_PAGE))
+    except ValueError:
+        raise StorageError("InvalidArgument", f"{name} must be a number from 0, not {text[:20]!r}") from None
+
+
+def encode_names(body: bytes) -> bytes:
+    """Return a list of objects with all its names percent-encoded. moto encodes only some of them."""
+
+    def encode(match: re.Match[bytes]) -> bytes:
+        name = quote(html.unescape(match[2].decode(errors="replace")))
+        return b"<%b>%b</%b>" % (match[1], name.encode(), match[1])
+
+    return _NAME.sub(encode, body).replace(_LIST_END, b"<EncodingType>url</EncodingType>" + _LIST_END)
+
+
+def count_results(name: str, response: HttpResponse) -> int:
+    """Return the number of results in a page."""
+    return sum(response.body.count(f"<{element}>".encode()) for element in STORAGE_PAGES[name][1])
