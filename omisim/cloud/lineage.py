@@ -84,6 +84,18 @@ class Lineage:
         """Show the resource without its tree."""
         return f"<lineage of {self.line()}>"
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both trees have the same resources in the same places."""
+        return _flatten(self) == _flatten(other) if isinstance(other, Lineage) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Return the hash of the whole tree."""
+        return hash(_flatten(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Support pickling and copying."""
+        return _restore, (_flatten(self),)
+
     def text(self, width: int | None = None) -> str:
         """Format the tree like `str`; lines longer than `width` columns are wrapped."""
         rows = [*_list_rows(self)]
@@ -190,6 +202,28 @@ def _walk_all(root: Lineage) -> Iterator[Lineage]:
     yield root
     for side in _TREE:
         yield from (node for depth, node in _walk(root, side) if depth)
+
+
+def _flatten(root: Lineage) -> tuple[tuple[Any, ...], ...]:
+    """Return a tree of any depth as rows, each resource before those of its side of the tree."""
+    names = [f.name for f in fields(root) if f.name not in _TREE]
+    rows, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        values = {name: getattr(node, name) for name in names}
+        rows.append((tuple(values.items()), len(node.parents), len(node.children)))
+        stack += reversed(node.parents + node.children)
+    return tuple(rows)
+
+
+def _restore(rows: tuple[tuple[Any, ...], ...]) -> Lineage:
+    """Return the tree that `_flatten` returned as rows."""
+    done: list[Lineage] = []  # of which the first one is at the end
+    for values, parents, children in reversed(rows):
+        above = tuple([done.pop() for _ in range(parents)])
+        below = tuple([done.pop() for _ in range(children)])
+        done.append(Lineage(**dict(values), parents=above, children=below))
+    return done[0]
 
 
 def _wrap(row: str, indent: str, width: int | None) -> list[str]:

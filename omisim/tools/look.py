@@ -97,7 +97,11 @@ def _lineage(options: argparse.Namespace) -> int:
         "svg": lineage.svg,
         "json": lambda: json.dumps(lineage.to_dict(), indent=2),
     }
-    return _print(views[options.format]())
+    try:
+        text = views[options.format]()
+    except RecursionError:
+        raise ValueError("the lineage has too many generations for JSON: choose fewer with --most") from None
+    return _print(text)
 
 
 def _timeline(options: argparse.Namespace) -> int:

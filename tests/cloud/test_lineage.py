@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -91,6 +94,28 @@ class TestTree:
         tree = cloud.lineage(image_id)
         assert len(json.dumps(tree.to_dict())) < 60_000
         assert tree.text().count("↑") == len(list_ids(tree) - {child.id for child in tree.children}) - 1
+
+    @pytest.mark.parametrize("duplicate", [lambda tree: pickle.loads(pickle.dumps(tree)), deepcopy, replace])
+    def test_of_hundreds_of_generations_can_be_copied_and_compared(
+        self, cloud: Cloud, alice: Account, duplicate: Callable[[Lineage], Lineage]
+    ) -> None:
+        """A copy of a chain of 1,200 generations equals it and has its hash."""
+        volume = alice.create_volume(size=1, subregion_name=SUBREGION)
+        for _ in range(600):
+            snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+            volume = alice.create_volume(snapshot_id=snapshot.snapshot_id, subregion_name=SUBREGION)
+        tree = cloud.lineage(volume.volume_id, most=2000)
+        twin = duplicate(tree)
+        assert (twin, hash(twin)) == (tree, hash(tree))
+        assert str(twin).count("↑") == 1200
+
+    def test_differs_from_one_with_another_ancestor(self, cloud: Cloud, alice: Account) -> None:
+        """Lineages are equal by the whole tree, not by the resource alone."""
+        volume = alice.create_volume(size=1, subregion_name=SUBREGION)
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        tree = cloud.lineage(snapshot.snapshot_id)
+        cloud.write(volume.volume_id, "/etc/motd", "later")
+        assert cloud.lineage(snapshot.snapshot_id) != tree
 
     def test_is_limited(self, cloud: Cloud, alice: Account, ubuntu: Image) -> None:
         """`most` limits the descendants, and the text counts the others."""

@@ -116,3 +116,20 @@ def test_escapes_what_could_steer_the_terminal(
     printed = capsys.readouterr()
     assert not {"\x1b", "\x9b"}.intersection(printed.out + printed.err)
     assert r"x\x1b[2J\x9b1m" in printed.err
+
+
+def test_refuses_a_lineage_that_is_too_deep_for_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """JSON nests each generation in the one before, which no reader of JSON follows for a thousand generations."""
+    cloud = Cloud()
+    alice = cloud.account("alice")
+    volume = alice.create_volume(size=1, subregion_name="eu-west-2a")
+    root = volume.volume_id
+    for _ in range(600):
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id)
+        volume = alice.create_volume(snapshot_id=snapshot.snapshot_id, subregion_name="eu-west-2a")
+    dump = tmp_path / "cloud.json"
+    dump.write_text(json.dumps(cloud.dump()), "utf-8")
+    source = (root, "--state", str(dump), "--format", "json", "--most")
+    assert main(["lineage", *source, "2000"]) == 1
+    assert "choose fewer with --most" in capsys.readouterr().err
+    assert main(["lineage", *source, "100"]) == 0
