@@ -43,10 +43,13 @@ def wait_for_input(
     found = real(0)
     if found:
         return found
+
+    def is_ready() -> bool:
+        return bool(real(0))
+
     deadline = kernel.time.deadline(timeout)
-    wait = Wait(deadline, lambda: bool(real(0)))
-    if is_busy():
-        wait.is_busy, wait.is_ready = True, None  # a poll object cannot be used by two threads
+    wait = Wait(deadline, is_busy=is_busy())
+    wait.is_ready = None if wait.is_busy else is_ready  # a poll object cannot be used by two threads
 
     def block() -> None:
         while wait.is_busy and not wait.outcome and not found:
@@ -55,7 +58,7 @@ def wait_for_input(
                 continue
             found.extend(real(0))  # it may have arrived with the end of the work
             with MUTEX:
-                wait.is_busy = False
+                wait.is_busy, wait.is_ready = False, is_ready
                 if not found:
                     kernel.settle()
         if not found:

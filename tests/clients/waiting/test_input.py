@@ -84,6 +84,18 @@ class TestSelect:
         with ours, theirs:
             assert measure(cloud, act) == 3
 
+    def test_sees_input_of_another_thread_after_outstanding_work(self, cloud: Cloud) -> None:
+        """A wait that began beside a new connection, which may get an answer, ends like any other wait thereafter."""
+        ours, theirs = socket.socketpair()
+
+        def act() -> None:
+            with socket.create_connection(listener.getsockname()) as client:
+                threading.Timer(3, theirs.send, [b"x"]).start()
+                assert select.select([client, ours], [], [])[0] == [ours]
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, ours, theirs:
+            assert measure(cloud, act) == 3
+
 
 class TestBlockingSocket:
     def test_times_out_in_virtual_time(self, cloud: Cloud) -> None:
