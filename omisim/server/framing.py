@@ -26,6 +26,8 @@ _LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _HTTP_1_0 = re.compile(rb"[^\r\n]* HTTP/1\.0\r\n")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})  # replaced by the length of the whole body
+# option of the header Connection → the line that cheroot understands, which compares whole values
+_CONNECTION = {b"close": b"Connection: close", b"keep-alive": b"Connection: Keep-Alive"}
 _SINGLE = _FRAMING | {b"host", b"authorization", b"x-omisim-token", b"x-omisim-cloud", b"cookie", b"origin"}
 
 
@@ -135,6 +137,7 @@ class RequestBuffer:
         _check_target(first)
         kept, framing = [first], {}
         seen: set[bytes] = set()
+        options: set[bytes] = set()
         for line in lines:
             match = _FIELD.fullmatch(line)
             if match is None:
@@ -149,8 +152,11 @@ class RequestBuffer:
             seen.add(name)
             if name in _FRAMING:
                 framing[name] = match[2].strip(b" \t")
+            elif name == b"connection":
+                options |= {option.strip(b" \t") for option in match[2].lower().split(b",")}
             else:
                 kept.append(line)
+        kept += [line for option, line in _CONNECTION.items() if option in options][:1]
         self._head = b"\r\n".join(kept)
         self._set_length(framing, is_1_0=_HTTP_1_0.match(head + b"\r\n") is not None)
 

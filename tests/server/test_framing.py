@@ -50,6 +50,21 @@ class TestRequests:
                 head, _, body = request.partition(b"\r\n\r\n")
                 assert head.count(b"Content-Length: %d" % len(body)) == 1
 
+    @pytest.mark.parametrize(
+        ("values", "line"),
+        [
+            ([b"Close"], b"Connection: close\r\n"),
+            ([b"TE, close"], b"Connection: close\r\n"),
+            ([b"TE", b"keep-alive", b"close"], b"Connection: close\r\n"),
+            ([b"keep-alive"], b"Connection: Keep-Alive\r\n"),
+            ([b"Upgrade", b"closed"], b""),
+        ],
+    )
+    def test_say_in_one_form_whether_their_connection_ends(self, values: list[bytes], line: bytes) -> None:
+        """The options of Connection come in any capitals, with others, and on several lines."""
+        lines = b"".join(b"Connection: %s\r\n" % value for value in values)
+        assert feed(HEAD + lines + b"\r\n") == [HEAD + line + b"Content-Length: 0\r\n\r\n"]
+
     def test_wait_for_permission_to_send_a_body(self) -> None:
         """`Expect: 100-continue` is answered where a body is to come, and not shown to the application."""
         buffer = RequestBuffer(LIMITS)
