@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from omisim.base.frozen import frozen
 from omisim.base.hosts import endpoint
 from omisim.base.private_file import write_private
+from omisim.base.suggest import describe_unknown
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
 from omisim.clients.intercept.children import OTHER_SERVICES, REFUSING, child_variables
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Environment", "credentials", "enter_environment"]
 
+PROFILE_ADVICE = (
+    "Each account that exists when the environment begins has one: create the account before, or name it in "
+    "@pytest.mark.omisim(accounts=[...])"
+)
 HIDDEN_PREFIXES = ("OSC_", "AWS_", "BOTO_")
 
 
@@ -74,14 +79,14 @@ def enter_environment(
             "HOME": str(home),
             "USERPROFILE": str(home),
         }
-        _write_profiles(home, cloud, account)
+        profiles = _write_profiles(home, cloud, account)
         running = stack.enter_context(cloud.serve()) if server else None
         stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
         endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
         refusing = dict.fromkeys((*endpoints, "OSC_ENDPOINT_API"), REFUSING) | {"AWS_ENDPOINT_URL": OTHER_SERVICES}
         stack.enter_context(child_variables(refusing | (running.env(account) if running else {})))
         if find_spec("osc_sdk_python"):
-            stack.enter_context(_patch_sdk_profiles(home))
+            stack.enter_context(_patch_sdk_profiles(home, profiles))
             stack.enter_context(speed_up_gateways(limiter=limiter))
         stack.enter_context(replaced_value("boto3.DEFAULT_SESSION", _get_session, _set_session, lambda _: None))
         strays = stack.enter_context(intercept_requests(cloud.engine, running.url if running else None))
@@ -104,7 +109,8 @@ def credentials(account: Account) -> dict[str, str]:
     }
 
 
-def _write_profiles(home: Path, cloud: Cloud, account: Account) -> None:
+def _write_profiles(home: Path, cloud: Cloud, account: Account) -> list[str]:
+    """Write the configuration files, and return the names of their profiles."""
     accounts = {name: cloud.account(name) for name in cloud.accounts}
     profiles = {
         name: {"access_key": owner.access_key, "secret_key": owner.secret_key, "region": owner.region}
@@ -113,23 +119,32 @@ def _write_profiles(home: Path, cloud: Cloud, account: Account) -> None:
     (home / ".osc").mkdir()
     write_private(home / ".osc" / "config.json", json.dumps(profiles, indent=2))
     write_private(home / ".osc" / "variables.json", json.dumps(profiles | {"default": {}}))
+    return list(profiles)
 
 
 @contextmanager
-def _patch_sdk_profiles(home: Path) -> Iterator[None]:
+def _patch_sdk_profiles(home: Path, profiles: list[str]) -> Iterator[None]:
     """Make the SDK, which fixes the path of its file at import, read the files in this home.
 
     The SDK's file normally overrides the variables. Here the variables override our file, so that a test can set
-    OSC_ACCESS_KEY; a profile requested by name, and a file of the test's own, still override them.
+    OSC_ACCESS_KEY; a profile requested by name, and a file of the test's own, still override them. The SDK's error
+    about a profile that our file lacks does not name it, so a note does.
     """
     from osc_sdk_python import credentials  # noqa: PLC0415 - an optional dependency
 
     original: Callable[..., Any] = credentials.Profile.from_standard_configuration
 
     def from_standard_configuration(path: str | None = None, profile: str | None = None) -> Any:
-        if not path and "OSC_CONFIG_FILE" not in os.environ and "OSC_ACCESS_KEY" in os.environ:
+        is_ours = not path and "OSC_CONFIG_FILE" not in os.environ
+        if is_ours and "OSC_ACCESS_KEY" in os.environ:
             path = str(home / ".osc" / "variables.json")
-        return original(path, profile)
+        try:
+            return original(path, profile)
+        except Exception as error:
+            name = profile or os.environ.get("OSC_PROFILE") or "default"
+            if is_ours and name not in profiles:
+                error.add_note(f"omisim: {describe_unknown('profile', name, profiles)}. {PROFILE_ADVICE}")
+            raise
 
     with (
         replaced_attribute(credentials, "STD_PATH", str(home / ".osc" / "config.json")),

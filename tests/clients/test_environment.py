@@ -243,6 +243,30 @@ def process_state() -> object:
 
 
 class TestGatewayInAnEnvironment:
+    @pytest.mark.parametrize("by_variable", [False, True])
+    def test_names_the_profiles_when_it_is_created_with_another(
+        self, alice: Account, monkeypatch: pytest.MonkeyPatch, by_variable: bool
+    ) -> None:
+        """The SDK's error does not name the profile that is missing; a note does, with what to do."""
+        with alice.environment():
+            if by_variable:
+                monkeypatch.setenv("OSC_PROFILE", "bob")
+            with pytest.raises(AttributeError) as failure:
+                Gateway() if by_variable else Gateway(profile="bob")
+        (note,) = failure.value.__notes__
+        assert note.startswith("omisim: unknown profile 'bob'; known: alice, default. Each account that exists when")
+
+    def test_leaves_the_errors_of_another_file_alone(
+        self, alice: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A configuration file of the test's own has its own profiles."""
+        (tmp_path / "config.json").write_text("{}")
+        with alice.environment():
+            monkeypatch.setenv("OSC_CONFIG_FILE", str(tmp_path / "config.json"))
+            with pytest.raises(AttributeError) as failure:
+                Gateway(profile="bob")
+        assert not hasattr(failure.value, "__notes__")
+
     def test_keeps_the_rate_limiter_on_request(self, alice: Account) -> None:
         """`limiter=True` keeps the SDK's five calls a second."""
         with (
