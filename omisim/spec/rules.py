@@ -17,7 +17,7 @@ from omisim.base.frozen import frozen, replace
 from omisim.spec.errors import ERRORS, ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from omisim.spec.errors import ErrorKind
 
@@ -31,7 +31,8 @@ GRADES: Mapping[str, str] = {
     "inferred": "by analogy, without a source",
 }
 DOCUMENTATION = "https://docs.outscale.com/api.html"
-MAX_FACT_LENGTH = 200
+MAX_FACT_LENGTH = 200  # characters of a text
+MAX_LIST_LENGTH = 2000  # characters of the items of a list
 
 
 @frozen()
@@ -114,7 +115,8 @@ class Rule:
         """Return the lines about the facts of a call; without them, the templates with the names of the facts."""
         if facts is None:
             return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
-        texts = {name: _shorten(value) for name, value in facts.items() if value is not None}
+        in_fix = [name for name in _find_names(self.fix) if isinstance(facts.get(name), list | tuple)]  # not twice
+        texts = {name: _shorten(value) for name, value in facts.items() if value is not None and name not in in_fix}
         fact_lines = [("", f"  {name} = {text}") for name, text in texts.items() if text]
         return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _show_facts(self.fix, facts))]
 
@@ -211,5 +213,20 @@ def _shorten(value: object) -> str:
         from omisim.model.serialize import format_date  # noqa: PLC0415 - `omisim explain` needs no model
 
         return format_date(value)
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return _list_items(value)
+    text = str(value)
     return text if len(text) <= MAX_FACT_LENGTH else f"{text[:MAX_FACT_LENGTH]}… ({len(text)} characters)"
+
+
+def _list_items(items: Sequence[object]) -> str:
+    """Format the first items of a list, each of them whole, and how many more there are."""
+    texts: list[str] = []
+    length = 0
+    for item in items:
+        text = _shorten(item)
+        length += len(text)
+        if length > MAX_LIST_LENGTH:
+            return f"{', '.join(texts)} and {len(items) - len(texts)} more"
+        texts.append(text)
+    return ", ".join(texts)

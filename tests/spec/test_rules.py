@@ -170,6 +170,23 @@ class TestApiError:
         assert refusal.value.facts["hint"] == ""
         assert "hint" not in refusal.value.explain()
 
+    def test_lists_every_known_parameter_once(self, alice: Account) -> None:
+        """The list of the filters of a read is long, and it is shown as a whole. [REQ-008]"""
+        with pytest.raises(ApiError) as refusal:
+            alice.call("ReadVms", Filters={"Unicorns": ["x"]})
+        text = refusal.value.explain()
+        assert len(refusal.value.facts["known"]) > 50
+        assert f"Known parameters: {', '.join(refusal.value.facts['known'])}.\n" in text
+        assert text.count("NicLinkNicDeleteOnVmDeletion") == 1
+
+    def test_says_how_many_items_of_a_long_list_are_left_out(self) -> None:
+        """A request may contain megabytes, so a list ends with the number of the items that are not shown."""
+        services = [f"pl-{number:08}" for number in range(10_000)]
+        details = refuse("SG-029", service_ids=services).details
+        shown = details.count("pl-")
+        assert 100 < shown < 200
+        assert f"{services[shown - 1]} and {10_000 - shown} more" in details
+
     def test_explains_where_its_rule_was_seen(self) -> None:
         """`explain` says where a rule was seen, and what other sources say."""
         assert "  Known: The Kubernetes driver" in refuse("LNK-008", vm_id="i-12345678", most=40).explain()
