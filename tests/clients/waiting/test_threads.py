@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from _pytest import timing
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.catalogue import SUBREGION
 from support.waiting import bake, measure, work
 
@@ -292,6 +294,16 @@ class TestClocks:
             start = timing.perf_counter()
             time.sleep(10_000)
             assert timing.perf_counter() - start < 1000
+
+    def test_leave_hypothesis_its_own(self, cloud: Cloud) -> None:
+        """An example that waits in virtual time does not exceed the deadline of Hypothesis, which is a real one."""
+
+        @settings(max_examples=1, deadline=600_000)  # milliseconds
+        @given(seconds=st.just(AN_HOUR))
+        def nap(seconds: float) -> None:
+            time.sleep(seconds)
+
+        assert measure(cloud, nap, virtual_time=True) == AN_HOUR
 
     def test_follow_where_they_are_asked_to(self, cloud: Cloud) -> None:
         """With virtual_time, the clocks of `time` move with the cloud's clock, in every thread."""
