@@ -1,10 +1,14 @@
-"""The operations and parameters of object storage that are served, by the names of S3."""
+"""The operations, parameters and errors of object storage, by the names of S3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
-__all__ = ["STORAGE_ERRORS", "STORAGE_OPERATIONS", "STORAGE_PAGES", "STORAGE_PARAMETERS"]
+from omisim.base.data_files import load_toml
+
+__all__ = ["STORAGE_ERRORS", "STORAGE_OPERATIONS", "STORAGE_PAGES", "STORAGE_PARAMETERS", "load_storage_errors"]
 
 STORAGE_OPERATIONS: frozenset[str] = frozenset(
     {
@@ -42,3 +46,9 @@ STORAGE_PARAMETERS: Mapping[str, str] = {
 
 # HTTP status of an injected fault → the error that object storage returns for it; it throttles with 503, never with 429
 STORAGE_ERRORS: Mapping[int, str] = {429: "SlowDown", 500: "InternalError", 503: "SlowDown"}
+
+
+@cache
+def load_storage_errors() -> Mapping[str, Mapping[str, Any]]:
+    """Return the errors of object storage: a row for each S3 code."""
+    return load_toml("omisim.spec", "storage_errors.toml")

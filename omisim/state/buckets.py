@@ -19,6 +19,7 @@ from omisim.base.hosts import endpoint, parse_host
 from omisim.model import AccountRow, Bucket, StoredObject
 from omisim.spec.errors import ApiError, ErrorKind
 from omisim.spec.rules import get_rule
+from omisim.spec.storage_operations import load_storage_errors
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -33,30 +34,6 @@ EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
 
-# S3 error code of the cloud's own refusals → HTTP status (OOS-006)
-ERRORS: Mapping[str, int] = {
-    "AccessDenied": 403,
-    "AuthorizationQueryParametersError": 400,
-    "BucketAlreadyExists": 409,
-    "BucketAlreadyOwnedByYou": 409,
-    "InternalError": 500,
-    "InvalidAccessKeyId": 403,
-    "InvalidArgument": 400,
-    "InvalidBucketName": 400,
-    "InvalidPartOrder": 400,
-    "KeyTooLongError": 400,
-    "MalformedXML": 400,
-    "NoSuchBucket": 404,
-    "NoSuchKey": 404,
-    "NoSuchUpload": 404,
-    "NotImplemented": 501,
-    "RequestTimeTooSkewed": 403,
-    "ServiceUnavailable": 503,
-    "SignatureDoesNotMatch": 403,
-    "SlowDown": 503,
-    "XAmzContentSHA256Mismatch": 400,
-}
-
 
 class StorageError(Exception):
     """A refused request to object storage: its S3 code, message, rule id and HTTP status."""
@@ -66,7 +43,7 @@ class StorageError(Exception):
         self.code = code
         self.message = message
         self.rule = rule
-        self.status: int = status or ERRORS[code]
+        self.status: int = status or load_storage_errors()[code]["status"]
 
     def to_api_error(self) -> ApiError:
         """Return the same refusal for the call log."""

@@ -21,6 +21,7 @@ from omisim.base.suggest import suggest
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
 from omisim.spec.rules import Rule, action_page, load_rules
+from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
 
 __all__ = ["Explanation", "explain", "list_words", "load_glossary", "suggest_words", "to_json"]
 
@@ -65,8 +66,8 @@ def explain(word: str) -> tuple[Explanation, ...]:
     if not key:
         return ()
     finders = (
-        _explain_rule, _explain_switch, _explain_error, _explain_fcu_error, _explain_status, _explain_action,
-        _explain_term, _explain_vm_type, _explain_resource, _explain_state,
+        _explain_rule, _explain_switch, _explain_error, _explain_fcu_error, _explain_storage_error, _explain_status,
+        _explain_action, _explain_storage_operation, _explain_term, _explain_vm_type, _explain_resource, _explain_state,
     )  # fmt: skip
     return tuple(explanation for find in finders for explanation in find(word.strip(), key))
 
@@ -92,7 +93,14 @@ def list_words() -> tuple[str, ...]:
         *_list_fcu_actions(),
         *LIFECYCLES,
     ]
-    words += [*states, *_list_products(), *_list_fcu_errors(), *(str(kind.status) for kind in ERRORS.values())]
+    words += [
+        *states,
+        *_list_products(),
+        *_list_fcu_errors(),
+        *load_storage_errors(),
+        *sorted(STORAGE_OPERATIONS),
+        *(str(kind.status) for kind in ERRORS.values()),
+    ]
     words += _load_switches()
     return tuple(dict.fromkeys(filter(None, words)))
 
@@ -183,6 +191,14 @@ def _explain_fcu_error(word: str, _key: str) -> Iterator[Explanation]:
             yield Explanation("error", code, "a code of FCU, the EC2-compatible API", tuple(causes.items()))
 
 
+def _explain_storage_error(word: str, _key: str) -> Iterator[Explanation]:
+    for code, row in load_storage_errors().items():
+        if code.lower() == word.lower():
+            text = f"HTTP {row['status']}, a code of object storage (S3). {row['says']}"
+            rules = [load_rules()[rule_id] for rule_id in row.get("rules", ())]
+            yield Explanation("error", code, text, _list_rules(rules), row)
+
+
 def _explain_status(word: str, _key: str) -> Iterator[Explanation]:
     codes_by_type: dict[str, list[str]] = {}
     for kind in ERRORS.values():
@@ -218,6 +234,13 @@ def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
         if name.lower() == action_name:
             text = f"an action of FCU, the EC2-compatible API. It does what {own_name} does."
             yield Explanation("action", name, text, (("See", f"omisim explain {own_name}"),))
+
+
+def _explain_storage_operation(word: str, _key: str) -> Iterator[Explanation]:
+    for name in STORAGE_OPERATIONS:
+        if name.lower() == word.replace("_", "").lower():
+            text = "an operation of object storage (S3), which omisim serves"
+            yield Explanation("action", name, text, (("See", "OOS, omisim explain OOS-007"),))
 
 
 @cache

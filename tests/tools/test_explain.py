@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -9,12 +10,14 @@ import re
 import pytest
 from support.interpreter import run_python
 from support.snapshots import WIDTHS, check_snapshot, check_width
+from support.syntax import syntax_nodes
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.doors.fcu.table import load_rows
 from omisim.model.serialize import api_name
 from omisim.spec.lifecycle import load_every_rule
 from omisim.spec.rules import load_rules
+from omisim.spec.storage_operations import STORAGE_ERRORS, load_storage_errors
 from omisim.tools.cli import main
 from omisim.tools.explain import explain, list_words, load_glossary
 
@@ -34,6 +37,31 @@ def test_knows_every_word() -> None:
     """Each rule, switch, error code, name and type, action, state, kind and word of the glossary has an answer."""
     assert [word for word in list_words() if not explain(word)] == []
     assert {*load_rules(), *ACTIONS, *not_served(), "9029", "duplicate-name", "ResourceConflict"} <= {*list_words()}
+
+
+def test_knows_the_errors_and_operations_of_object_storage() -> None:
+    """A code of S3 shows its status, what it means and its rules; an operation may be spelled as boto3 does."""
+    (error,) = explain("nosuchkey")
+    assert (error.kind, error.title) == ("error", "NoSuchKey")
+    assert error.text.startswith("HTTP 404, a code of object storage (S3). The bucket has no object")
+    assert ("OOS-002", load_rules()["OOS-002"].says) in explain("BucketAlreadyExists")[0].facts
+    assert [each.title for each in explain("put_object")] == ["PutObject"]
+    assert {"NoSuchKey", "PutObject"} <= {*list_words()}
+
+
+def test_has_the_codes_and_rules_of_each_refusal_of_object_storage() -> None:
+    """Each code that the code raises is in the table, with the rule that it is raised for."""
+    rows = load_storage_errors()
+    raised = [
+        [str(argument.value) if isinstance(argument, ast.Constant) else "" for argument in node.args]
+        for _, node in syntax_nodes("StorageError")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "StorageError"
+    ]
+    refusals = [(arguments[0], arguments[2]) for arguments in raised if len(arguments) == 3 and all(arguments[::2])]
+    assert {code for code, *_ in raised if code} <= {*rows}
+    assert len(refusals) > 15
+    assert [refusal for refusal in refusals if refusal[1] not in [*rows[refusal[0]].get("rules", ()), "OOS-006"]] == []
+    assert {*STORAGE_ERRORS.values()} <= {*rows}
 
 
 def test_shows_no_raw_template() -> None:
