@@ -11,7 +11,7 @@ from omisim.clients.waiting.clocks import patch_clocks, patch_sleep, read_clocks
 from omisim.clients.waiting.heart import MUTEX, look_after, stop_looking_after
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.locks import patch_locks
-from omisim.clients.waiting.loops import patch_loops
+from omisim.clients.waiting.loops import keep_loop_times, patch_loops
 from omisim.clients.waiting.pacing import patch_pacing
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.polls import patch_polls
@@ -60,6 +60,7 @@ def virtual_sleep(cloud: Cloud, *, virtual_time: bool = False, patience: float =
             finally:
                 kernel.let_start()
                 cancel_jobs(kernel)
+                keep_loop_times(kernel)
                 kernel.close()
     finally:
         _deactivate(kernel, watch)

@@ -8,19 +8,23 @@ import sys
 import threading
 from asyncio import base_events, events, proactor_events
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
-from omisim.clients.waiting.heart import MUTEX
+from omisim.clients.waiting.heart import MUTEX, read_monotonic
 from omisim.clients.waiting.input import is_any_outstanding, wait_for_input
-from omisim.clients.waiting.kernel import current_kernel
+from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.late_imports import patch_when_imported
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import get_caller
 from omisim.clients.waiting.processes import has_children
 
-__all__ = ["patch_loops"]
+__all__ = ["keep_loop_times", "patch_loops"]
 
 _real: dict[str, Callable[..., Any]] = {}
+_followed: WeakKeyDictionary[Kernel, WeakSet[asyncio.AbstractEventLoop]] = WeakKeyDictionary()
+_ahead: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()  # seconds that earlier contexts added
 
 
 def patch_loops(patches: Patches) -> None:
@@ -79,7 +83,20 @@ def _make_selector_method(name: str) -> Callable[..., Any]:
 def _loop_time(loop: asyncio.AbstractEventLoop) -> float:
     """Replace `loop.time` for the loops of the threads that take part."""
     kernel = current_kernel()
-    return kernel.time.read() if kernel is not None else float(_real["time"](loop))
+    if kernel is None:
+        return _ahead.get(loop, 0.0) + float(_real["time"](loop))
+    _followed.setdefault(kernel, WeakSet()).add(loop)
+    return _ahead.get(loop, 0.0) + kernel.time.read()
+
+
+def keep_loop_times(kernel: Kernel) -> None:
+    """Let the loops that outlive a context count on from its time: their timers are set by it. Call it at the end."""
+    with MUTEX:
+        ahead = kernel.time.read() - read_monotonic()
+        for loop in _followed.pop(kernel, ()):
+            if not loop.is_closed():
+                _ahead[loop] = _ahead.get(loop, 0.0) + ahead
+                vars(loop)["time"] = MethodType(_loop_time, loop)  # stays when the patches are undone
 
 
 def _get_running_loop() -> asyncio.AbstractEventLoop:

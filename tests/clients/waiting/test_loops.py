@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from subprocess import PIPE
 from textwrap import dedent
@@ -92,6 +93,20 @@ class TestAsyncio:
             assert (
                 measure(cloud, partial(lambda nap: asyncio.run_coroutine_threadsafe(nap, LOOP).result(60), nap)) == 30
             )
+
+    def test_that_outlive_a_context_count_on_from_its_time(self, cloud: Cloud) -> None:
+        """A task that still sleeps when a context ends, as that of a fixture of a module, need not sleep for longer."""
+        loop, naps = asyncio.new_event_loop(), []
+
+        async def wait() -> None:
+            await asyncio.sleep(AN_HOUR)
+            naps.append(asyncio.create_task(asyncio.sleep(0.01, "done")))
+            await asyncio.sleep(0)
+
+        with closing(loop):
+            for _ in range(2):
+                assert measure(cloud, lambda: loop.run_until_complete(wait())) == AN_HOUR
+            assert loop.run_until_complete(asyncio.wait_for(asyncio.gather(*naps), 60)) == ["done", "done"]
 
     def test_waits_for_a_child_process(self, cloud: Cloud) -> None:
         """While a child runs, a time limit does not pass."""
