@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from omisim.base.suggest import suggest
 from omisim.tools.output import CommandParser, add_command, get_width, print_text, report_error
 
 if TYPE_CHECKING:
@@ -16,11 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["add_cloud_options", "add_source", "add_views", "open_cloud"]
 
+_ID = re.compile(r"-[0-9a-f]{8}")
+
 
 def add_views(commands: Any) -> None:
     """Add the parsers of the commands."""
     lineage = _add(commands, "lineage", _lineage, "show what a resource was made from, and what was made from it")
-    lineage.add_argument("id", metavar="ID", help="the id of a resource, or its name in the scenario")
+    lineage.add_argument(
+        "id", metavar="ID", help="the id of a resource, its name in the scenario, or the name of an OMI"
+    )
     lineage.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text", help="default text")
     lineage.add_argument(
         "--most", type=int, default=500, metavar="N", help="at most N ancestors and N descendants (default 500)"
@@ -30,7 +36,7 @@ def add_views(commands: Any) -> None:
     timeline.add_argument("--account", metavar="NAME", help="only resources of this account")
     timeline.add_argument("--json", action="store_true", help="print JSON")
     who_can = _add(commands, "who-can", _who_can, "show which account may do what with an OMI, and the rules")
-    who_can.add_argument("id", metavar="ID", help="the id of an OMI, or its name in the scenario")
+    who_can.add_argument("id", metavar="ID", help="the id of an OMI, or its name")
     who_can.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -84,8 +90,20 @@ def open_cloud(options: argparse.Namespace) -> Cloud:
 
 
 def _find_id(cloud: Cloud, name: str) -> str:
-    resource_id: str | None = cloud.engine.state.get("name", name)
-    return resource_id or name
+    """Return the id of the resource that has a name in the scenario, or of the OMI with this name; else the name.
+
+    Raises ValueError for the name of several OMIs, and for one that resembles a known name.
+    """
+    state = cloud.engine.state
+    named = state.get("name", name)
+    ids = [named] if named else [image.image_id for image in state.find_by("image", "image_name", name)]
+    if len(ids) > 1:
+        raise ValueError(f"several OMIs have the name {name!r}: {', '.join(ids)}; choose one by its id")
+    if not ids and not _ID.search(name):
+        known_names = [*state.rows("name"), *(image.image_name for image in state.rows("image").values())]
+        if suggestion := suggest(name, known_names):
+            raise ValueError(f"no resource has the id or name {name!r}{suggestion}")
+    return str(ids[0]) if ids else name
 
 
 def _lineage(options: argparse.Namespace) -> int:

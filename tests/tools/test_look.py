@@ -133,3 +133,38 @@ def test_refuses_a_lineage_that_is_too_deep_for_json(capsys: pytest.CaptureFixtu
     assert main(["lineage", *source, "2000"]) == 1
     assert "choose fewer with --most" in capsys.readouterr().err
     assert main(["lineage", *source, "100"]) == 0
+
+
+class TestNamesOfOmis:
+    """A cloud without a scenario, such as that of a server, knows the names that its users gave."""
+
+    @pytest.fixture(name="state")
+    def _state(self, tmp_path: Path) -> str:
+        """A dump of a cloud in which alice has `golden`, and both alice and bob have `base`."""
+        cloud = Cloud()
+        source = cloud.images.official("debian").image_id
+        for account, name in (("alice", "golden"), ("alice", "base"), ("bob", "base")):
+            cloud.account(account).create_image(source_image_id=source, source_region_name="eu-west-2", image_name=name)
+        (tmp_path / "cloud.json").write_text(json.dumps(cloud.dump()), "utf-8")
+        return str(tmp_path / "cloud.json")
+
+    @pytest.mark.parametrize("command", ["lineage", "timeline", "who-can"])
+    def test_find_them(self, state: str, command: str) -> None:
+        """The name of an OMI stands for its id."""
+        assert main([command, "golden", "--state", state]) == 0
+
+    @pytest.mark.parametrize("command", ["lineage", "timeline", "who-can"])
+    def test_get_a_suggestion_when_they_are_mistyped(
+        self, state: str, capsys: pytest.CaptureFixture[str], command: str
+    ) -> None:
+        """The name that was probably meant is shown."""
+        assert main([command, "goldn", "--state", state]) == 1
+        error = "no resource has the id or name 'goldn'; did you mean golden?"
+        assert capsys.readouterr().err == f"omisim {command}: {error}\n"
+
+    def test_of_several_accounts_are_refused_with_the_ids(self, state: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """Only within an account is the name of an OMI unique."""
+        assert main(["who-can", "base", "--state", state]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("omisim who-can: several OMIs have the name 'base': ami-")
+        assert (error.count("ami-"), error.endswith("; choose one by its id\n")) == (2, True)
