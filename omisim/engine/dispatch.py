@@ -137,7 +137,7 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     rows = action.function(call, **values)
     filters = values.get("filters")
     rows, next_token = paginate(call.state, action.name, rows, filters, size, token, default, page_size)
-    return Answer(action, rows, tuple(call.warnings), dry, next_token)
+    return Answer(action, rows, tuple(call.warnings), dry, None if dry else next_token)
 
 
 def _complete_refusal(call: Call, error: ApiError) -> ApiError:
