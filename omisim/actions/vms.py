@@ -139,10 +139,7 @@ def create_vms(
     check_keypair(call, keypair_name)
     networks = plan_networks(call, nics, subnet_id, private_ips, security_group_ids, security_groups)
     subnet = networks.subnet
-    subregion = place.subregion_name or (subnet.subregion_name if subnet else f"{call.region}a")
-    check_subregion(call, subregion)
-    fits = subnet is None or subregion == subnet.subregion_name
-    call.check(fits, "VM-012", subregion_name=subregion, subnet_id=subnet and subnet.subnet_id)
+    subregion = _choose_subregion(call, place.subregion_name, subnet)
     if image is None or shape is None:
         raise Stop
     mode = choose_boot_mode(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)
@@ -151,7 +148,7 @@ def create_vms(
     check_windows(call, image, shape)
     warn_without_system(call, image_id, image.block_device_mappings)
     count = _limit_by_quotas(call, shape, disks, min_vms_count, max_vms_count)
-    count = min(count, _limit_by_capacity(call, subregion, min_vms_count, count))
+    count = _limit_by_capacity(call, subregion, min_vms_count, count)
     count = limit_by_addresses(call, networks.nics, min_vms_count, count)
     legacy = vm_initiated_shutdown_behavior or image.vm_initiated_shutdown_behavior or "stop"
     defaults = (*get_shutdown_actions(call, legacy), legacy)
@@ -190,6 +187,15 @@ def create_vms(
     vms = tuple(_launch(call, plan, number, disks, networks.nics, boot=boot_on_creation) for number in range(count))
     call.use_token(client_token, *vms)
     return vms
+
+
+def _choose_subregion(call: Call, requested_name: str | None, subnet: Subnet | None) -> str:
+    """Return where VMs are created: as requested, else with their Subnet, which must agree (VM-012), else in "a"."""
+    name = requested_name or (subnet.subregion_name if subnet else f"{call.region}a")
+    check_subregion(call, name)
+    fits = subnet is None or name == subnet.subregion_name
+    call.check(fits, "VM-012", subregion_name=name, subnet_id=subnet and subnet.subnet_id)
+    return name
 
 
 def _choose_tenancy(call: Call, requested_tenancy: str | None, subnet: Subnet | None) -> str:
@@ -253,9 +259,10 @@ def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], l
 def _limit_by_capacity(call: Call, subregion: str, least: int, requested_count: int) -> int:
     """Return how many of the requested VMs the Subregion has capacity for. Refuses fewer than `least` (VM-005)."""
     call.check(least <= MAX_VMS_PER_LAUNCH, "VM-005/launch", least=least, most=MAX_VMS_PER_LAUNCH)
+    count = min(requested_count, MAX_VMS_PER_LAUNCH)
     capacity = call.tx.settings.capacity.get(subregion)
     if capacity is None:
-        return min(requested_count, MAX_VMS_PER_LAUNCH)
+        return count
     free_places = max(capacity - call.state.count("vm", "living in", subregion), 0)
     call.check(least <= free_places, "VM-005", subregion_name=subregion, least=least, left=free_places)
-    return min(free_places, MAX_VMS_PER_LAUNCH)
+    return min(count, free_places)
