@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from omisim.spec.lifecycle import load_every_rule
+from omisim.spec.cell_rules import load_every_rule
 
 __all__ = ["to_rest"]
 

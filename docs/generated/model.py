@@ -12,10 +12,11 @@ from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 from omisim.doors.fcu.selection import TAGS
 from omisim.doors.fcu.table import load_rows, load_section
 from omisim.model.serialize import snake_name
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.diagrams import render_mermaid, to_data
 from omisim.spec.errors import ERRORS, ErrorKind
 from omisim.spec.legend import NOTES
-from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, load_every_rule
+from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
 from omisim.spec.rules import GRADES, Rule
 from omisim.state.settings import SWITCHES, Switch
 from omisim.tools.explain import load_glossary

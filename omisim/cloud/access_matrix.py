@@ -15,8 +15,8 @@ from omisim.doors import oapi
 from omisim.engine.calls import why_not
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
+from omisim.spec.cell_rules import get_cell_rule
 from omisim.spec.errors import ApiError
-from omisim.spec.lifecycle import get_cell_rule
 from omisim.spec.rules import get_rule
 from omisim.state.image_origins import find_origin
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.probe.experiments import Call
+from omisim.spec.cell_rules import get_cell_rule
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import get_automatic_event, get_cell_rule
+from omisim.spec.lifecycle import get_automatic_event
 
 __all__ = ["expand_cells"]
 

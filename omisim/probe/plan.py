@@ -13,7 +13,7 @@ from omisim.probe.experiments import Experiment
 from omisim.probe.loading import load_experiments
 from omisim.probe.runner import Limits
 from omisim.probe.world import list_needed
-from omisim.spec.lifecycle import load_every_rule
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.rules import Rule
 
 __all__ = [

@@ -4,8 +4,8 @@ Each state lists the events that leave it. An event with `after` happens automat
 was entered (a *transient*). A `timer` fires only when the clock moves. An event without `after` waits for an action or
 for another entity: an OMI becomes available when the last of its snapshots is completed. `To(None)` removes the entity.
 
-`refused` holds the illegal cells: action → state → error. All other cells are allowed. A cell is a rule like those of
-`rules.toml`, with the id `kind/Action/state`. The cells of VMs have an additional state "restarting": a VM that is
+`refused` holds the illegal cells: action → state → error. All other cells are allowed. `cell_rules.py` makes a rule of
+each illegal cell, with the id `kind/Action/state`. The cells of VMs have an additional state "restarting": a VM that is
 pending again after its first boot (LNK-007). `Transaction.move` enforces the transitions, `Call.check_state` the cells.
 """
 
@@ -16,15 +16,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.frozen import frozen
-from omisim.spec.rules import Rule, action_page, load_rules
 
 if TYPE_CHECKING:
     from omisim.model import Entity
 
-__all__ = [
-    "LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_automatic_event", "get_cell_rule", "get_phase",
-    "list_cell_rules", "load_every_rule",
-]  # fmt: skip
+__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_automatic_event", "get_phase"]
 
 HOUR = 3600.0
 
@@ -311,67 +307,3 @@ def get_phase(entity: Entity) -> str:
     """Return the state of an entity in the cells of `refused`: its own, or "restarting"."""
     state = str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
     return "restarting" if entity.kind == "vm" and state == "pending" and getattr(entity, "started") else state  # noqa: B009
-
-
-_NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
-
-
-def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
-    """Return the rule that refuses this action in this state, or None if it is allowed."""
-    lifecycle = LIFECYCLES[kind]
-    no = lifecycle.refused[action].get(state)
-    if no is None:
-        return None
-    states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
-    allowed = [s for s in states if s not in lifecycle.refused[action]]
-    noun = _NOUNS.get(kind, kind.replace("_", " "))
-    name = action.partition(" ")[0]  # without a condition, such as (stopped only)
-    call = f"{{{name}}} with these parameters" if action != name else f"{{{name}}}"
-    return Rule(
-        id=f"{kind}/{action}/{state}",
-        says=f"{action} is refused while the {noun} is in the state {state}.",
-        error=no.error,
-        details=f"The {noun} {{id}} is in the state {state}; {call} requires {_join_states(allowed)}.",
-        fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
-        evidence=no.evidence,
-        source=action_page(name),
-    )
-
-
-def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str]) -> str:
-    """Return how to get from a state to an allowed one: by waiting, by other calls, or not at all."""
-    moves, after = lifecycle.moves, state
-    while event := get_automatic_event(lifecycle.kind, after) or ("finish" if "finish" in moves[after] else None):
-        after = moves[after][event].state or ""
-        if not after:
-            break
-        if after in allowed:
-            return f"Wait until the {noun} is in the state {after}."
-    reachable = [state]
-    for before in reachable:
-        reachable += [to.state for to in moves[before].values() if to.state and to.state not in reachable]
-    if targets := [target for target in allowed if target in reachable]:
-        return f"Bring the {noun} into the state {_join_states(targets)} first."
-    return f"Use another {noun}, in the state {_join_states(allowed)}."
-
-
-def _join_states(states: list[str]) -> str:
-    *others, last = states
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def list_cell_rules() -> tuple[Rule, ...]:
-    """Return the rule of every illegal cell."""
-    rules = (
-        get_cell_rule(kind, action, state)
-        for kind, lifecycle in LIFECYCLES.items()
-        for action, states in lifecycle.refused.items()
-        for state in states
-    )
-    return tuple(rule for rule in rules if rule)
-
-
-@cache
-def load_every_rule() -> Mapping[str, Rule]:
-    """Return every rule by its id: the rows of rules.toml, then the illegal cells of the lifecycles."""
-    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}

@@ -11,8 +11,9 @@ from omisim.base.frozen import frozen
 from omisim.base.suggest import check_known, suggest
 from omisim.model import Entity
 from omisim.spec.catalog import load_catalog
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event, load_every_rule
+from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event
 from omisim.spec.rules import load_rules
 
 __all__ = ["SWITCHES", "TIMINGS", "Auth", "Durations", "Settings", "Switch", "Timing"]

@@ -18,8 +18,9 @@ from typing import Any
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import Rule, action_page, load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
 

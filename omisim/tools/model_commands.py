@@ -58,7 +58,7 @@ def add_model_commands(commands: Any) -> None:
 
 
 def _print_rules(options: argparse.Namespace) -> int:
-    from omisim.spec.lifecycle import load_every_rule
+    from omisim.spec.cell_rules import load_every_rule
 
     rules = [
         rule

@@ -9,8 +9,9 @@ from support.pages import ROOT, list_anchors, read_page
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.pytest_plugin.marker_options import KNOWN
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, load_every_rule
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.settings import SWITCHES
 from omisim.tools.cli import parsers
 from omisim.tools.scenario import list_shipped

@@ -26,8 +26,8 @@ from omisim.doors.fcu.render import make_namespace, make_renderer, render_answer
 from omisim.doors.fcu.shapes import LOADER, find_operation, is_outscale_operation
 from omisim.doors.fcu.table import FAMILIES, Row, load_rows, load_section
 from omisim.model.serialize import snake_name
+from omisim.spec.cell_rules import list_cell_rules
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import list_cell_rules
 from omisim.spec.rules import load_rules
 
 # parameters and actions in the texts of rules that FCU does not have

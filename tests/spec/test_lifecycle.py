@@ -11,9 +11,10 @@ from support.expect import expect_refusal
 from support.storing import TARGET, create_bucket
 
 from omisim import Account, Cloud
+from omisim.spec.cell_rules import list_cell_rules
 from omisim.spec.diagrams import render_mermaid, render_text
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.lifecycle import LIFECYCLES
 
 SUBREGION = "eu-west-2a"
 

@@ -18,8 +18,9 @@ import omisim
 from omisim import Account, ApiError
 from omisim.actions.tags import TAGGED
 from omisim.model import Image
+from omisim.spec.cell_rules import list_cell_rules
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import GRADES, Rule, load_rules, refuse
 from omisim.state.settings import SWITCHES
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from textwrap import fill
 
 from omisim import state
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ERRORS
-from omisim.spec.lifecycle import load_every_rule
 from omisim.state.settings import SWITCHES, Switch
 
 __all__ = ["FILE", "generate"]

@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from omisim import Cloud, __version__
-from omisim.spec.lifecycle import LIFECYCLES, list_cell_rules
+from omisim.spec.cell_rules import list_cell_rules
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import load_rules
 from omisim.tools.cli import main, parsers
 from omisim.tools.demo import Story, play, show

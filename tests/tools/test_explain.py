@@ -15,7 +15,7 @@ from support.syntax import syntax_nodes
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.doors.fcu.table import load_rows
 from omisim.model.serialize import api_name
-from omisim.spec.lifecycle import load_every_rule
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_ERRORS, load_storage_errors
 from omisim.tools.cli import main

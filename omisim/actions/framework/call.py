@@ -10,8 +10,9 @@ from omisim.base.sharing import share
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
 from omisim.model.filters import Filters, compile_filters, select_matching
 from omisim.model.ids import derive_hex
+from omisim.spec.cell_rules import get_cell_rule
 from omisim.spec.errors import ApiError
-from omisim.spec.lifecycle import get_cell_rule, get_phase
+from omisim.spec.lifecycle import get_phase
 from omisim.spec.rules import refuse
 from omisim.state.indexes import ELSEWHERE, INDEXES
 from omisim.state.lineage import get_product_codes

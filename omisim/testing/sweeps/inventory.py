@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
-from omisim.spec.lifecycle import get_cell_rule
+from omisim.spec.cell_rules import get_cell_rule
 from omisim.state.state import State
 from omisim.testing.remnants import ENDING, describe, get_name, get_state, iter_remnants
 from omisim.testing.vocabulary import DELETIONS, NOUNS

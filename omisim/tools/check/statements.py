@@ -13,8 +13,8 @@ from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.engine import Engine
+from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ApiError
-from omisim.spec.lifecycle import load_every_rule
 from omisim.spec.rules import load_rules
 
 __all__ = ["Happened", "StatementError", "Statements", "describe_truth"]

@@ -17,7 +17,7 @@ from omisim.base.frozen import frozen
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.spec.lifecycle import load_every_rule
+from omisim.spec.cell_rules import load_every_rule
 from omisim.tools.tour.goals import GOALS
 
 __all__ = ["Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]

@@ -1,0 +1,74 @@
+"""The rule of each illegal cell of a lifecycle, like the rows of `rules.toml`. Its id is `kind/Action/state`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, get_automatic_event
+from omisim.spec.rules import Rule, action_page, load_rules
+
+__all__ = ["get_cell_rule", "list_cell_rules", "load_every_rule"]
+
+_NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
+
+
+def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
+    """Return the rule that refuses this action in this state, or None if it is allowed."""
+    lifecycle = LIFECYCLES[kind]
+    no = lifecycle.refused[action].get(state)
+    if no is None:
+        return None
+    states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
+    allowed = [s for s in states if s not in lifecycle.refused[action]]
+    noun = _NOUNS.get(kind, kind.replace("_", " "))
+    name = action.partition(" ")[0]  # without a condition, such as (stopped only)
+    call = f"{{{name}}} with these parameters" if action != name else f"{{{name}}}"
+    return Rule(
+        id=f"{kind}/{action}/{state}",
+        says=f"{action} is refused while the {noun} is in the state {state}.",
+        error=no.error,
+        details=f"The {noun} {{id}} is in the state {state}; {call} requires {_join_states(allowed)}.",
+        fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
+        evidence=no.evidence,
+        source=action_page(name),
+    )
+
+
+def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str]) -> str:
+    """Return how to get from a state to an allowed one: by waiting, by other calls, or not at all."""
+    moves, after = lifecycle.moves, state
+    while event := get_automatic_event(lifecycle.kind, after) or ("finish" if "finish" in moves[after] else None):
+        after = moves[after][event].state or ""
+        if not after:
+            break
+        if after in allowed:
+            return f"Wait until the {noun} is in the state {after}."
+    reachable = [state]
+    for before in reachable:
+        reachable += [to.state for to in moves[before].values() if to.state and to.state not in reachable]
+    if targets := [target for target in allowed if target in reachable]:
+        return f"Bring the {noun} into the state {_join_states(targets)} first."
+    return f"Use another {noun}, in the state {_join_states(allowed)}."
+
+
+def _join_states(states: list[str]) -> str:
+    *others, last = states
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def list_cell_rules() -> tuple[Rule, ...]:
+    """Return the rule of every illegal cell."""
+    rules = (
+        get_cell_rule(kind, action, state)
+        for kind, lifecycle in LIFECYCLES.items()
+        for action, states in lifecycle.refused.items()
+        for state in states
+    )
+    return tuple(rule for rule in rules if rule)
+
+
+@cache
+def load_every_rule() -> Mapping[str, Rule]:
+    """Return every rule by its id: the rows of rules.toml, then the illegal cells of the lifecycles."""
+    return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
