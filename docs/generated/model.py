@@ -19,7 +19,7 @@ from omisim.spec.legend import NOTES
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
 from omisim.spec.rules import GRADES, Rule
 from omisim.state.settings import SWITCHES, Switch
-from omisim.tools.explain import load_glossary
+from omisim.tools.word_tables import load_glossary
 
 __all__ = [
     "actions_not_served",

@@ -5,17 +5,13 @@ It loads the tables it needs and nothing else: an answer takes a fraction of a s
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field
-from functools import cache
-from importlib.resources import files
 from textwrap import fill
 from typing import Any
 
-from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.spec.cell_rules import load_every_rule
@@ -23,12 +19,22 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import Rule, action_page, load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
+from omisim.tools.word_tables import (
+    list_actions,
+    list_fcu_actions,
+    list_fcu_errors,
+    list_not_served,
+    list_products,
+    list_term_names,
+    list_words,
+    load_glossary,
+    load_switches,
+    read_action,
+)  # fmt: skip
 
-__all__ = ["Explanation", "explain", "list_words", "load_glossary", "suggest_words", "to_json"]
+__all__ = ["Explanation", "explain", "suggest_words", "to_json"]
 
 MAX_RULES = 12  # listed with an error or an action
-_ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
-_FCU = files("omisim").joinpath("doors", "fcu")
 
 
 @frozen()
@@ -79,39 +85,6 @@ def suggest_words(word: str) -> str:
     return similar or "; `omisim rules`, `omisim actions` and `omisim explain glossary` list what is known"
 
 
-@cache
-def list_words() -> tuple[str, ...]:
-    """Return every word that has an explanation, without the rules of single states."""
-    glossary = [name for term, row in load_glossary().items() for name in _list_names(term, row)]
-    errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
-    states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
-    words = [
-        *load_rules(),
-        *glossary,
-        *errors,
-        *_list_actions(),
-        *_list_not_served(),
-        *_list_fcu_actions(),
-        *LIFECYCLES,
-    ]
-    words += [
-        *states,
-        *_list_products(),
-        *_list_fcu_errors(),
-        *load_storage_errors(),
-        *sorted(STORAGE_OPERATIONS),
-        *(str(kind.status) for kind in ERRORS.values()),
-    ]
-    words += _load_switches()
-    return tuple(dict.fromkeys(filter(None, words)))
-
-
-@cache
-def load_glossary() -> Mapping[str, Mapping[str, Any]]:
-    """Return the glossary: a row for each word."""
-    return load_toml("omisim.spec", "glossary.toml")
-
-
 def _simplify(word: str) -> str:
     return word.strip().replace("_", " ").replace("-", " ").lower()
 
@@ -142,13 +115,8 @@ def _list_rules(rules: list[Rule]) -> tuple[tuple[str, str], ...]:
 # --- switches
 
 
-@cache
-def _load_switches() -> Mapping[str, Mapping[str, Any]]:
-    return load_toml("omisim.spec", "switches.toml")
-
-
 def _explain_switch(word: str, _key: str) -> Iterator[Explanation]:
-    row = _load_switches().get(word.lower())
+    row = load_switches().get(word.lower())
     if row is not None:
         others = ", ".join(repr(value) for value in row["others"])
         facts = (("Default", repr(row["default"])), ("Other values", others), ("Evidence", row["evidence"]))
@@ -168,26 +136,8 @@ def _explain_error(word: str, key: str) -> Iterator[Explanation]:
             yield Explanation("error", kind.name, text, tuple(facts), asdict(kind))
 
 
-@cache
-def _list_fcu_errors() -> Mapping[str, Mapping[str, str]]:
-    """Return the codes of FCU that depend on more than the error, each with what has it: a rule id or text → text."""
-    tables = load_toml("omisim", "doors/fcu/errors.toml")
-    causes: dict[str, dict[str, str]] = {}
-    for rule_id, code in tables["rules"].items():
-        causes.setdefault(code, {})[rule_id] = load_every_rule()[rule_id].says
-    for prefix, code in tables["malformed"].items():
-        text = f"one with the prefix {prefix} is malformed" if prefix else "that of an account is malformed"
-        causes.setdefault(code, {})["Id"] = text
-    for kind, code in tables["missing"].items():
-        causes.setdefault(code, {})["Id"] = f"that of a {kind} does not exist"
-    for name, codes in tables["kinds"].items():
-        for kind, code in codes.items():
-            causes.setdefault(code, {})[name] = f"the error of OAPI for a {kind}"
-    return causes
-
-
 def _explain_fcu_error(word: str, _key: str) -> Iterator[Explanation]:
-    for code, causes in _list_fcu_errors().items():
+    for code, causes in list_fcu_errors().items():
         if code.lower() == word.lower():
             yield Explanation("error", code, "a code of FCU, the EC2-compatible API", tuple(causes.items()))
 
@@ -219,19 +169,19 @@ def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
     action_name = word.replace("_", "").lower()  # a typed method is named read_images
     if not action_name.isalnum() or action_name.isdigit():  # reading the files of all actions takes a moment
         return
-    for name in _list_actions():
+    for name in list_actions():
         if name.lower() == action_name:
-            summary, parameters = _read_action(name)
+            summary, parameters = read_action(name)
             rules = [rule for rule in load_every_rule().values() if name.lower() in rule.actions and rule.says]
             facts = [("Parameters", ", ".join(parameters) or "none")]
             facts += [("State", text) for text in _list_states(name)]
             facts += [("Documentation", action_page(name))]
             own = [rule for rule in rules if "/" not in rule.id or rule.id[0].isupper()]
             yield Explanation("action", name, summary, (*facts, *_list_rules(own)), {"parameters": parameters})
-    for name, reason in _list_not_served().items():
+    for name, reason in list_not_served().items():
         if name.lower() == action_name:
             yield Explanation("action", name, f"not served: {reason}", (("Documentation", action_page(name)),))
-    for name, own_name in _list_fcu_actions().items():
+    for name, own_name in list_fcu_actions().items():
         if name.lower() == action_name:
             text = f"an action of FCU, the EC2-compatible API. It does what {own_name} does."
             yield Explanation("action", name, text, (("See", f"omisim explain {own_name}"),))
@@ -242,53 +192,6 @@ def _explain_storage_operation(word: str, _key: str) -> Iterator[Explanation]:
         if name.lower() == word.replace("_", "").lower():
             text = "an operation of object storage (S3), which omisim serves"
             yield Explanation("action", name, text, (("See", "OOS, omisim explain OOS-007"),))
-
-
-@cache
-def _list_actions() -> Mapping[str, str]:
-    """Return the file of each action, found without importing it."""
-    rows = {}
-    for file in _ACTIONS.iterdir():
-        if file.name.endswith(".py"):
-            for part in file.read_text("utf-8").split('\n@action("')[1:]:
-                rows[part.partition('"')[0]] = file.name
-    return dict(sorted(rows.items()))
-
-
-@cache
-def _list_fcu_actions() -> Mapping[str, str]:
-    """Return the action of omisim that does each action of FCU with another name, without parsing the tables."""
-    texts = [file.read_text("utf-8") for file in _FCU.iterdir() if file.name.endswith(".toml")]
-    rows = dict(re.findall(r'^\[actions\.(\w+)\]\n(?:[^\[\n].*\n)*?calls\s*= "(\w+)"', "\n".join(texts), re.MULTILINE))
-    return {name: own_name for name, own_name in sorted(rows.items()) if name.lower() != own_name.lower()}
-
-
-def _read_action(name: str) -> tuple[str, list[str]]:
-    """Return the docstring of an action and the API names of its parameters; a star marks the required ones."""
-    tree = ast.parse(_ACTIONS.joinpath(_list_actions()[name]).read_text("utf-8"))
-    function = next(
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and any(
-            isinstance(d, ast.Call) and d.args and ast.unparse(d.args[0]) == repr(name) for d in node.decorator_list
-        )
-    )
-    names = [
-        _api_name(argument.arg) + ("*" if default is None else "")
-        for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-    ]
-    return " ".join((ast.get_docstring(function) or "").split()), names
-
-
-def _api_name(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
-@cache
-def _list_not_served() -> Mapping[str, str]:
-    groups = load_toml("omisim", "actions/not_served.toml").values()
-    return {name: group["reason"] for group in groups for name in group["actions"]}
 
 
 def _list_states(action: str) -> Iterator[str]:
@@ -305,7 +208,7 @@ def _list_states(action: str) -> Iterator[str]:
 
 def _explain_term(word: str, key: str) -> Iterator[Explanation]:
     if key == "glossary":
-        yield Explanation("word", "glossary", ", ".join([*load_glossary(), *_list_products()]))
+        yield Explanation("word", "glossary", ", ".join([*load_glossary(), *list_products()]))
     for term, row in load_glossary().items():
         if key in _list_spellings(term, row):
             facts = [("Also", ", ".join(row["also"]))] if "also" in row else []
@@ -313,25 +216,16 @@ def _explain_term(word: str, key: str) -> Iterator[Explanation]:
             facts += [(rule, load_rules()[rule].says) for rule in row.get("rules", ())]
             facts += [("See", ", ".join(row["see"]))] if "see" in row else []
             yield Explanation("word", term, row["says"], tuple(facts), dict(row))
-    for code, (description, vendor) in _list_products().items():
+    for code, (description, vendor) in list_products().items():
         if word == code or key == _simplify(description):
             by = f" by {vendor}" if vendor else ""
             text = f"The product code of {description}{by}. An OMI with it, and each VM from the OMI, is billed for it."
             yield Explanation("word", code, text, (("See", "product code, licence"),))
 
 
-def _list_names(term: str, row: Mapping[str, Any]) -> list[str]:
-    return [term, *row.get("also", ()), *([row["ec2"]] if "ec2" in row else [])]
-
-
 def _list_spellings(term: str, row: Mapping[str, Any]) -> set[str]:
-    singular = {_simplify(name) for name in _list_names(term, row)}
+    singular = {_simplify(name) for name in list_term_names(term, row)}
     return singular | {f"{name}s" for name in singular}
-
-
-@cache
-def _list_products() -> Mapping[str, tuple[str, str]]:
-    return {code: tuple(row) for code, row in load_toml("omisim.spec", "catalog.toml")["product_types"].items()}
 
 
 def _explain_vm_type(word: str, _key: str) -> Iterator[Explanation]:

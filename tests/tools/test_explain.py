@@ -19,7 +19,8 @@ from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_ERRORS, load_storage_errors
 from omisim.tools.cli import main
-from omisim.tools.explain import explain, list_words, load_glossary
+from omisim.tools.explain import explain
+from omisim.tools.word_tables import list_words, load_glossary
 
 WORDS = ("9029", "CreateImage", "product code", "OOS", "in-use", "OMI-022", "vm/StartVms/running", "0006", "OMI")
 
