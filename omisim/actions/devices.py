@@ -70,10 +70,9 @@ def compute_gp2_iops(size: int) -> int:
     return min(max(limits.MIN_IOPS, 3 * size), 10_000)
 
 
-def check_device(call: Call, name: str | None, *, root: bool = True) -> None:
-    """Check a device name: a data device's, or the root's if `root` is set (OMI-053)."""
-    ok = name is not None and ((root and name == limits.ROOT) or limits.DATA_DEVICE.fullmatch(name) is not None)
-    call.check(ok, "OMI-053", device_name=name)
+def check_device(call: Call, name: str) -> None:
+    """Check that a name is that of the root device or of a data device (OMI-053)."""
+    call.check(name == limits.ROOT or limits.DATA_DEVICE.fullmatch(name), "OMI-053", device_name=name)
 
 
 Mappings = Sequence[BlockDeviceMappingImage | BlockDeviceMappingVmCreation]

@@ -31,9 +31,8 @@ MAX_ADOPTED = 1000  # unknown OMIs in one request
 IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
 Result = TypeVar("Result")
 Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
-MakeCall = Callable[
-    [Request, str | None, str, Mapping[str, str]], Answer
-]  # `run_call` of an engine, without its own unit
+# makes a call of an engine, as `run_call` does, but within the unit of its caller
+MakeCall = Callable[[Request, str | None, str, Mapping[str, str]], Answer]
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -45,10 +44,8 @@ class NotDecoded(Exception):
         self.location = location
 
 
-def run_call(
-    engine: Engine, request: Request, account_id: str | None, region: str, headers: Mapping[str, str] = _NO_HEADERS
-) -> Answer:
-    """Run a call of an account in a Region and record it in the call log.
+def run_call(engine: Engine, request: Request, account_id: str | None, region: str) -> Answer:
+    """Run a call from Python of an account in a Region and record it in the call log.
 
     `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
     connection, Killed if it kills the client, and ValueError for an account that does not exist.
@@ -56,9 +53,9 @@ def run_call(
     if location := _find_import(request):
         request.decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, location)
     try:
-        outcome = engine.run(answer_call, engine, request, account_id, region, headers)
+        outcome = engine.run(answer_call, engine, request, account_id, region, _NO_HEADERS)
     except StoreError as error:
-        raise refuse_unsaved(engine, error, request.action, account_id, headers) from error
+        raise refuse_unsaved(engine, error, request.action, account_id) from error
     try:
         return raise_failure(outcome)
     finally:

@@ -93,15 +93,15 @@ class Engine:
         self.session.requests += 1
         return make_request_id(self.settings.seed, self.session.requests)
 
-    def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
-        """Return a Transaction with this cause, at a time (default: now).
+    def begin(self, cause: str, *, observed: bool = True) -> Transaction:
+        """Return a Transaction with this cause, at the present time.
 
         The caller must undo its writes if it fails; `transaction` does so. Raises ForkedCloud in a forked process.
         """
         if self._is_copy:
             raise ForkedCloud
         observer = self.observer if observed else None
-        return Transaction(self.state, self.settings, EFFECTS, at or self.clock.now(), cause, observer)
+        return Transaction(self.state, self.settings, EFFECTS, self.clock.now(), cause, observer)
 
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:

@@ -53,9 +53,9 @@ def internal(default: Any, *, compare: bool = True) -> Any:
     return field(default=default, compare=compare, metadata={"wire": False})
 
 
-def secret(default: Any = "") -> Any:
-    """Declare an internal field with a secret, which the repr of the value leaves out."""
-    return field(default=default, repr=False, metadata={"wire": False})
+def secret() -> Any:
+    """Declare an internal field with a secret, by default "", which the repr of the value leaves out."""
+    return field(default="", repr=False, metadata={"wire": False})
 
 
 def omitted_if_empty() -> Any:
