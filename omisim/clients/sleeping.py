@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from omisim.clients.waiting.clocks import patch_clocks, patch_sleep, read_clocks
-from omisim.clients.waiting.heart import MUTEX, look_after, stop_looking_after
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.locks import patch_locks
 from omisim.clients.waiting.loops import keep_loop_times, patch_loops
@@ -20,6 +19,7 @@ from omisim.clients.waiting.sockets import patch_sockets
 from omisim.clients.waiting.threads import cancel_jobs, patch_threads
 from omisim.clients.waiting.trio_loop import patch_trio
 from omisim.clients.waiting.watch import Watch
+from omisim.clients.waiting.watch_thread import MUTEX, start_watching, stop_watching
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
@@ -75,12 +75,12 @@ def _activate(kernel: Kernel, watch: Watch) -> None:
         if kernel.time.clocks and not any(other.time.clocks for other in _kernels):
             patch_clocks(_clock_patches)
         _kernels.append(kernel)
-        look_after(watch)
+        start_watching(watch)
 
 
 def _deactivate(kernel: Kernel, watch: Watch) -> None:
     with MUTEX:
-        stop_looking_after(watch)
+        stop_watching(watch)
         _kernels.remove(kernel)
         if not any(other.time.clocks for other in _kernels):
             _clock_patches.undo()

@@ -10,7 +10,7 @@ from math import ceil, inf, nextafter, ulp
 from typing import TYPE_CHECKING, Any, Final
 
 from omisim.base.endless import EndlessPollingError
-from omisim.clients.waiting.heart import MUTEX, read_monotonic
+from omisim.clients.waiting.watch_thread import MUTEX, read_monotonic
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud

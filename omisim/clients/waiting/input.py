@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, Final
 
-from omisim.clients.waiting.heart import MUTEX, read_real_time
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.waits import Wait
+from omisim.clients.waiting.watch_thread import MUTEX, read_real_time
 
 __all__ = [
     "forget", "forget_all", "is_any_outstanding", "is_outstanding", "note_accepted", "note_connected", "note_received",

@@ -19,8 +19,8 @@ from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from omisim.clients.waiting.cloud_time import CloudTime
-from omisim.clients.waiting.heart import MUTEX, hurry
 from omisim.clients.waiting.waits import Alarm, Member, Outcome, Wait
+from omisim.clients.waiting.watch_thread import MUTEX, look_often
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
@@ -143,7 +143,7 @@ class Kernel:
             self.moves += 1
             self.settle()
             if not wait.outcome:
-                hurry()
+                look_often()
         try:
             if not wait.outcome:
                 (block or wait.block)()

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from omisim.clients.import_finder import ImportFinder
-from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["patch_when_imported"]
 

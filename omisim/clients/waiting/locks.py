@@ -12,11 +12,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
-from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import Kernel, current_kernel, current_member
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import ReentrantLock, SimpleQueue, get_caller
 from omisim.clients.waiting.waits import Member, Wait
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["VirtualLock", "patch_locks"]
 

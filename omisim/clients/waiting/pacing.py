@@ -13,10 +13,10 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from omisim.clients.waiting.cloud_time import is_frozen
-from omisim.clients.waiting.heart import MUTEX, read_monotonic
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.late_imports import patch_when_imported
 from omisim.clients.waiting.patches import Patches
+from omisim.clients.waiting.watch_thread import MUTEX, read_monotonic
 
 __all__ = ["patch_pacing"]
 

@@ -19,10 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import get_children, get_workers, is_job_pending, is_pending
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["has_children", "note_child", "patch_processes"]
 

@@ -17,11 +17,11 @@ from socket import MSG_PEEK, socket, socketpair
 from threading import current_thread, main_thread
 from typing import Any, Final
 
-from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import get_caller
 from omisim.clients.waiting.waits import Alarm, Wait
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["patch_signals"]
 

@@ -15,12 +15,12 @@ from threading import Thread, Timer
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from omisim.clients.waiting.heart import MUTEX
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import WorkItem, get_max_workers, get_target, is_pending, is_thread_pool
 from omisim.clients.waiting.processes import note_child
 from omisim.clients.waiting.waits import ContextEnded, Wait
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["cancel_jobs", "patch_threads"]
 

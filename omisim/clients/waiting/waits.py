@@ -50,17 +50,17 @@ class Wait:
         self.outcome: Outcome = ""
         self.error: BaseException | None = None
         self.member: Member | None = None
-        self._baton = allocate_lock()
-        self._baton.acquire()
+        self._end_signal = allocate_lock()
+        self._end_signal.acquire()
 
     def block(self) -> None:
         """Wait really until `end` is called."""
-        self._baton.acquire()
+        self._end_signal.acquire()
 
     def resume(self) -> None:
         """Wait again, after an alarm."""
         self.outcome = ""
-        self._baton.acquire(False)
+        self._end_signal.acquire(False)
 
     def can_end(self) -> bool:
         """Whether the wait can end before its deadline."""
@@ -73,7 +73,7 @@ class Wait:
         """Let the thread go on. The caller holds MUTEX."""
         if not self.outcome:
             self.outcome = outcome
-            self._baton.release()
+            self._end_signal.release()
 
 
 class Alarm(NamedTuple):

@@ -1,8 +1,8 @@
 """The watch over the threads of a kernel: it ends waits that nothing else can end.
 
-It looks after threads that are blocked where the kernel cannot see it, mostly in a
-lock that a waiting thread holds; it lets time pass at its real speed beside outstanding work; and where every thread
-waits for another, it raises an error in the thread of the test.
+It moves time past threads that are blocked where the kernel cannot see it, mostly in a lock that a waiting thread holds;
+it lets time pass at its real speed beside outstanding work; and where every thread waits for another, it raises an
+error in the thread of the test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The heart: one thread in real time that looks after every active context of the process."""
+"""The watch thread: one thread in real time that runs the watch of every active context of the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from omisim.clients.waiting.private import reset_lock
 
-__all__ = ["MUTEX", "Watcher", "hurry", "look_after", "read_monotonic", "read_real_time", "stop_looking_after"]
+__all__ = ["MUTEX", "Watcher", "look_often", "read_monotonic", "read_real_time", "start_watching", "stop_watching"]
 
 TICK: Final = 0.002  # seconds between two looks while a thread waits in virtual time
 IDLE_TICK: Final = 0.05  # and while none does
@@ -20,26 +20,26 @@ MUTEX: Final = RLock()  # guards all state of virtual time; a finalizer may take
 
 
 class Watcher(Protocol):
-    """The part of a context that the heart calls."""
+    """The part of a watch that the thread calls."""
 
     def look(self, seconds: float) -> bool:
-        """Look `seconds` after the last look; return whether a thread waits in virtual time. The heart holds MUTEX."""
+        """Look `seconds` after the last look; return whether a thread waits in virtual time. The thread holds MUTEX."""
 
 
-class _Heart:
-    """The state of the thread: whom it looks after, and how it sleeps."""
+class _WatchThread:
+    """The thread: its watchers, and how it sleeps between two looks."""
 
     def __init__(self) -> None:
         self.watchers: list[Watcher] = []
-        self.beats = self.hurries = False
-        self.bell = allocate_lock()  # held: waiting for it with a time limit is a sleep that `ring` ends
-        self.bell.acquire()
+        self.is_running = self.looks_often = False
+        self.sleep_lock = allocate_lock()  # held, so that acquiring it with a time limit is a sleep, which `wake` ends
+        self.sleep_lock.acquire()
 
-    def ring(self) -> None:
-        if self.bell.locked():
-            self.bell.release()
+    def wake(self) -> None:
+        if self.sleep_lock.locked():
+            self.sleep_lock.release()
 
-    def beat(self) -> None:
+    def run(self) -> None:
         """Look at each watcher for as long as the process lives."""
         # a signal that every thread of the test blocks stays pending
         if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
@@ -47,17 +47,17 @@ class _Heart:
         try:
             while True:
                 with MUTEX:
-                    tick = TICK if self.hurries else IDLE_TICK if self.watchers else -1
+                    tick = TICK if self.looks_often else IDLE_TICK if self.watchers else -1
                 before = read_real_time()
-                self.bell.acquire(timeout=tick)
+                self.sleep_lock.acquire(timeout=tick)
                 seconds = read_real_time() - before if tick > 0 else 0.0  # none of the time without a watcher
                 with MUTEX:
-                    self.hurries = any([watcher.look(seconds) for watcher in self.watchers])  # noqa: C419 - looks at each
+                    self.looks_often = any([watcher.look(seconds) for watcher in self.watchers])  # noqa: C419 - looks at each
         finally:
-            self.beats = False  # after an error, the next context starts another thread
+            self.is_running = False  # after an error, the next context starts another thread
 
 
-_heart = _Heart()
+_watch_thread = _WatchThread()
 _clocks: dict[str, Callable[[], float]] = {  # not names of the module: freezegun would replace them
     name: getattr(sys.modules.get("freezegun.api"), f"real_{name}", getattr(time, name))
     for name in ("monotonic", "perf_counter")
@@ -74,33 +74,33 @@ def read_real_time() -> float:
     return _clocks["perf_counter"]()
 
 
-def look_after(watcher: Watcher) -> None:
+def start_watching(watcher: Watcher) -> None:
     """Begin to call a watcher. The caller holds MUTEX."""
-    _heart.watchers.append(watcher)
-    if not _heart.beats:
-        _heart.beats = True
-        start_new_thread(_heart.beat, ())
-    elif len(_heart.watchers) == 1:
-        _heart.ring()
+    _watch_thread.watchers.append(watcher)
+    if not _watch_thread.is_running:
+        _watch_thread.is_running = True
+        start_new_thread(_watch_thread.run, ())
+    elif len(_watch_thread.watchers) == 1:
+        _watch_thread.wake()
 
 
-def stop_looking_after(watcher: Watcher) -> None:
+def stop_watching(watcher: Watcher) -> None:
     """End the calls of a watcher. The caller holds MUTEX."""
-    _heart.watchers.remove(watcher)
+    _watch_thread.watchers.remove(watcher)
 
 
-def hurry() -> None:
+def look_often() -> None:
     """Look often from now on, because a thread begins to wait. The caller holds MUTEX."""
-    if not _heart.hurries:
-        _heart.hurries = True
-        _heart.ring()
+    if not _watch_thread.looks_often:
+        _watch_thread.looks_often = True
+        _watch_thread.wake()
 
 
 def _forget() -> None:
     """Forget everything in a forked child: it has no other thread."""
-    global _heart  # noqa: PLW0603 - the process has one
+    global _watch_thread  # noqa: PLW0603 - the process has one
     reset_lock(MUTEX)
-    _heart = _Heart()
+    _watch_thread = _WatchThread()
 
 
 if hasattr(os, "register_at_fork"):
