@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.base.hosts import host_name
+from omisim.base.hosts import make_host_name
 from omisim.model import FlexibleGpuCatalog, Location, Region, Service, Subregion, VmType
 from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, select_matching
 from omisim.model.filters.dicts import FiltersServiceDict, FiltersSubregionDict, FiltersVmTypeDict
@@ -15,7 +15,7 @@ from omisim.spec.catalog import load_catalog
 def read_regions(call: Call) -> tuple[Region, ...]:
     """List the Regions visible from the called Region (REG-003)."""
     names = load_catalog().regions[call.region].sees
-    return tuple(Region(endpoint=host_name("api", name), region_name=name) for name in names)
+    return tuple(Region(endpoint=make_host_name("api", name), region_name=name) for name in names)
 
 
 @action("ReadSubregions", "Subregions", paged=True)

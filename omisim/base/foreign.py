@@ -124,7 +124,7 @@ def parse_xml(text: bytes) -> dict[str, Any]:
         root = ET.fromstring(content)  # noqa: S314 - without a document type there are no entities
     except (ET.ParseError, ValueError) as error:
         raise ValueError(str(error)) from None
-    return {_local_name(root.tag): _read_element(root, MAX_DEPTH)}
+    return {_get_local_name(root.tag): _read_element(root, MAX_DEPTH)}
 
 
 def _read_element(element: Any, depth: int) -> Any:
@@ -132,7 +132,7 @@ def _read_element(element: Any, depth: int) -> Any:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     grouped: dict[str, list[Any]] = {}
     for inner in element:
-        grouped.setdefault(_local_name(inner.tag), []).append(_read_element(inner, depth - 1))
+        grouped.setdefault(_get_local_name(inner.tag), []).append(_read_element(inner, depth - 1))
     if not grouped:
         return element.text or ""
     if len(grouped) == 1 and next(iter(grouped)) in _ITEMS:
@@ -143,7 +143,7 @@ def _read_element(element: Any, depth: int) -> Any:
 _ITEMS = ("item", "member")  # the elements of a list
 
 
-def _local_name(tag: str) -> str:
+def _get_local_name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 

@@ -6,7 +6,9 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_REGION", "DOMAIN", "Host", "endpoint", "host_name", "is_aws_host", "is_loopback", "parse_host"]
+__all__ = [
+    "DEFAULT_REGION", "DOMAIN", "Host", "is_aws_host", "is_loopback", "make_endpoint", "make_host_name", "parse_host",
+]  # fmt: skip
 
 DEFAULT_REGION = "eu-west-2"
 DOMAIN = "outscale.com"
@@ -45,12 +47,12 @@ def is_aws_host(host: str) -> bool:
     return _AWS_HOST.fullmatch(host) is not None
 
 
-def endpoint(service: str, region: str) -> str:
+def make_endpoint(service: str, region: str) -> str:
     """Return the HTTPS URL of a service in a Region."""
-    return f"https://{host_name(service, region)}"
+    return f"https://{make_host_name(service, region)}"
 
 
-def host_name(service: str, region: str) -> str:
+def make_host_name(service: str, region: str) -> str:
     """Return the host name of a service of a Region."""
     return f"{service}.{region}.{DOMAIN}"
 

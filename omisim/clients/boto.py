@@ -19,7 +19,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.handlers import BUILTIN_HANDLERS, add_recursion_detection_header
 from botocore.hooks import HierarchicalEmitter
 
-from omisim.base.hosts import endpoint
+from omisim.base.hosts import make_endpoint
 from omisim.base.process import hold_at_fork
 from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner, FormSigner, encode_headers
 from omisim.clients.intercept.stack import send_to_cloud
@@ -53,7 +53,7 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         client = _get_session().client(
             protocol,
             region_name=account.region,
-            endpoint_url=endpoint(service, account.region),
+            endpoint_url=make_endpoint(service, account.region),
             aws_access_key_id=account.access_key,
             aws_secret_access_key=account.secret_key,
             config=config,

@@ -19,7 +19,7 @@ from threading import enumerate as living_threads
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.frozen import frozen
-from omisim.base.hosts import endpoint
+from omisim.base.hosts import make_endpoint
 from omisim.base.private_file import write_private
 from omisim.base.suggest import describe_unknown
 from omisim.clients.gateway import speed_up_gateways
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from omisim.cloud.account import Account
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["Environment", "credentials", "enter_environment"]
+__all__ = ["Environment", "enter_environment", "make_credentials"]
 
 PROFILE_ADVICE = (
     "Each account that exists when the environment begins has one: create the account before, or name it in "
@@ -71,10 +71,10 @@ def enter_environment(
     """
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
-        variables = credentials(account) | {
+        variables = make_credentials(account) | {
             "AWS_REGION": account.region,
-            "AWS_ENDPOINT_URL_EC2": endpoint("fcu", account.region),
-            "AWS_ENDPOINT_URL_S3": endpoint("oos", account.region),
+            "AWS_ENDPOINT_URL_EC2": make_endpoint("fcu", account.region),
+            "AWS_ENDPOINT_URL_S3": make_endpoint("oos", account.region),
             "AWS_EC2_METADATA_DISABLED": "true",  # do not look up credentials elsewhere
             "HOME": str(home),
             "USERPROFILE": str(home),
@@ -97,7 +97,7 @@ def enter_environment(
             environment.threads.extend(disown_threads(before, account.name))
 
 
-def credentials(account: Account) -> dict[str, str]:
+def make_credentials(account: Account) -> dict[str, str]:
     """Return the environment variables with which OUTSCALE's clients and boto3 sign in as an account."""
     return {
         "OSC_ACCESS_KEY": account.access_key,

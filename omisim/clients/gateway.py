@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from omisim.base.hosts import endpoint
+from omisim.base.hosts import make_endpoint
 from omisim.base.process import hold_at_fork
 from omisim.clients.replaced_values import isolated_environ, replaced_attribute
 from omisim.clients.sdk_description import kept_description
@@ -41,7 +41,7 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
     with _LOCK, kept_description(Gateway), isolated_environ("OSC_"):
         gateway = Gateway()
-    url = f"{endpoint('api', account.region)}/api/v1"
+    url = f"{make_endpoint('api', account.region)}/api/v1"
     gateway.call.profile = Profile(
         access_key=account.access_key,
         secret_key=account.secret_key,

@@ -16,7 +16,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from omisim.base.frozen import frozen
-from omisim.base.hosts import host_name, is_loopback
+from omisim.base.hosts import is_loopback, make_host_name
 from omisim.doors.http import LONGEST_KEPT, HttpRequest
 from omisim.formats.sigv4 import (
     ANSWERED,
@@ -177,7 +177,7 @@ def _list_hosts(host: str, region: str) -> Iterator[str]:
     if name != host:
         yield host
     if is_loopback(name.strip("[]")):
-        yield host_name("api", region)
+        yield make_host_name("api", region)
 
 
 def _list_queries(query: str) -> tuple[str, ...]:

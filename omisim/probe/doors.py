@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from omisim.base.hosts import endpoint as make_url
-from omisim.base.hosts import parse_host
+from omisim.base.hosts import make_endpoint, parse_host
 from omisim.probe.connection import Absent, Answer, Connection, Unreachable
 from omisim.probe.endpoint import Endpoint, parse_endpoint
 from omisim.probe.fcu import Fcu
@@ -95,6 +94,6 @@ def _derive_url(api: Endpoint, door: str) -> str:
     """Return the URL of a service: its host in the Region, or the path under which a server of omisim has it."""
     parsed = parse_host(api.host)
     if parsed is not None:
-        return make_url(door, parsed.region or api.region)
+        return make_endpoint(door, parsed.region or api.region)
     path = "/fcu" if door == "fcu" else f"/oos/{api.region}"
     return f"{api.parts.scheme}://{api.host}{path}"

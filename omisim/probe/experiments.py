@@ -10,7 +10,7 @@ from typing import Any
 from omisim.base.texts import iter_texts
 from omisim.probe.fcu import CREATIONS
 
-__all__ = ["COUNTED", "Call", "Experiment", "Outcome", "Parameters", "fill", "names_in"]
+__all__ = ["COUNTED", "Call", "Experiment", "Outcome", "Parameters", "fill", "find_names"]
 
 Parameters = dict[str, Any]
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}", re.DOTALL)
@@ -80,7 +80,7 @@ class Call:
     @property
     def uses(self) -> tuple[str, ...]:
         """The names that must have a value before the call."""
-        named = names_in([self.give, self.wait, self.of, self.shows, self.http])
+        named = find_names([self.give, self.wait, self.of, self.shows, self.http])
         return (*self.needs, *(name for name in named if name not in COUNTED))
 
     @property
@@ -162,7 +162,7 @@ def _fill_item(item: Any, values: Mapping[str, str]) -> list[Any]:
     return [fill(item, values)]
 
 
-def names_in(value: Any) -> Iterator[str]:
+def find_names(value: Any) -> Iterator[str]:
     """Yield the names in braces of a value, at any depth."""
     for text in iter_texts(value):
         yield from _NAME.findall(text)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from omisim.base.data_files import load_toml
 from omisim.probe.connection import Answer
-from omisim.probe.experiments import Call, Parameters, names_in
+from omisim.probe.experiments import Call, Parameters, find_names
 from omisim.probe.runner import Runner
 
 __all__ = ["Difference", "Rng", "draw_history", "find_difference", "render_script", "shrink"]
@@ -50,7 +50,7 @@ def draw_history(rng: Rng) -> tuple[Call, ...]:
     history: list[Call] = []
     while len(history) < LENGTH:
         step = rng.choice(steps)
-        kinds = [name for name in names_in(step["give"]) if name in UNKNOWN]
+        kinds = [name for name in find_names(step["give"]) if name in UNKNOWN]
         if any(kind not in slots and rng.randrange(_UNKNOWN_SHARE) for kind in kinds):
             continue  # most calls use something that exists
         give = step["give"] | {name: rng.choice(values) for name, values in step.get("vary", {}).items()}
@@ -80,7 +80,7 @@ def find_difference(history: Sequence[Call], omisim: Runner, endpoint: Runner) -
     names: tuple[dict[str, str], dict[str, str]] = ({}, {})
     try:
         for number, call in enumerate(history):
-            if any(name in saved for name in names_in(call.give) for saved in _unsaved(history[:number], names)):
+            if any(name in saved for name in find_names(call.give) for saved in _find_unsaved(history[:number], names)):
                 continue  # its resource was not created, on either side
             (expected, here), (measured, there) = (
                 side.perform(call, ids) for side, ids in zip((omisim, endpoint), names, strict=True)
@@ -97,7 +97,7 @@ def find_difference(history: Sequence[Call], omisim: Runner, endpoint: Runner) -
             omisim.clean()
 
 
-def _unsaved(history: Sequence[Call], names: tuple[dict[str, str], dict[str, str]]) -> list[set[str]]:
+def _find_unsaved(history: Sequence[Call], names: tuple[dict[str, str], dict[str, str]]) -> list[set[str]]:
     created = {name for call in history for name in call.save}
     return [created - set(ids) for ids in names]
 
@@ -141,14 +141,14 @@ def render_script(difference: Difference) -> str:
 
 
 def _render(call: Call) -> str:
-    save = f", save = {_toml(dict(call.save))}" if call.save else ""
-    return f'{{ do = "{call.do}", give = {_toml(call.give)}{save} }}'
+    save = f", save = {_render_toml(dict(call.save))}" if call.save else ""
+    return f'{{ do = "{call.do}", give = {_render_toml(call.give)}{save} }}'
 
 
-def _toml(value: Parameters | Any) -> str:
+def _render_toml(value: Parameters | Any) -> str:
     if isinstance(value, dict):
-        inner = ", ".join(f"{name} = {_toml(item)}" for name, item in value.items())
+        inner = ", ".join(f"{name} = {_render_toml(item)}" for name, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(_render_toml, value))}]"
     return json.dumps(value)

@@ -66,19 +66,19 @@ def load_experiments() -> tuple[Experiment, ...]:
 
 def load_cases() -> list[Case]:
     """Return every case, in the order of the files and of their lines."""
-    return [Case(family, **row) for family, table in _tables("refusals").items() for row in table["case"]]
+    return [Case(family, **row) for family, table in _load_tables("refusals").items() for row in table["case"]]
 
 
 def list_also_proved() -> dict[str, list[str]]:
     """Return the rules that the cases of each family prove although no case breaks them."""
-    return {family: table.get("also_proves", []) for family, table in _tables("refusals").items()}
+    return {family: table.get("also_proves", []) for family, table in _load_tables("refusals").items()}
 
 
 def load_stories() -> list[Experiment]:
     """Return the experiments of several calls."""
     return [
         read_story(name, row, f"behavior/{family}.toml")
-        for family, table in _tables("behavior").items()
+        for family, table in _load_tables("behavior").items()
         for name, row in table.items()
     ]
 
@@ -134,6 +134,6 @@ def read_call(row: Any, where: str) -> Call:
 
 
 @cache
-def _tables(folder: str) -> dict[str, dict[str, Any]]:
+def _load_tables(folder: str) -> dict[str, dict[str, Any]]:
     paths = sorted((path for path in files("omisim.probe").joinpath(folder).iterdir()), key=lambda path: path.name)
     return {path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8")) for path in paths}

@@ -33,14 +33,14 @@ def explain_names() -> Mapping[str, str]:
 
 
 @cache
-def _names() -> Mapping[str, str]:
+def _map_names() -> Mapping[str, str]:
     return {name: recipe for recipe, calls in _load_recipes().items() for call in calls for name in call.save}
 
 
 def list_needed(names: Iterable[str]) -> dict[str, Recipe]:
     """Return the recipes that create these names, and those that they need themselves, the first needed first."""
     needed: dict[str, Recipe] = {}
-    for recipe in filter(None, map(_names().get, names)):
+    for recipe in filter(None, map(_map_names().get, names)):
         if recipe not in needed:
             calls = _load_recipes()[recipe]
             own = {name for call in calls for name in call.save}

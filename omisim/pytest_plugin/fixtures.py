@@ -74,7 +74,7 @@ def omi_accounts(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Callable[.
 
     It takes the arguments of `Cloud.account`.
     """
-    region = _options(request).get("region")
+    region = _merge_options(request).get("region")
 
     def account(name: str, **arguments: Any) -> Account:
         default = {} if name in omi_cloud.accounts else {"region": region}
@@ -89,20 +89,20 @@ def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
     from omisim.pytest_plugin.marker_options import first_account
 
     watched = request.node.stash.get(WATCHED, None)
-    return first_account(omi_cloud, _options(request), watched.accounts if watched else ())
+    return first_account(omi_cloud, _merge_options(request), watched.accounts if watched else ())
 
 
 @pytest.fixture
 def _omi_options(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The options of a test, for `omisim.testing.forks.fork_each_example`."""
-    return _options(request)
+    return _merge_options(request)
 
 
 @pytest.fixture
 def omi_gateway(omi_account: Account, request: pytest.FixtureRequest) -> Gateway:
     """A real osc-sdk-python Gateway signed in as omi_account (needs the extra `omisim[osc]`)."""
     with _fail_without_extra():
-        return omi_account.gateway(limiter=_options(request).get("limiter", False))
+        return omi_account.gateway(limiter=_merge_options(request).get("limiter", False))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def omi_server(omi_cloud: Cloud) -> Iterator[Running]:
 @pytest.fixture
 def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[Environment]:
     """An environment in which the clients that the code under test creates reach omi_cloud as omi_account."""
-    options = _options(request)
+    options = _merge_options(request)
     with _fail_without_extra():
         stack = ExitStack()
         limiter, server = options.get("limiter", False), options.get("children", False)
@@ -160,11 +160,11 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
-    with omi_cloud.sleeping(virtual_time=_options(request).get("virtual_time", False)):
+    with omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False)):
         yield
 
 
-def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+def _merge_options(request: pytest.FixtureRequest) -> dict[str, Any]:
     from omisim.pytest_plugin.marker_options import merge_options
 
     return merge_options(request.node)

@@ -54,7 +54,7 @@ class WatchedCloud:
 
     def report(self) -> str:
         """Return the text of the report section."""
-        timeline = list(_timeline_lines(self._list_new_calls(), self._list_new_changes()))
+        timeline = list(_format_timeline(self._list_new_calls(), self._list_new_changes()))
         parts = [
             ("What happened", timeline[-MAX_LINES:]),
             ("Rules broken", list(_list_rule_lines(self._list_new_calls()))),
@@ -131,7 +131,7 @@ def _format_difference(row: Difference, only_first: str, only_second: str, betwe
     return f"{title}: {', '.join(changes)}"
 
 
-def _timeline_lines(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
+def _format_timeline(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
     """Yield one line per call and change, in order; consecutive equal calls share a line."""
     rows = [(change.at, _rank(change), "", str(change)) for change in _list_main_changes(changes)]
     rows += [(call.at, 1, str(call), "") for call in calls]

@@ -78,7 +78,7 @@ class Client:
                 yield answer
         except HTTPError as error:
             with error:
-                raise ValueError(_error_text(error.read()) or f"{self._url} is not an omisim server: {error}") from None
+                raise ValueError(_read_error(error.read()) or f"{self._url} is not an omisim server: {error}") from None
         except URLError as error:
             reason = getattr(error.reason, "strerror", None) or error.reason
             raise ConnectionError(f"no server answers at {self._url}: {reason}; `omisim serve` starts one") from None
@@ -86,7 +86,7 @@ class Client:
             raise ValueError(f"{self._url} is not an omisim server: {error!r}") from None
 
 
-def _error_text(body: bytes) -> str:
+def _read_error(body: bytes) -> str:
     try:
         return str(parse_json(body)["error"])
     except (ValueError, KeyError, TypeError):

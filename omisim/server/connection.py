@@ -155,7 +155,7 @@ class _Connections(ConnectionManager):
         if now < self._next_check:
             return
         self._next_check = now + CHECK_SECONDS
-        for sock_fd, conn in self._watched():
+        for sock_fd, conn in self._list_watched():
             if conn.deadline > now:
                 continue
             if conn.is_receiving and not conn.is_rejected:
@@ -163,7 +163,7 @@ class _Connections(ConnectionManager):
             else:
                 self.drop(sock_fd, conn)
 
-    def _watched(self) -> list[tuple[int, _Connection]]:
+    def _list_watched(self) -> list[tuple[int, _Connection]]:
         return [(sock_fd, conn) for sock_fd, conn in self._selector.connections if conn is not self.server]
 
     def drop(self, sock_fd: int, conn: _Connection) -> None:
@@ -188,13 +188,13 @@ class _Connections(ConnectionManager):
     def _make_room(self, most: int) -> None:
         """Close the connections with the earliest deadlines, so that at most so many are left."""
         if self._num_connections > most:
-            watched = sorted(self._watched(), key=lambda watched: (watched[1].is_receiving, watched[1].deadline))
+            watched = sorted(self._list_watched(), key=lambda watched: (watched[1].is_receiving, watched[1].deadline))
             for sock_fd, conn in watched[: self._num_connections - most]:
                 self.drop(sock_fd, conn)
 
     def count_bytes(self) -> int:
         """Return the size of all requests that are being received."""
-        return sum(len(conn.incoming) for _, conn in self._watched())
+        return sum(len(conn.incoming) for _, conn in self._list_watched())
 
 
 class LimitedServer(Server):

@@ -87,7 +87,7 @@ class Control:
             raise problem
         if name == "session":
             return self._answer_session(request)
-        method = self._method(request, name)
+        method = self._get_method(request, name)
         parameters = _parse_parameters(request, ENDPOINTS[method, name])
         accepts_events = request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
         if name in ("events", "view") and accepts_events:
@@ -97,7 +97,7 @@ class Control:
             return self.endpoints[method, name](parameters)
         return self._change(method, name, parameters)
 
-    def _method(self, request: HttpRequest, name: str) -> str:
+    def _get_method(self, request: HttpRequest, name: str) -> str:
         """Return the requested method. Raises HttpError for an unknown path or method."""
         method = "GET" if request.method == "HEAD" else request.method
         methods = [method_name for method_name, other in self.endpoints if other == name]

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TextIO
 
 from omisim.base.hosts import is_loopback
-from omisim.clients.environment import credentials
+from omisim.clients.environment import make_credentials
 from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -65,7 +65,7 @@ class Running:
 
 
 def _list_variables(url: str, ca: str | None, account: Account) -> dict[str, str]:
-    variables = credentials(account) | {
+    variables = make_credentials(account) | {
         "AWS_ENDPOINT_URL_EC2": f"{url}/fcu",
         "AWS_ENDPOINT_URL_S3": f"{url}/oos/{account.region}",
         "OSC_ENDPOINT_API": f"{url}/api/v1",

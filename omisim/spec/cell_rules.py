@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, get_automatic_event
-from omisim.spec.rules import Rule, action_page, load_rules
+from omisim.spec.rules import Rule, get_action_page, load_rules
 
 __all__ = ["get_cell_rule", "list_cell_rules", "load_every_rule"]
 
@@ -31,7 +31,7 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
         details=f"The {noun} {{id}} is in the state {state}; {call} requires {_join_states(allowed)}.",
         fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
         evidence=no.evidence,
-        source=action_page(name),
+        source=get_action_page(name),
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from omisim.spec.errors import ErrorKind
 
-__all__ = ["GRADES", "Rule", "action_page", "families", "get_rule", "load_rules", "refuse"]
+__all__ = ["GRADES", "Rule", "get_action_page", "get_rule", "load_families", "load_rules", "refuse"]
 
 GRADES: Mapping[str, str] = {
     "documented": "the official documentation or API description says so",
@@ -64,7 +64,7 @@ class Rule:
         """The kind of resource that the rule is about."""
         if "/" in self.id and self.id[0].islower():
             return self.id.partition("/")[0]
-        return families()[_get_family(self.id)]["kind"]
+        return load_families()[_get_family(self.id)]["kind"]
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -149,12 +149,12 @@ def load_rules() -> Mapping[str, Rule]:
     return {rule_id: _read_rule(rule_id, row) for rule_id, row in _load_rows().items() if rule_id != "families"}
 
 
-def families() -> Mapping[str, Mapping[str, str]]:
+def load_families() -> Mapping[str, Mapping[str, str]]:
     """Return the rule families by the letters of their ids: their `kind`, and the default documentation page."""
     return _load_rows()["families"]
 
 
-def action_page(action: str) -> str:
+def get_action_page(action: str) -> str:
     """Return the documentation page of an action."""
     return f"{DOCUMENTATION}#{action.lower()}"
 
@@ -171,8 +171,8 @@ def _read_rule(rule_id: str, row: Mapping[str, Any]) -> Rule:
         fields["error_evidence"] = evidence["error"]
         evidence = evidence["rule"]
     if "out" not in row:
-        page = row if "action" in row or "source" in row else families()[_get_family(rule_id)]
-        fields["source"] = action_page(page["action"]) if "action" in page else page["source"]
+        page = row if "action" in row or "source" in row else load_families()[_get_family(rule_id)]
+        fields["source"] = get_action_page(page["action"]) if "action" in page else page["source"]
     return Rule(id=rule_id, evidence=evidence, **fields)
 
 

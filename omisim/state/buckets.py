@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from omisim.base.foreign import encode_text
 from omisim.base.frozen import replace
-from omisim.base.hosts import endpoint, parse_host
+from omisim.base.hosts import make_endpoint, parse_host
 from omisim.model import AccountRow, Bucket, StoredObject
 from omisim.spec.errors import ApiError, ErrorKind
 from omisim.spec.rules import get_rule
@@ -112,7 +112,7 @@ def check_key(key: str) -> None:
 
 def make_object_url(place: Place) -> str:
     """Return the plain URL of an object."""
-    return f"{endpoint('oos', place.region)}/{place.bucket}/{quote(place.key)}"
+    return f"{make_endpoint('oos', place.region)}/{place.bucket}/{quote(place.key)}"
 
 
 def is_allowed(bucket: Bucket, item: Bucket | StoredObject, caller: AccountRow | None, permission: str) -> bool:

@@ -141,7 +141,7 @@ def list_all_items() -> Coverage:
             f"{kind}/{action}/{state}"
             for kind, lifecycle in LIFECYCLES.items()
             for action in lifecycle.refused
-            for state in _states(lifecycle)
+            for state in _list_states(lifecycle)
         },
         transitions={
             f"{kind}/{event}/{state}"
@@ -152,7 +152,7 @@ def list_all_items() -> Coverage:
     )
 
 
-def _states(lifecycle: Lifecycle) -> list[str]:
+def _list_states(lifecycle: Lifecycle) -> list[str]:
     return [*lifecycle.moves, *(["restarting"] if lifecycle.kind == "vm" else [])]
 
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from omisim.base.clock import EPOCH
-from omisim.base.hosts import DEFAULT_REGION, endpoint
+from omisim.base.hosts import DEFAULT_REGION, make_endpoint
 from omisim.base.suggest import suggest
 from omisim.model import Entity, Image, ImageExportTask, Keypair, Snapshot, SnapshotExportTask, Vm, Volume, ids
 from omisim.model.serialize import to_api, unwrap_optional
@@ -142,7 +142,7 @@ def keypair(number: int = 1, /, **values: Any) -> Keypair:
 def image_export_task(number: int = 1, /, **values: Any) -> ImageExportTask:
     """Return a completed export of an OMI."""
     state, image_id = values.get("state", "completed"), values.get("image_id", _make_id("image", number))
-    manifest = f"{endpoint('oos', DEFAULT_REGION)}/exports/{image_id}/manifest.json"
+    manifest = f"{make_endpoint('oos', DEFAULT_REGION)}/exports/{image_id}/manifest.json"
     return _build_entity(
         ImageExportTask,
         number,

@@ -17,7 +17,7 @@ from omisim.base.suggest import suggest
 from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
-from omisim.spec.rules import Rule, action_page, load_rules
+from omisim.spec.rules import Rule, get_action_page, load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
 from omisim.tools.word_tables import (
     list_actions,
@@ -175,12 +175,12 @@ def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
             rules = [rule for rule in load_every_rule().values() if name.lower() in rule.actions and rule.says]
             facts = [("Parameters", ", ".join(parameters) or "none")]
             facts += [("State", text) for text in _list_states(name)]
-            facts += [("Documentation", action_page(name))]
+            facts += [("Documentation", get_action_page(name))]
             own = [rule for rule in rules if "/" not in rule.id or rule.id[0].isupper()]
             yield Explanation("action", name, summary, (*facts, *_list_rules(own)), {"parameters": parameters})
     for name, reason in list_not_served().items():
         if name.lower() == action_name:
-            yield Explanation("action", name, f"not served: {reason}", (("Documentation", action_page(name)),))
+            yield Explanation("action", name, f"not served: {reason}", (("Documentation", get_action_page(name)),))
     for name, own_name in list_fcu_actions().items():
         if name.lower() == action_name:
             text = f"an action of FCU, the EC2-compatible API. It does what {own_name} does."

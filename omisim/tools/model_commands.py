@@ -16,7 +16,7 @@ from omisim.base.named_file import read_file
 from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
-from omisim.spec.rules import GRADES, families
+from omisim.spec.rules import GRADES, load_families
 from omisim.tools.output import add_command, get_width, report_error
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ __all__ = ["add_model_commands"]
 def add_model_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
     rules = add_command(commands, "rules", "list the rules of the model", _print_rules)
-    kinds = sorted({family["kind"] for family in families().values()})
+    kinds = sorted({family["kind"] for family in load_families().values()})
     rules.add_argument("--kind", choices=kinds, metavar="KIND", help=f"only rules of this kind: {', '.join(kinds)}")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omisim.base.hosts import Host, endpoint, parse_host
+from omisim.base.hosts import Host, make_endpoint, parse_host
 
 
 class TestParsingAHost:
@@ -38,4 +38,4 @@ class TestParsingAHost:
     )
     def test_is_the_inverse_of_making_an_address(self, service: str, region: str) -> None:
         """An address of a service names that service and that Region."""
-        assert parse_host(endpoint(service, region).removeprefix("https://")) == Host(service, region, "")
+        assert parse_host(make_endpoint(service, region).removeprefix("https://")) == Host(service, region, "")

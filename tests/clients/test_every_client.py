@@ -34,7 +34,7 @@ from support.http_clients import (
 from support.interpreter import TESTS
 
 from omisim import Account, Cloud
-from omisim.base.hosts import endpoint
+from omisim.base.hosts import make_endpoint
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import NotServed, guard_hosts
 from omisim.clients.replaced_values import isolated_environ
@@ -89,7 +89,7 @@ def call_inside(cloud: Cloud, client: Client, fault: Mapping[str, Any]) -> Outco
     if fault:
         cloud.faults.add(ACTION, **fault)
     with alice.environment():
-        return find_outcome(client, Door(f"{endpoint('api', alice.region)}/api/v1", alice))
+        return find_outcome(client, Door(f"{make_endpoint('api', alice.region)}/api/v1", alice))
 
 
 def over_http(server: Running, client: Client, fault: Mapping[str, Any]) -> Outcome:
@@ -152,7 +152,7 @@ class TestRetries:
     def test_leave_no_connection_of_the_pool_in_use(self, cloud: Cloud, alice: Account) -> None:
         """A pool of one connection serves one request after the other, whether or not their answers were read."""
         with cloud.intercept(), urllib3.PoolManager(maxsize=1, block=True) as pool:
-            url = f"{endpoint('api', alice.region)}/api/v1/ReadRegions"
+            url = f"{make_endpoint('api', alice.region)}/api/v1/ReadRegions"
             answers = [pool.request("POST", url, preload_content=False, pool_timeout=0.1) for _ in range(3)]
         assert [answer.status for answer in answers] == [200] * 3
 
@@ -166,7 +166,7 @@ class TestAnswers:
     ) -> None:
         """`reason`, `raise_for_status` and `iter_content` work through every door."""
         session = alice.gateway().call.session if place == "gateway" else requests.Session()
-        url = f"{server.url if place == 'over http' else endpoint('api', alice.region)}/api/v1/ReadVms"
+        url = f"{server.url if place == 'over http' else make_endpoint('api', alice.region)}/api/v1/ReadVms"
         with cloud.intercept(), session:
             answer = session.post(url, json={}, stream=True, timeout=60)
         assert (answer.status_code, answer.reason) == (401, "Unauthorized")
@@ -179,7 +179,7 @@ class TestAnswers:
         self, cloud: Cloud, alice: Account, server: Running, place: str
     ) -> None:
         """A plain request, which is answered without a pool, looks like one of a pool: with retries, or streamed."""
-        url = f"{server.url if place == 'over http' else endpoint('api', alice.region)}/api/v1/ReadRegions"
+        url = f"{server.url if place == 'over http' else make_endpoint('api', alice.region)}/api/v1/ReadRegions"
         with cloud.intercept(), requests.Session() as plain, requests.Session() as retrying:
             retrying.mount("https://", HTTPAdapter(max_retries=1))
             answers = [
@@ -203,7 +203,7 @@ class TestAnswers:
     ) -> None:
         """A body may be of any type that requests sends over a network."""
         with cloud.intercept():
-            url = f"{endpoint('api', alice.region)}/api/v1/ReadRegions"
+            url = f"{make_endpoint('api', alice.region)}/api/v1/ReadRegions"
             answer = requests.post(url, data=make_body(b"{}"), timeout=60)
         assert answer.status_code == 200
 
@@ -213,12 +213,12 @@ class TestAnswers:
         """A library such as responses, which replaces `HTTPAdapter.send`, keeps answering in front of the cloud."""
         monkeypatch.setattr(HTTPAdapter, "send", lambda *_args, **_options: requests.Response())
         with cloud.intercept():
-            answer = requests.post(f"{endpoint('api', alice.region)}/api/v1/ReadRegions", timeout=60)
+            answer = requests.post(f"{make_endpoint('api', alice.region)}/api/v1/ReadRegions", timeout=60)
         assert answer.status_code is None
 
     def test_of_aiohttp_need_not_be_read(self, cloud: Cloud, alice: Account) -> None:
         """A response that is not read, a body in chunks and an awaited 100-continue end as over HTTP."""
-        url = f"{endpoint('api', alice.region)}/api/v1/ReadRegions"
+        url = f"{make_endpoint('api', alice.region)}/api/v1/ReadRegions"
 
         async def body() -> AsyncIterator[bytes]:
             yield b"{"
@@ -242,7 +242,7 @@ class TestAnswers:
         oos.put_object(Bucket="golden", Key="manifest", Body=b"abc" * 100)
         url = oos.generate_presigned_url("head_object", Params={"Bucket": "golden", "Key": "manifest"})
         if service != "oos":
-            url = endpoint(service, alice.region)
+            url = make_endpoint(service, alice.region)
 
         async def head() -> tuple[Mapping[str, str], bytes]:
             async with aiohttp.ClientSession() as session, session.head(url) as answer:
@@ -281,7 +281,7 @@ class TestAnswers:
             oos.create_bucket(Bucket="golden")
             url = oos.generate_presigned_url("put_object", Params={"Bucket": "golden", "Key": "a"})
             if cloud is server.cloud:
-                url = url.replace(endpoint("oos", cloud.account("alice").region), server.url)
+                url = url.replace(make_endpoint("oos", cloud.account("alice").region), server.url)
             try:
                 puts[library](url, {"Host": "oos.eu-west-2.outscale.com", "x-amz-meta-name": value})
             except (ValueError, httpx.LocalProtocolError) as error:
@@ -314,7 +314,7 @@ class TestAnswers:
 
     def test_of_aiohttp_are_not_left_to_a_later_context(self, cloud: Cloud, alice: Account) -> None:
         """A session that outlives a context makes a new connection: no earlier cloud answers."""
-        url = f"{endpoint('api', alice.region)}/api/v1/ReadRegions"
+        url = f"{make_endpoint('api', alice.region)}/api/v1/ReadRegions"
 
         async def call() -> None:
             async with aiohttp.ClientSession() as session:

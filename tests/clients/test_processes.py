@@ -26,12 +26,12 @@ from osc_sdk_python import Gateway
 from support.plugged import run_plugin
 
 from omisim import Account, Cloud
-from omisim.base.hosts import endpoint
+from omisim.base.hosts import make_endpoint
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
-REGIONS = f"{endpoint('api', 'eu-west-2')}/api/v1/ReadRegions"
+REGIONS = f"{make_endpoint('api', 'eu-west-2')}/api/v1/ReadRegions"
 REMEDY = "omisim_children = true, or account.environment(server=True)"
 NO_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 DEADLOCK = 20  # seconds after which a child counts as blocked

@@ -48,13 +48,13 @@ def _stop_forkserver() -> None:
         module._forkserver._stop()  # noqa: SLF001 - multiprocessing has no public way
 
 
-def _innermost() -> Mapping[str, str]:
+def _get_innermost() -> Mapping[str, str]:
     return next(reversed(_STACK.values()), {})
 
 
 def _export() -> None:
     """Set the variables that programs inherit, and leave `os.environ` alone."""
-    for name, value in _innermost().items():
+    for name, value in _get_innermost().items():
         _put(name, value)
 
 
@@ -87,7 +87,7 @@ def patch_multiprocessing() -> Callable[[], None]:
 
 def _wrap_init(real: Callable[..., None]) -> Callable[..., None]:
     def init(popen: Any, *args: Any, **kwargs: Any) -> None:
-        if variables := _innermost():
+        if variables := _get_innermost():
             kwargs["env"] = _merge(kwargs.get("env"), variables)
         real(popen, *args, **kwargs)
 
@@ -96,7 +96,7 @@ def _wrap_init(real: Callable[..., None]) -> Callable[..., None]:
 
 def _wrap_start_program(real: Callable[..., Any]) -> Callable[..., Any]:
     def start_program(path: Any, argv: Any, env: Any, **kwargs: Any) -> Any:
-        variables = _innermost()
+        variables = _get_innermost()
         return real(path, argv, _merge(env, variables) if variables else env, **kwargs)
 
     return start_program

@@ -16,7 +16,7 @@ from threading import current_thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from omisim.base.hosts import endpoint, is_aws_host, parse_host
+from omisim.base.hosts import is_aws_host, make_endpoint, parse_host
 from omisim.base.process import ForkedCloud
 from omisim.clients.intercept.forked import send_to_server
 from omisim.clients.threads import find_owner
@@ -84,7 +84,7 @@ def answer_request(
     assert layer.door is not None
     service = _parse_service(host) or ""
     if layer.pid != getpid():
-        return send_to_server(layer.server or "", method, netloc, target, headers, _bytes(body))
+        return send_to_server(layer.server or "", method, netloc, target, headers, _read_body(body))
     try:
         return send_to_cloud(layer.door, service, method, netloc, target, headers, body)
     except ImportError as error:
@@ -125,7 +125,7 @@ def _find_reason(
         return None
     if service in _RENAMED:
         parsed = parse_host(host)
-        new = endpoint(_RENAMED[service], parsed.region if parsed else "")
+        new = make_endpoint(_RENAMED[service], parsed.region if parsed else "")
         return f"the service {service} is {_RENAMED[service]} now: use {new}"
     return f"omisim does not serve {service} hosts yet"
 
@@ -135,7 +135,7 @@ def _is_signed(target: str, headers: Mapping[str, str], body: Any) -> bool:
     if "authorization" in headers or "Signature=" in target:  # X-Amz-Signature, or Signature of version 2
         return True
     is_form = headers.get("content-type", "").startswith("multipart/form-data")
-    return is_form and isinstance(body, str | bytes) and _FORM_SIGNATURE.search(_bytes(body)) is not None
+    return is_form and isinstance(body, str | bytes) and _FORM_SIGNATURE.search(_read_body(body)) is not None
 
 
 _RENAMED = {"osu": "oos"}  # the former name of a service → its name
@@ -203,7 +203,7 @@ def send_to_cloud(
     """Return a service's response to a request. The names in `headers` are lower case."""
     path, _, query = target.partition("?")
     headers = headers or {"host": host}  # urllib3 adds it below the interception
-    request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _bytes(body), query)
+    request = http.HttpRequest(method.upper(), headers.get("host", host), path, headers, _read_body(body), query)
     answer = door.handle(service, request, dt.datetime.now(dt.UTC))
     if request.method == "HEAD" and answer.body:  # no server sends the body, and clients fail at one
         return http.HttpResponse(answer.status, b"", {"content-length": str(len(answer.body)), **answer.headers})
@@ -218,11 +218,11 @@ def normalize_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _bytes(body: Any) -> bytes:
+def _read_body(body: Any) -> bytes:
     if body is None:
         return b""
     if isinstance(body, str):
         return body.encode()
     if hasattr(body, "read"):
-        return _bytes(body.read())
-    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join(map(_bytes, body))
+        return _read_body(body.read())
+    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join(map(_read_body, body))

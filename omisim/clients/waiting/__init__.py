@@ -4,6 +4,6 @@
 replace functions that wait: `locks.py` those of `threading` and `queue`, `threads.py` the start and the end of threads
 and executor jobs, `processes.py` those of child processes, `polls.py` and `sockets.py` those that wait for input
 (`input.py`), `loops.py` those of `selectors` and `asyncio`, `trio_loop.py` those of trio, `signals.py` alarms, and
-`clocks.py` those that read a clock or sleep. `watch.py` ends a wait that nothing else can end, and with `outside.py` the
-wait for a program that polls for ever; `watch_thread.py` runs the watch of every context in real time.
+`clocks.py` those that read a clock or sleep. `watch.py` ends a wait that nothing else can end, and with `outside.py`
+the wait for a program that polls for ever; `watch_thread.py` runs the watch of every context in real time.
 """

@@ -67,7 +67,7 @@ class CloudTime:
             self._shown[clock] = at, max(start + (at - self.started), shown + (at - before))
             return self._shown[clock][1]
 
-    def deadline(self, timeout: float | None) -> float | None:
+    def compute_deadline(self, timeout: float | None) -> float | None:
         """Return the time in `timeout` seconds, or None for a wait without a time limit."""
         return None if timeout is None or timeout >= FOREVER else self.now() + timeout
 
@@ -139,7 +139,7 @@ class CloudTime:
         )
 
 
-def _active_freezer() -> Any:
+def _find_freezer() -> Any:
     """Return what moves the frozen time of freezegun or time-machine, or None if neither is active."""
     freezegun, machine = sys.modules.get("freezegun.api"), sys.modules.get("time_machine")
     stack: Any = (
@@ -152,12 +152,12 @@ def _active_freezer() -> Any:
 
 def is_frozen(clock: str) -> bool:
     """Whether freezegun or time-machine controls a clock of `time`. time-machine controls only the time of day."""
-    freezer = _active_freezer()
+    freezer = _find_freezer()
     return freezer is not None and (hasattr(freezer, "tick") or clock in ("time", "time_ns"))
 
 
 def _move_frozen(seconds: float) -> None:
-    freezer = _active_freezer()
+    freezer = _find_freezer()
     if hasattr(freezer, "shift"):
         freezer.shift(seconds)
     elif hasattr(freezer, "start"):  # a time of freezegun that ticks, whose `tick` would lose what has passed

@@ -47,7 +47,7 @@ def wait_for_input(
     def is_ready() -> bool:
         return bool(real(0))
 
-    deadline = kernel.time.deadline(timeout)
+    deadline = kernel.time.compute_deadline(timeout)
     wait = Wait(deadline, is_busy=is_busy())
     wait.is_ready = None if wait.is_busy else is_ready  # a poll object cannot be used by two threads
 

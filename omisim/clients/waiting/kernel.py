@@ -93,7 +93,7 @@ class Kernel:
             self.members.remove(member)
             member.has_ended = True
             self.moves += 1
-            for wait in self.waits():
+            for wait in self.list_waits():
                 if member.is_thread and wait.target is not None and wait.target is member.thread:
                     self.wake(wait, "ready")
             self.settle()
@@ -105,14 +105,14 @@ class Kernel:
     def let_start(self) -> None:
         """Let the threads that have not had their first turn run until they wait."""
         with MUTEX:
-            if not any(wait.starts for wait in self.waits()):
+            if not any(wait.starts for wait in self.list_waits()):
                 return
         self.owner.number = sys.maxsize  # after all others
         self.wait(Wait(self.time.now(), starts=True))
 
     # --- waiting
 
-    def waits(self) -> list[Wait]:
+    def list_waits(self) -> list[Wait]:
         """Return what the waiting members wait for, the first started first. The caller holds MUTEX."""
         return [member.wait for member in self.members if member.wait is not None]
 
@@ -175,17 +175,17 @@ class Kernel:
         """
         if self.closed:
             return
-        waits = self.waits()
+        waits = self.list_waits()
         ready = [wait for wait in waits if wait.can_end()]
         for wait in ready:
             self.wake(wait, "ready")
         if ready or not waits or (not jump and (len(waits) < len(self.members) or self.is_busy())):
             return
-        earliest = self.earliest()
+        earliest = self.find_earliest()
         if earliest is not None:
             self.wake(earliest, "time")
 
-    def earliest(self) -> Wait | None:
+    def find_earliest(self) -> Wait | None:
         """Return the wait with the earliest deadline, or None. The caller holds MUTEX."""
         timed = [
             (wake_up, member.number, member.wait)
@@ -205,7 +205,7 @@ class Kernel:
         threads = {member.thread for member in self.members}
         return any(
             wait.is_busy or (wait.target is not None and wait.target not in threads and wait.target.is_alive())
-            for wait in self.waits()
+            for wait in self.list_waits()
         ) or any(is_outstanding() for is_outstanding in self.outside)
 
     @contextmanager
@@ -223,7 +223,7 @@ class Kernel:
         """End the context: every member that still waits goes on in real time, and ends at its next sleep."""
         with MUTEX:
             self.closed = True
-            for wait in self.waits():
+            for wait in self.list_waits():
                 self.wake(wait, "closed")
             for member in self.adopted:
                 self._pop(member, (member.thread and member.thread.ident) or 0)

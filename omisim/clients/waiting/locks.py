@@ -55,7 +55,7 @@ class VirtualLock:
         kernel = current_kernel()
         if kernel is None or not blocking or timeout == 0 or (timeout < 0 and timeout != -1):
             return self._lock.acquire(blocking, timeout)
-        acquired = self._wait(kernel, None if timeout < 0 else kernel.time.deadline(timeout))
+        acquired = self._wait(kernel, None if timeout < 0 else kernel.time.compute_deadline(timeout))
         if acquired:
             self._holder = current_member()
         return acquired

@@ -59,7 +59,7 @@ def _make_refusing_method(name: str) -> Callable[..., Any]:
 def _make_selector_method(name: str) -> Callable[..., Any]:
     def select(selector: Any, timeout: float | None = None) -> list[Any]:
         real, kernel = _real[name], current_kernel()
-        loop = _running_loop()
+        loop = _find_running_loop()
         if kernel is None or (timeout is not None and timeout <= 0) or not _is_followed(loop):
             result: list[Any] = real(selector, timeout)
             return result
@@ -117,7 +117,7 @@ def _make_refusal(loop: asyncio.AbstractEventLoop) -> RuntimeError:
     )
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def _find_running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

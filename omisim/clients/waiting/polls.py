@@ -42,7 +42,7 @@ def _select(
         return [found] if any(found) else []
 
     files = [*((file, False) for file in reads), *((file, True) for file in writes)]
-    found = wait_for_input(kernel, real, timeout, lambda: is_any_outstanding((_fd(file), w) for file, w in files))
+    found = wait_for_input(kernel, real, timeout, lambda: is_any_outstanding((_get_fd(file), w) for file, w in files))
     return next(iter(found), ([], [], []))
 
 
@@ -56,17 +56,17 @@ class VirtualPoll:
     def register(self, fd: Any, eventmask: int = _ALL_POLL_EVENTS, /) -> None:
         """Watch a file."""
         self._poll.register(fd, eventmask)
-        self._masks[_fd(fd)] = eventmask
+        self._masks[_get_fd(fd)] = eventmask
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """Change the events of a file."""
         self._poll.modify(fd, eventmask)
-        self._masks[_fd(fd)] = eventmask
+        self._masks[_get_fd(fd)] = eventmask
 
     def unregister(self, fd: Any, /) -> None:
         """Watch a file no longer."""
         self._poll.unregister(fd)
-        self._masks.pop(_fd(fd), None)
+        self._masks.pop(_get_fd(fd), None)
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Wait for an event, for so many milliseconds; a member of a kernel waits in virtual time."""
@@ -104,17 +104,17 @@ class VirtualEpoll:
     def register(self, fd: Any, eventmask: int = _ALL_EVENTS) -> None:
         """Watch a file."""
         self._epoll.register(fd, eventmask)
-        self._masks[_fd(fd)] = eventmask
+        self._masks[_get_fd(fd)] = eventmask
 
     def modify(self, fd: Any, eventmask: int) -> None:
         """Change the events of a file."""
         self._epoll.modify(fd, eventmask)
-        self._masks[_fd(fd)] = eventmask
+        self._masks[_get_fd(fd)] = eventmask
 
     def unregister(self, fd: Any) -> None:
         """Watch a file no longer."""
         self._epoll.unregister(fd)
-        self._masks.pop(_fd(fd), None)
+        self._masks.pop(_get_fd(fd), None)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Wait for an event, for so many seconds; a member of a kernel waits in virtual time."""
@@ -144,5 +144,5 @@ def _wait(
     return wait_for_input(kernel, real, timeout, lambda: is_any_outstanding(files))
 
 
-def _fd(file: Any) -> int:
+def _get_fd(file: Any) -> int:
     return file if isinstance(file, int) else int(file.fileno())

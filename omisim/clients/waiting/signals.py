@@ -140,6 +140,6 @@ def _wait(signals: set[int], timeout: float | None) -> float | None:
     kernel = current_kernel()
     if kernel is None:
         return timeout
-    deadline = kernel.time.deadline(timeout)
+    deadline = kernel.time.compute_deadline(timeout)
     outcome = kernel.wait(Wait(deadline, lambda: not signals.isdisjoint(_list_pending())))
     return kernel.time.get_remaining(deadline) if outcome == "closed" else 0.0

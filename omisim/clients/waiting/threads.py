@@ -96,7 +96,7 @@ def _join(thread: Thread, timeout: float | None = None) -> None:
     if kernel is None or thread.ident == get_ident() or not thread.is_alive() or (timeout is not None and timeout <= 0):
         _real["Thread.join"](thread, timeout)
         return
-    deadline = kernel.time.deadline(timeout)
+    deadline = kernel.time.compute_deadline(timeout)
     outcome = kernel.wait(Wait(deadline, lambda: not thread.is_alive(), target=thread))
     seconds_left = {"time": 0.0, "closed": kernel.time.get_remaining(deadline)}.get(outcome)
     _real["Thread.join"](thread, seconds_left)
@@ -139,7 +139,7 @@ def cancel_jobs(kernel: Kernel) -> None:
         future.cancel()
 
 
-def _outside_of(kernel: Kernel) -> _Outside:
+def _get_outside(kernel: Kernel) -> _Outside:
     with MUTEX:
         return _outside.get(kernel) or _outside.setdefault(kernel, _Outside(kernel))
 
@@ -148,7 +148,7 @@ def _init_job(item: Any, future: Future[Any], *rest: Any) -> None:
     _real["_WorkItem.__init__"](item, future, *rest)
     kernel = current_kernel()
     if kernel is not None:
-        _jobs[future] = _outside_of(kernel).queued[future] = _Job(kernel)
+        _jobs[future] = _get_outside(kernel).queued[future] = _Job(kernel)
 
 
 def _submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -164,7 +164,7 @@ def _run_job(item: Any, *args: Any) -> None:
     if job is None or job.kernel.closed:
         _real["_WorkItem.run"](item, *args)
         return
-    kernel, outside = job.kernel, _outside_of(job.kernel)
+    kernel, outside = job.kernel, _get_outside(job.kernel)
     with MUTEX:
         member = kernel.add(job.number)
         outside.queued.pop(item.future, None)

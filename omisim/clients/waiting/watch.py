@@ -1,8 +1,8 @@
 """The watch over the threads of a kernel: it ends waits that nothing else can end.
 
-It moves time past threads that are blocked where the kernel cannot see it, mostly in a lock that a waiting thread holds;
-it lets time pass at its real speed beside outstanding work; and where every thread waits for another, it raises an
-error in the thread of the test.
+It moves time past threads that are blocked where the kernel cannot see it, mostly in a lock that a waiting thread
+holds; it lets time pass at its real speed beside outstanding work; and where every thread waits for another, it raises
+an error in the thread of the test.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Watch:
         if (error := self._outside.find(seconds)) is not None:
             self._raise(error)
         self._end_waits(self._kernel, seconds)
-        return bool(self._kernel.waits())
+        return bool(self._kernel.list_waits())
 
     def _check_polling(self, seconds: float) -> None:
         """End a loop of calls, none of which changes anything, while a transition waits for the clock to move."""
@@ -102,7 +102,7 @@ class Watch:
         kernel.settle()
         if kernel.moves != self._moves:
             return
-        earliest = kernel.earliest()
+        earliest = kernel.find_earliest()
         running = [member for member in kernel.members if member.wait is None]
         self._ring(running)
         frames = self._note_places(running)
@@ -113,7 +113,7 @@ class Watch:
                     self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
         is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
         is_locked = is_still and all(_is_locking(member, frame) and not _is_running(member) for member, frame in frames)
-        is_busy = kernel.is_busy() or not all(map(_ident, running))  # a busy machine begins a new thread late
+        is_busy = kernel.is_busy() or not all(map(_get_ident, running))  # a busy machine begins a new thread late
         is_stuck = (not running or is_locked) and not is_busy
         if earliest is None:
             if is_stuck and min(self._lull, self._silent) >= self._patience:
@@ -138,7 +138,7 @@ class Watch:
     def _note_places(self, running: list[Member]) -> list[tuple[Member, FrameType]]:
         """Return what each of these threads executes, and count the looks for which none of them has moved."""
         all_frames = current_frames()
-        frames = [(member, frame) for member in running if (frame := all_frames.get(_ident(member))) is not None]
+        frames = [(member, frame) for member in running if (frame := all_frames.get(_get_ident(member))) is not None]
         places = [(id(frame), frame.f_lasti) for _, frame in frames]
         if places != self._places:
             self._same_looks, self._same_seconds = -1, 0.0
@@ -152,7 +152,7 @@ class Watch:
         lines = [f"every thread of the test waits for another one, for {self._patience:g} real seconds by now:"]
         for member in self._kernel.members:
             name = member.thread.name if member.thread else "a thread that has not started"
-            lines.append(f"  {name}: {_find_line(frames.get(_ident(member)))}")
+            lines.append(f"  {name}: {_find_line(frames.get(_get_ident(member)))}")
         lines.append(
             "A lock or a SimpleQueue that is older than cloud.sleeping() or omi_sleep waits really: make it inside. If "
             "one waits for something outside the test, raise the limit: cloud.sleeping(patience=…)"
@@ -167,7 +167,7 @@ class Watch:
             self._kernel.wake(owner.wait, "ready")
         elif owner.thread is main_thread() and ALARM is not None and sys.platform != "win32":
             self._error = error
-            signal.pthread_kill(_ident(owner), ALARM)  # interrupts a lock that is not ours
+            signal.pthread_kill(_get_ident(owner), ALARM)  # interrupts a lock that is not ours
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -199,7 +199,7 @@ def _is_finalizing(frame: FrameType | None) -> bool:
     return False
 
 
-def _ident(member: Member) -> int:
+def _get_ident(member: Member) -> int:
     return (member.thread.ident if member.thread else None) or 0
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from omisim.base.hosts import host_name
+from omisim.base.hosts import make_host_name
 from omisim.doors.fcu.context import Context
 from omisim.model import (
     WINDOWS_CODES,
@@ -109,7 +109,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "bytes": lambda gib: None if gib is None else int(gib * 2**30),
     "date": format_date,
     "empty": lambda text: text or "",  # EC2 sends these elements always
-    "endpoint": lambda region: host_name("fcu", region),
+    "endpoint": lambda region: make_host_name("fcu", region),
     "first_port": _show_port("from_port_range"),
     "gateway_attachments": _show_attachments,
     "group_pairs": _show_group_pairs,

@@ -132,7 +132,7 @@ class _Replayer:
             says = f"status {then} was recorded, here it is {here}{why}"
             yield Divergence(exchange.line, exchange.action, says, severity="answer", rule=rule, follows=cause)
             if exchange.status < 400:  # noqa: PLR2004 - the recorded call succeeded
-                self._lose(exchange, cause or exchange.line)
+                self._note_lost_ids(exchange, cause or exchange.line)
             return
         for says in self._compare(exchange.answer, answer):
             yield Divergence(exchange.line, exchange.action, says, follows=cause)
@@ -149,7 +149,7 @@ class _Replayer:
         used = (*find_ids(exchange.parameters), *find_ids(exchange.answer))
         return next((self._lost[found] for found in used if found in self._lost), None)
 
-    def _lose(self, exchange: Exchange, line: int) -> None:
+    def _note_lost_ids(self, exchange: Exchange, line: int) -> None:
         """Note the ids that the recorded answer returned first: this cloud has not created their resources."""
         for found in find_ids(exchange.answer):
             if found not in self._ids:

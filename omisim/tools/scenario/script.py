@@ -92,7 +92,7 @@ class Script:
         if account is None:
             raise ValueError(f"{do} needs an account: name one in [accounts]")
         if do.startswith("oos."):
-            return _storage_call(account, do.removeprefix("oos."))
+            return _bind_storage_call(account, do.removeprefix("oos."))
         if do not in ACTIONS:
             reason = not_served().get(do)
             addition = f": {reason}" if reason else suggest(do, (*ACTIONS, *PLATFORM))
@@ -148,7 +148,7 @@ class Script:
             ids = {name: row.product_code if isinstance(row, Product) else getattr(row, "id", None)}
             if ids[name] is None:
                 raise ValueError(f"{do} creates no resource that `as` could name")
-            ids |= {name + device: row_id for device, row_id in _device_ids(row)}
+            ids |= {name + device: row_id for device, row_id in _iter_devices(row)}
             self._ids |= ids
             for key, resource_id in ids.items():
                 self._cloud.engine.begin("scenario").write("name", key, resource_id)
@@ -164,7 +164,7 @@ class Script:
                 self._cloud.write(volume_id, path, text)
 
 
-def _device_ids(row: Any) -> Iterator[tuple[str, str]]:
+def _iter_devices(row: Any) -> Iterator[tuple[str, str]]:
     """Yield the devices of a VM with their volumes, those of an OMI with their snapshots."""
     for mapping in getattr(row, "block_device_mappings", ()):
         row_id = mapping.bsu and (mapping.bsu.volume_id if isinstance(row, Vm) else mapping.bsu.snapshot_id)
@@ -172,7 +172,7 @@ def _device_ids(row: Any) -> Iterator[tuple[str, str]]:
             yield mapping.device_name, row_id
 
 
-def _storage_call(account: Account, method: str) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
+def _bind_storage_call(account: Account, method: str) -> tuple[Callable[[dict[str, Any]], Any], Collection[str]]:
     client = account.client("oos")
     from botocore.exceptions import BotoCoreError, ClientError
 

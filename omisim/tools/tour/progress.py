@@ -23,8 +23,8 @@ class Progress:
         folder = environ.get("XDG_STATE_HOME") or (home and home / ".local" / "state")
         self.path: Path | None = Path(folder) / "omisim" / "tour.json" if folder else None
         saved = self._read()
-        self.read: set[int] = _numbers(saved.get("read"))
-        self.reached: set[int] = _numbers(saved.get("reached"))
+        self.read: set[int] = _select_numbers(saved.get("read"))
+        self.reached: set[int] = _select_numbers(saved.get("reached"))
 
     def _read(self) -> dict[str, object]:
         if self.path is None:
@@ -52,5 +52,5 @@ class Progress:
         self.save()
 
 
-def _numbers(value: object) -> set[int]:
+def _select_numbers(value: object) -> set[int]:
     return {item for item in value if type(item) is int} if isinstance(value, list) else set()
