@@ -213,8 +213,8 @@ class Account:
             if (reason := not_served().get(api_name(name))) is not None:
                 raise AttributeError(f"{api_name(name)} is not served by omisim: {reason}")
             of_cloud = name in dir(self.__dict__.get("cloud"))
-            hint = f"; its cloud has: account.cloud.{name}" if of_cloud else suggest(name, dir(self))
-            raise AttributeError(f"Account has no attribute {name!r}{hint}")
+            suggestion = f"; its cloud has: account.cloud.{name}" if of_cloud else suggest(name, dir(self))
+            raise AttributeError(f"Account has no attribute {name!r}{suggestion}")
 
     def call(self, action: str, /, **parameters: Any) -> dict[str, Any]:
         """Call an action as the root user of the account.

@@ -11,11 +11,13 @@ from omisim.base.redact import redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches, shorten
 from omisim.base.suggest import describe_unknown, suggest
+from omisim.engine.engine import Engine
+from omisim.engine.marks import Mark
 from omisim.engine.session import CallRecord
 from omisim.model.serialize import api_name, format_date
 from omisim.spec.storage_operations import STORAGE_OPERATIONS
 
-__all__ = ["Calls", "search_calls"]
+__all__ = ["Calls", "list_records", "search_calls"]
 
 MAX_CLOSEST = 3
 
@@ -46,6 +48,18 @@ class Calls(tuple[CallRecord, ...]):  # noqa: SLOT001 - a tuple has no room for 
     def __repr__(self) -> str:
         """Show the calls, or for an empty result the search and the closest call on one line."""
         return f"({', '.join(map(str, self))})" if self else "; ".join([f"no call of {self.query}", *self.closest[:1]])
+
+
+def list_records(engine: Engine, since: Mark | None) -> list[CallRecord]:
+    """Return the recorded calls of OAPI and FCU, oldest first: those since a mark, or all that are kept.
+
+    Raises ValueError for a mark of another cloud.
+    """
+    if since is not None:
+        engine.check_mark(since)
+    calls, position = engine.session.calls, engine.session.call_position
+    count = engine.kept_calls() if since is None else position - since.call_position
+    return [record for record in calls[max(0, len(calls) - count) :] if record.api != "oos"]
 
 
 def search_calls(

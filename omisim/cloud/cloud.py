@@ -16,7 +16,7 @@ from omisim.base.suggest import check_known, describe_unknown
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
 from omisim.cloud.account_setup import find_account, find_first_key, find_or_create_account, replace_access_key
-from omisim.cloud.calls import Calls, search_calls
+from omisim.cloud.calls import Calls, list_records, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
 from omisim.cloud.guest import read_file, write_console, write_file
@@ -364,12 +364,7 @@ class Cloud:
             ValueError: The action, account or parameter is unknown, or the mark belongs to another cloud.
         """
         with self.engine.lock:
-            if since is not None:
-                self.engine.check_mark(since)
-            position = self.engine.session.call_position
-            count = self.engine.kept_calls() if since is None else position - since.call_position
-            kept = self.engine.session.calls[max(0, len(self.engine.session.calls) - count) :]
-            records = [record for record in kept if record.api != "oos"]
+            records = list_records(self.engine, since)
             return search_calls(records, action, account, parameters, self.accounts)
 
     @property
