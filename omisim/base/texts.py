@@ -1,11 +1,11 @@
-"""Texts: those in JSON data, and a number with its noun."""
+"""Texts: those in JSON data, and words of a sentence: a number with its noun, an article, alternatives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["iter_texts", "pluralize"]
+__all__ = ["get_article", "iter_texts", "join_alternatives", "pluralize"]
 
 
 def iter_texts(value: Any) -> Iterator[str]:
@@ -23,3 +23,14 @@ def iter_texts(value: Any) -> Iterator[str]:
 def pluralize(number: int, noun: str) -> str:
     """Return a number with its noun, which gets an s unless the number is 1: `1 call`, `2 calls`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def get_article(word: str) -> str:
+    """Return the indefinite article before a word, by its first letter."""
+    return "an" if word[0].lower() in "aeiou" else "a"
+
+
+def join_alternatives(words: Sequence[str]) -> str:
+    """Return words as alternatives: `a`, `a or b`, `a, b or c`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

@@ -15,12 +15,11 @@ from omisim.doors import oapi
 from omisim.engine.calls import why_not
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
-from omisim.spec.cell_rules import get_cell_rule
+from omisim.spec.cell_rules import get_cell_rule, state_rule
 from omisim.spec.errors import ApiError
-from omisim.spec.rules import get_rule
 from omisim.state.image_origins import find_origin
 
-__all__ = ["RIGHTS", "Access", "Cell", "explain_access", "state_rule", "who_can"]
+__all__ = ["RIGHTS", "Access", "Cell", "explain_access", "who_can"]
 
 # right → the action that needs it, and the predicate of the action: the OMI is visible to the account (SHR-002,
 # SHR-005, SHR-010), or the account owns it (SHR-006 to SHR-008)
@@ -111,15 +110,6 @@ class Access(dict[str, tuple[str, ...]]):
             for name, cells in self.cells.items()
         )
         return f"<table><tr><th>account</th>{head}</tr>{body}</table>"
-
-
-def state_rule(rule: str) -> str:
-    """Return the statement of a rule or of a cell of a lifecycle."""
-    if rule.startswith("image/"):
-        _, action, state = rule.split("/")
-        cell = get_cell_rule("image", action, state)
-        return cell.says if cell else ""
-    return get_rule(rule).says
 
 
 def who_can(engine: Engine, image_id: str) -> Access:

@@ -13,16 +13,16 @@ import pytest
 from omisim import Change, Cloud
 from omisim.base.subset import shorten
 from omisim.cloud.diff import Difference
+from omisim.cloud.timeline import LISTED
 from omisim.engine.marks import Saved
 from omisim.engine.session import CallRecord
-from omisim.model import ENTITIES
+from omisim.model.serialize import format_date
 
 __all__ = ["WatchedCloud", "explain", "explain_difference"]
 
 TITLE: Final = "omisim"
 ACCOUNT_CAUSE: Final = "account"  # the cause of the changes that open an account
 MAX_LINES: Final = 40  # of a timeline, and of a list of differences
-_KINDS: Final = frozenset(entity.kind for entity in ENTITIES)
 
 
 class WatchedCloud:
@@ -117,7 +117,7 @@ _SIDES: Final = ("is only in the left cloud", "is only in the right cloud", "|")
 
 
 def _list_differences(first: Cloud, second: Cloud) -> list[Difference]:
-    return [row for row in first.diff(second) if row.kind in _KINDS]
+    return [row for row in first.diff(second) if row.kind in LISTED]
 
 
 def _format_difference(row: Difference, only_first: str, only_second: str, between: str) -> str:
@@ -139,9 +139,8 @@ def _format_timeline(calls: Iterable[CallRecord], changes: Iterable[Change]) -> 
     for (_, text), group in groupby(rows, key=lambda row: (row[1], row[2]) if row[2] else (row[3], "")):
         equal_rows = list(group)
         (at, _, _, change), last = equal_rows[0], equal_rows[-1][0]
-        at_text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         repeats = f" ({len(equal_rows)} times, until {last:%H:%M:%S})" if len(equal_rows) > 1 else ""
-        yield f"{at_text} {text}{repeats}" if text else change
+        yield f"{format_date(at)} {text}{repeats}" if text else change
 
 
 def _rank(change: Change) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from omisim.base.texts import join_alternatives
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, get_automatic_event
 from omisim.spec.rules import Rule, get_action_page, load_rules
 
-__all__ = ["get_cell_rule", "list_cell_rules", "load_every_rule"]
+__all__ = ["get_cell_rule", "list_cell_rules", "load_every_rule", "state_rule"]
 
 _NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
 
@@ -28,7 +29,7 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
         id=f"{kind}/{action}/{state}",
         says=f"{action} is refused while the {noun} is in the state {state}.",
         error=no.error,
-        details=f"The {noun} {{id}} is in the state {state}; {call} requires {_join_states(allowed)}.",
+        details=f"The {noun} {{id}} is in the state {state}; {call} requires {join_alternatives(allowed)}.",
         fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
         evidence=no.evidence,
         source=get_action_page(name),
@@ -48,13 +49,8 @@ def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str
     for before in reachable:
         reachable += [to.state for to in moves[before].values() if to.state and to.state not in reachable]
     if targets := [target for target in allowed if target in reachable]:
-        return f"Bring the {noun} into the state {_join_states(targets)} first."
-    return f"Use another {noun}, in the state {_join_states(allowed)}."
-
-
-def _join_states(states: list[str]) -> str:
-    *others, last = states
-    return f"{', '.join(others)} or {last}" if others else last
+        return f"Bring the {noun} into the state {join_alternatives(targets)} first."
+    return f"Use another {noun}, in the state {join_alternatives(allowed)}."
 
 
 def list_cell_rules() -> tuple[Rule, ...]:
@@ -72,3 +68,8 @@ def list_cell_rules() -> tuple[Rule, ...]:
 def load_every_rule() -> Mapping[str, Rule]:
     """Return every rule by its id: the rows of rules.toml, then the illegal cells of the lifecycles."""
     return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
+
+
+def state_rule(rule_id: str) -> str:
+    """Return the statement of a rule, or of an illegal cell. Raises KeyError for an unknown id."""
+    return load_every_rule()[rule_id].says

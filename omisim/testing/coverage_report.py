@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
+from omisim.base.texts import get_article, join_alternatives
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import get_rule
 from omisim.testing.coverage import GROUPS, Coverage, needs
@@ -60,7 +61,7 @@ def describe_gaps(missing: Coverage, who: str = "no test", used: set[str] | None
 def _describe_cells(cells: set[str], who: str, used: set[str] | None) -> Iterator[str]:
     for (kind, action, need), states in _group_states("cells", cells).items():
         if used is None or action.partition(" ")[0] in used:
-            deed = DEEDS[kind, action].format(f"{_get_article(states[0])} {_join_states(states)} {NOUNS[kind]}")
+            deed = DEEDS[kind, action].format(f"{get_article(states[0])} {join_alternatives(states)} {NOUNS[kind]}")
             yield f"{who} {deed}{_format_need(need)}"
 
 
@@ -70,7 +71,7 @@ def _describe_transitions(transitions: set[str], who: str, used: set[str] | None
         to = LIFECYCLES[kind].moves[states[0]][event].state
         if used is None or kind in kinds:
             change = f"become {to}" if to else "disappear"
-            resource = f"{_get_article(states[0])} {_join_states(states)} {NOUNS[kind]}"
+            resource = f"{get_article(states[0])} {join_alternatives(states)} {NOUNS[kind]}"
             yield f"{who} sees {resource} {change} ({event}){_format_need(need)}"
 
 
@@ -81,14 +82,6 @@ def _group_states(group: str, items: set[str]) -> dict[tuple[str, str, str], lis
         kind, name, state = item.split("/", 2)
         states_by_group.setdefault((kind, name, needs(group, item)), []).append(state)
     return states_by_group
-
-
-def _get_article(state: str) -> str:
-    return "an" if state[0].lower() in "aeiou" else "a"
-
-
-def _join_states(states: list[str]) -> str:
-    return " or ".join(filter(None, (", ".join(states[:-1]), states[-1])))
 
 
 def _format_need(need: str) -> str:

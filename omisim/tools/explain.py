@@ -14,6 +14,7 @@ from typing import Any
 
 from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
+from omisim.base.texts import get_article
 from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
@@ -258,8 +259,7 @@ def _explain_state(word: str, _key: str) -> Iterator[Explanation]:
         if events is not None:
             leads = ", ".join(f"{event} → {to.state or 'gone'}" for event, to in events.items())
             title, noun = f"{word.lower()} ({kind})", kind.replace("_", " ")
-            article = "an" if noun[0] in "aeiou" else "a"
-            text = f"a state of {article} {noun}; " + (f"it is left by {leads}" if leads else "the last one")
+            text = f"a state of {get_article(noun)} {noun}; " + (f"it is left by {leads}" if leads else "the last one")
             yield Explanation("state", title, text, (("See", f"omisim lifecycle {kind}"),))
 
 

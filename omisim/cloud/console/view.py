@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from omisim.base.redact import redact, redact_text
-from omisim.cloud.access_matrix import RIGHTS, state_rule
+from omisim.cloud.access_matrix import RIGHTS
 from omisim.cloud.console.cards import KINDS, describe_states
 from omisim.cloud.console.history import History
 from omisim.cloud.trace import find_row
 from omisim.engine.engine import Engine
 from omisim.model.serialize import format_date, to_api
+from omisim.spec.cell_rules import state_rule
 from omisim.state.initial_state import initial_state
 
 if TYPE_CHECKING:
