@@ -22,8 +22,8 @@ def takes_cloud(function: Function) -> Function:
     @wraps(function)
     def checked(cloud: Any, *args: Any, **options: Any) -> Any:
         if not isinstance(cloud, Cloud):
-            hint = f": pass {cloud.name}.cloud" if isinstance(cloud, Account) else ""
-            raise TypeError(f"{function.__name__} takes a Cloud, not {cloud!r}{hint}")
+            remedy = f": pass {cloud.name}.cloud" if isinstance(cloud, Account) else ""
+            raise TypeError(f"{function.__name__} takes a Cloud, not {cloud!r}{remedy}")
         return function(cloud, *args, **options)
 
     return cast("Function", checked)

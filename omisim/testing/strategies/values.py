@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from omisim.base.suggest import suggest
+from omisim.base.texts import join_alternatives
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import MAX_CORES, MAX_MEMORY
 
@@ -30,9 +31,7 @@ def check_choice(parameter: str, value: object, choices: Sequence[object], descr
         return
     if description:
         raise ValueError(f"{parameter} must be {description}, not {value!r}{suggest(value, map(str, choices))}")
-    *first, last = map(repr, choices)
-    listed = f"{', '.join(first)} or {last}" if first else last
-    raise ValueError(f"{parameter} must be {listed}, not {value!r}")
+    raise ValueError(f"{parameter} must be {join_alternatives([*map(repr, choices)])}, not {value!r}")
 
 
 def check_strings(parameter: str, values: Sequence[str]) -> list[str]:
