@@ -120,7 +120,7 @@ class RequestBuffer:
             del self._bytes[:2]
         end = self._bytes.find(END, max(self._scanned - len(END), 0))
         known = end if end >= 0 else len(self._bytes)
-        if _BARE_LINE_FEED.search(self._bytes, max(self._scanned - 1, 0), known):
+        if _BARE_LINE_FEED.search(self._bytes, self._scanned, known):
             raise HttpError(HTTPStatus.BAD_REQUEST, "lines must end with CR and LF")
         if known > self._limits.head:
             raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head exceeds {self._limits.head} bytes")

@@ -36,6 +36,14 @@ class TestCallLog:
         assert [call.error is None for call in story.calls("CreateImage", account="bob")] == [False]
         assert [call.action for call in story.calls(account="bob")] == ["CreateImage"]
 
+    @pytest.mark.usefixtures("oos")
+    def test_has_no_requests_to_object_storage(self, cloud: Cloud, alice: Account) -> None:
+        """It lists calls of OAPI and FCU alone, although requests to object storage are recorded too."""
+        alice.client("oos").list_buckets()
+        alice.read_vms()
+        assert [record.action for record in cloud.engine.session.calls[-2:]] == ["ListBuckets", "ReadVms"]
+        assert [call.action for call in cloud.calls()] == ["ReadVms"]
+
     def test_is_filtered_by_parameters(self, story: Cloud) -> None:
         """Each given parameter must match the call's: objects by their keys, lists by their items."""
         assert story.calls("CreateImage", ImageName="golden", NoReboot=True).one().account == "alice"

@@ -25,7 +25,7 @@ __all__ = [
 ID = re.compile(r"[a-z]{1,16}(?:-[a-z]{1,16}){0,2}-(?:[0-9a-f]{32}|[0-9a-f]{8})|[0-9]{12}|[0-9A-Z]{20}")
 REDACTED = re.compile(r"<?(?:redacted|REDACTED)[-_ ]?(?P<number>\d*)>?|\*{3,}")
 _TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "integer", float: "number"}
-# texts that differ between clouds: those with an id, a date or an address inside, URLs and base64
+# texts that differ between clouds: those with an id, a date or an address inside, URLs and fingerprints
 _VARYING = re.compile(rf".*(?:{ID.pattern}|\d{{4}}-\d\d-\d\d|\d\.\d+\.\d+\.\d|://|([0-9a-f]{{2}}:){{5}}).*", re.DOTALL)
 _OWN_FIELDS = (
     "AdminPassword",
