@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from omisim.doors.http import HttpResponse
 from omisim.doors.oos.backend import call_moto, use_backend
+from omisim.doors.oos.owners import name_owners
 from omisim.model import Bucket, Grant, StoredObject, Upload, UploadPart
 from omisim.model.ids import derive_hex
 from omisim.state.buckets import Place
@@ -134,6 +135,8 @@ class MotoBridge:
         place = self._request.place
         if response.status >= 400:  # noqa: PLR2004 - a refused request changes nothing
             return response
+        if self._request.operation.startswith(("GetBucket", "GetObjectAcl", "List")):
+            response.body = name_owners(response.body, self._find_owner(place), self._find_entry_owner)
         bucket = backend.buckets.get(place.bucket)
         row: Any = self._state.get("bucket", place.bucket_id)
         if self._request.operation in ("CreateBucket", "PutBucketAcl", "DeleteBucket"):
@@ -142,6 +145,18 @@ class MotoBridge:
             self._save_keys(bucket, headers)
             return self._save_uploads(bucket, response)
         return response
+
+    def _find_owner(self, place: Place) -> str:
+        """Return the account that owns the upload, the object or the bucket of a request; or else the caller."""
+        ids = (("upload", self._request.upload_id), ("object", place.object_id), ("bucket", place.bucket_id))
+        rows: tuple[Any, ...] = tuple(self._state.get(kind, row_id) for kind, row_id in ids)
+        return next((str(row.account_id) for row in rows if row is not None), self._request.caller)
+
+    def _find_entry_owner(self, name: str) -> str:
+        """Return the account that owns an entry of a list: an upload by its id, or an object by its key."""
+        if self._request.operation == "ListMultipartUploads":
+            return str(self._state.get("upload", name).account_id)
+        return self._find_owner(self._request.place._replace(key=name))
 
     def _save_bucket(self, bucket: Any, row: Any) -> None:
         place: Place = self._request.place
@@ -154,7 +169,7 @@ class MotoBridge:
             account_id=row.account_id if row else self._request.caller,
             bucket_id=place.bucket_id,
             creation_date=row.creation_date if row else self._tx.at,
-            grants=_from_moto_acl(bucket.acl),
+            grants=_from_moto_acl(bucket.acl, row.account_id if row else self._request.caller),
             name=place.bucket,
             region=place.region,
         )
@@ -171,13 +186,13 @@ class MotoBridge:
             object_id = f"{place.bucket_id}/{name}"
             is_new = key is not self._keys.get(object_id)
             if is_new:
-                grants = _from_moto_acl(key.acl) if sets_acl else ()
+                grants = _from_moto_acl(key.acl, self._get_owner()) if sets_acl else ()
                 self._tx.write("object", object_id, self._make_object_row(key, object_id, grants))
                 if self._state.get("origin", object_id) is not None:
                     self._tx.write("origin", object_id, None)  # an overwritten object no longer comes from an export
             elif self._request.operation == "PutObjectAcl":
                 row: StoredObject = self._state.get("object", object_id)
-                self._tx.write("object", object_id, replace(row, grants=_from_moto_acl(key.acl)))
+                self._tx.write("object", object_id, replace(row, grants=_from_moto_acl(key.acl, row.account_id)))
         prefix = f"{place.bucket_id}/"
         for object_id in self._keys:
             if object_id.startswith(prefix) and object_id.removeprefix(prefix) not in bucket.keys:
@@ -218,7 +233,7 @@ class MotoBridge:
         return Upload(
             account_id=self._get_owner(),
             bucket_id=self._request.place.bucket_id,
-            grants=_from_moto_acl(upload.acl),
+            grants=_from_moto_acl(upload.acl, self._get_owner()),
             metadata=tuple(sorted((str(name), str(value)) for name, value in upload.metadata.items())),
             name=upload.key_name,
             parts=_list_parts(upload),
@@ -245,13 +260,13 @@ def _to_moto_acl(grants: tuple[Grant, ...]) -> Any:
     return acl
 
 
-def _from_moto_acl(acl: Any) -> tuple[Grant, ...]:
-    """Return the grants of a moto access control list, without the owner's."""
+def _from_moto_acl(acl: Any, owner: str) -> tuple[Grant, ...]:
+    """Return the grants of a moto access control list, without those of the owner, who may do everything."""
     grants = [
         Grant(grantee.uri or grantee.id, permission)
         for grant in (acl.grants if acl else ())
         for grantee in grant.grantees
         for permission in ([grant.permissions] if isinstance(grant.permissions, str) else grant.permissions)
-        if grantee.id != models.OWNER
+        if grantee.id not in (models.OWNER, owner)
     ]
     return tuple(dict.fromkeys(grants))

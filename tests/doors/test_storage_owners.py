@@ -1,0 +1,57 @@
+"""Whom answers of object storage name as the owner, and that grants take what they name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.storing import BUCKET, create_bucket
+
+from omisim import Account
+
+
+@pytest.fixture(name="oos")
+def _oos(alice: Account) -> Any:
+    client = create_bucket(alice)
+    client.put_bucket_acl(Bucket=BUCKET, ACL="public-read-write")
+    return client
+
+
+def test_a_list_of_buckets_names_the_caller_as_a_grant_takes_it(oos: Any, bob: Account) -> None:
+    """A bucket is shared with the Owner of another account's list of buckets. [OOS-004]"""
+    other = bob.client("oos")
+    oos.put_object(Bucket=BUCKET, Key="a", Body=b"x", GrantRead=f"id={other.list_buckets()['Owner']['ID']}")
+    assert other.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"x"
+
+
+def test_each_entry_of_a_list_has_its_owner(oos: Any, alice: Account, bob: Account) -> None:
+    """Objects and uploads belong to the account that made them, whoever owns the bucket. [OOS-004]"""
+    other = bob.client("oos")
+    for client, key in ((oos, "<alice's>"), (other, "\x01 bob's")):
+        client.put_object(Bucket=BUCKET, Key=key)
+        client.create_multipart_upload(Bucket=BUCKET, Key=key)
+    expected = {"<alice's>": alice.account_id, "\x01 bob's": bob.account_id}
+    for listed in (oos.list_objects(Bucket=BUCKET), oos.list_objects_v2(Bucket=BUCKET, FetchOwner=True)):
+        assert {item["Key"]: item["Owner"]["ID"] for item in listed["Contents"]} == expected
+    uploads = oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert [item["Owner"]["ID"] for item in uploads] == [item["Initiator"]["ID"] for item in uploads]
+    assert [item["Owner"]["DisplayName"] for item in uploads] == [*expected.values()]
+
+
+def test_an_upload_and_an_access_control_list_name_their_owner(oos: Any, alice: Account, bob: Account) -> None:
+    """The owner of an object need not be that of its bucket. [OOS-004]"""
+    other = bob.client("oos")
+    other.put_object(Bucket=BUCKET, Key="a")
+    upload = other.create_multipart_upload(Bucket=BUCKET, Key="a")["UploadId"]
+    assert oos.get_bucket_acl(Bucket=BUCKET)["Owner"]["ID"] == alice.account_id
+    assert oos.get_object_acl(Bucket=BUCKET, Key="a")["Owner"]["ID"] == bob.account_id
+    assert oos.list_parts(Bucket=BUCKET, Key="a", UploadId=upload)["Owner"]["ID"] == bob.account_id
+
+
+def test_an_access_control_list_is_put_back_with_another_grant(oos: Any, bob: Account) -> None:
+    """What an answer says of the owner is taken as such, and not kept as a grant of its own. [OOS-004]"""
+    before = oos.get_bucket_acl(Bucket=BUCKET)
+    added = {"Grantee": {"Type": "CanonicalUser", "ID": bob.account_id}, "Permission": "READ_ACP"}
+    policy = {"Owner": before["Owner"], "Grants": [*before["Grants"], added]}
+    oos.put_bucket_acl(Bucket=BUCKET, AccessControlPolicy=policy)
+    assert oos.get_bucket_acl(Bucket=BUCKET)["Grants"] == policy["Grants"]
