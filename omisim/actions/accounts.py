@@ -27,9 +27,9 @@ def read_accounts(call: Call) -> tuple[AccountRow, ...]:
 def check_authentication(call: Call, *, login: str, password: str) -> None:
     """Check the email and the password of an account (ACC-005)."""
     accounts: list[AccountRow] = call.state.find_by("account", "login", login)
-    given = password.encode(errors="replace")
+    encoded_password = password.encode(errors="replace")
     owners = (a for a in accounts if login == a.email and a.region == call.region)
-    ok = any(hmac.compare_digest(given, a.password.encode()) for a in owners)
+    ok = any(hmac.compare_digest(encoded_password, a.password.encode()) for a in owners)
     call.check(ok, "ACC-005", login=login)
 
 

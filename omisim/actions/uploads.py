@@ -64,8 +64,8 @@ def _find_key(tx: Transaction, task: Task) -> AccessKey | None:
     region = _get_region(tx, task)
     if task.api_key is not None:
         key = find_active_key(tx.state, task.api_key.api_key_id or "", region, tx.at)
-        given = (task.api_key.secret_key or "").encode(errors="replace")
-        return key if key is not None and hmac.compare_digest(key.secret_key.encode(), given) else None
+        secret_key = (task.api_key.secret_key or "").encode(errors="replace")
+        return key if key is not None and hmac.compare_digest(key.secret_key.encode(), secret_key) else None
     own = tx.state.find_by("access_key", "account_id", task.account_id)
     return next((key for row in own if (key := find_active_key(tx.state, row.access_key_id, region, tx.at))), None)
 

@@ -79,8 +79,8 @@ def encode_headers(request: Any, **_event: Any) -> None:
 def _list_headers(request: Any) -> Iterable[tuple[str, Any]]:
     """Return the headers of a request. The `items` of botocore's e-mail message looks for surrogates in each value."""
     headers = request.headers
-    listed: Iterable[tuple[str, Any]] = getattr(headers, "raw_items", headers.items)()
-    return listed
+    items: Iterable[tuple[str, Any]] = getattr(headers, "raw_items", headers.items)()
+    return items
 
 
 class AnswerParsers(ResponseParserFactory):  # type: ignore[misc]  # botocore has no types

@@ -81,8 +81,8 @@ class _Callers:
         action, number, _ = change.cause.partition("#")
         place = bisect_right(self._positions, change.seq)
         record = self._calls[place - 1] if place else None
-        named = number and record is not None and record.action == action and record.account
-        return f"{change.cause} by {record.account}" if named and record is not None else change.cause
+        has_caller = number and record is not None and record.action == action and record.account
+        return f"{change.cause} by {record.account}" if has_caller and record is not None else change.cause
 
 
 def trace_timeline(

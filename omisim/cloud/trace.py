@@ -95,11 +95,11 @@ def _find_parents(state: State, row_id: str) -> tuple[tuple[str, str], ...]:
 def _link_ancestors(state: State, ids: Mapping[str, None], root: str) -> dict[str, list[tuple[str, str]]]:
     """Return the parents of each ancestor, as (relation, id); an ancestor is listed where it was reached first."""
     links: dict[str, list[tuple[str, str]]] = {}
-    listed = {root}
+    linked_ids = {root}
     for row_id in ids:
         for how, parent in _find_parents(state, row_id):
-            if parent in ids and parent not in listed:
-                listed.add(parent)
+            if parent in ids and parent not in linked_ids:
+                linked_ids.add(parent)
                 links.setdefault(row_id, []).append((how, parent))
     return links
 

@@ -69,10 +69,10 @@ def find_scope_problem(scope: tuple[str, str, str], date: str) -> str:
 @lru_cache(maxsize=256)
 def find_signed_headers_problem(names: str) -> str:
     """Return what is wrong with a list of signed headers, or "": sorted lower-case names, each once, with host."""
-    listed = names.split(";")
-    if "host" not in listed:
+    header_names = names.split(";")
+    if "host" not in header_names:
         return "SignedHeaders must contain host"
-    if listed != sorted(set(listed)) or names != names.lower():
+    if header_names != sorted(set(header_names)) or names != names.lower():
         return f"SignedHeaders must be sorted, unique and in lower case, not {names[:200]}"
     return ""
 

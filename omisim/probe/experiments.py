@@ -80,8 +80,8 @@ class Call:
     @property
     def uses(self) -> tuple[str, ...]:
         """The names that must have a value before the call."""
-        named = find_names([self.give, self.wait, self.of, self.shows, self.http])
-        return (*self.needs, *(name for name in named if name not in COUNTED))
+        names = find_names([self.give, self.wait, self.of, self.shows, self.http])
+        return (*self.needs, *(name for name in names if name not in COUNTED))
 
     @property
     def resources(self) -> int:

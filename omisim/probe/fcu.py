@@ -60,8 +60,8 @@ class Fcu:
             raise Unreachable(f"{action}: the answer ({response.status}) is not XML: {error}") from None
         name, value = next(iter(answer.items()))
         namespace = _NAMESPACE.search(response.content)
-        shown = {"_name": name, "_namespace": namespace[1].decode() if namespace else "", **_read_body(value)}
-        return Answer(response.status, shown, response.headers)
+        body_data = {"_name": name, "_namespace": namespace[1].decode() if namespace else "", **_read_body(value)}
+        return Answer(response.status, body_data, response.headers)
 
     def _sign(self, pairs: list[tuple[str, str]], options: Mapping[str, str]) -> tuple[str, bytes, dict[str, str]]:
         """Return the target, the body and the headers of a signed request."""

@@ -41,11 +41,11 @@ class Ledger:
         self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], *, fcu: bool = False
     ) -> str:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
-        named = (
+        answered_ids = (
             list_created(action, answer) if fcu else _list_created_ids(answer) if action.startswith("Create") else []
         )
         old_ids = {*iter_texts(parameters), *self.owners}
-        created = [one for one in named if find_kind(one) and one not in old_ids]
+        created = [one for one in answered_ids if find_kind(one) and one not in old_ids]
         if not created:
             return ""
         self.created += len(created)
@@ -160,8 +160,8 @@ def _list_created_ids(answer: Mapping[str, Any]) -> list[str]:
 
 def _list_part_ids(answer: Mapping[str, Any]) -> list[str]:
     """Return the ids of what a creation made besides: the volumes of VMs, and the snapshots of an OMI."""
-    named = ((name, row.get("BlockDeviceMappings") or ()) for name, row in _rows(answer) if name in _PARTS)
-    parts = (str((mapping.get("Bsu") or {}).get(_PARTS[name])) for name, mappings in named for mapping in mappings)
+    rows = ((name, row.get("BlockDeviceMappings") or ()) for name, row in _rows(answer) if name in _PARTS)
+    parts = (str((mapping.get("Bsu") or {}).get(_PARTS[name])) for name, mappings in rows for mapping in mappings)
     return [one for one in parts if find_kind(one)]
 
 

@@ -62,11 +62,11 @@ def list_rules() -> Mapping[str, Rule]:
 
 def find_rules(rules: Iterable[str], kind: str, evidence: str) -> frozenset[str]:
     """Return the ids of the rules that are named, of a kind of resource and with a grade of evidence; "" means any."""
-    named = frozenset(rules)
+    ids = frozenset(rules)
     return frozenset(
         rule.id
         for rule in list_rules().values()
-        if (not named or rule.id in named) and kind in ("", rule.kind) and evidence in ("", rule.evidence)
+        if (not ids or rule.id in ids) and kind in ("", rule.kind) and evidence in ("", rule.evidence)
     )
 
 

@@ -42,7 +42,7 @@ class Report:
             for rule in finding.rules:
                 verdicts.setdefault(rule, set()).add(finding.verdict)
         order = (DIFFERS, AGREES, CANNOT_TELL)
-        return {rule: next(one for one in order if one in shown) for rule, shown in verdicts.items()}
+        return {rule: next(one for one in order if one in rule_verdicts) for rule, rule_verdicts in verdicts.items()}
 
     @property
     def summary(self) -> dict[str, int]:

@@ -41,10 +41,10 @@ class Session:
     def __post_init__(self) -> None:
         """Ask the endpoint who the callers are. Raises Stopped."""
         self._cleaning = False
-        given = identify({name: caller.api for name, caller in self.endpoints.items()}, self.report.run)
-        given |= {"bucket": self.bucket} if self.bucket else {}
+        initial_values = identify({name: caller.api for name, caller in self.endpoints.items()}, self.report.run)
+        initial_values |= {"bucket": self.bucket} if self.bucket else {}
         self.runner: Runner = Runner(
-            self._send, frozenset(self.endpoints), given, self.sleep, self.limits, self.switches
+            self._send, frozenset(self.endpoints), initial_values, self.sleep, self.limits, self.switches
         )
 
     def run(
@@ -72,9 +72,9 @@ class Session:
 
     def delete_leftovers(self, *, buckets: bool = False) -> None:
         """Delete what earlier runs have left behind, their buckets too if `buckets`, and note it."""
-        found = list(find_leftovers(lambda by, action, given: self._send(by, action, given, {}), self.endpoints))
-        for run in dict.fromkeys(run for _, run, _ in found):
-            owners = {row_id: by for by, other, row_id in found if other == run}
+        leftovers = list(find_leftovers(lambda by, action, given: self._send(by, action, given, {}), self.endpoints))
+        for run in dict.fromkeys(run for _, run, _ in leftovers):
+            owners = {row_id: by for by, other, row_id in leftovers if other == run}
             ledger = self.runner.adopt(run, owners)
             existing = list(filter(ledger.find, owners))
             left = ledger.clean(existing)

@@ -73,9 +73,9 @@ class Access:
         if authorization is not None:
             scheme, _, value = authorization.partition(" ")
             tokens.append(value if scheme.lower() == "bearer" else "")
-        given = [token for token in tokens if token is not None]
-        if given:
-            return all(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in given)
+        sent_tokens = [token for token in tokens if token is not None]
+        if sent_tokens:
+            return all(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in sent_tokens)
         return self._has_cookie(request)
 
     def _has_cookie(self, request: HttpRequest) -> bool:

@@ -27,12 +27,12 @@ def report(coverage: Coverage, who: str = "no test", limit: int | None = MAX_LIN
     lines += [f"  {seen:>4} of {total:<4}{name} {GROUPS[name]}" for name, (seen, total) in coverage.counts.items()]
     used = coverage.actions | coverage.refused
     sentences = list(describe_gaps(coverage.missing, who, None if limit is None else used))
-    listed = sentences[:limit]
-    if listed:
+    shown_sentences = sentences[:limit]
+    if shown_sentences:
         lines += ["", "Never tried:" if limit is None else "Never tried with the actions that are called:"]
-        lines += [f"  {sentence}" for sentence in listed]
-    if len(listed) < len(sentences):
-        lines.append(f"  … and {len(sentences) - len(listed)} more")
+        lines += [f"  {sentence}" for sentence in shown_sentences]
+    if len(shown_sentences) < len(sentences):
+        lines.append(f"  … and {len(sentences) - len(shown_sentences)} more")
     untouched = sorted(coverage.missing.actions - coverage.refused)
     if untouched:
         lines += [

@@ -40,9 +40,9 @@ def wait_for_input(
 
     While `is_busy`, it waits for real input, and time stands still.
     """
-    found = real(0)
-    if found:
-        return found
+    events = real(0)
+    if events:
+        return events
 
     def is_ready() -> bool:
         return bool(real(0))
@@ -52,22 +52,22 @@ def wait_for_input(
     wait.is_ready = None if wait.is_busy else is_ready  # a poll object cannot be used by two threads
 
     def block() -> None:
-        while wait.is_busy and not wait.outcome and not found:
-            found.extend(real(SLICE))
-            if found or is_busy():
+        while wait.is_busy and not wait.outcome and not events:
+            events.extend(real(SLICE))
+            if events or is_busy():
                 continue
-            found.extend(real(0))  # it may have arrived with the end of the work
+            events.extend(real(0))  # it may have arrived with the end of the work
             with MUTEX:
                 wait.is_busy, wait.is_ready = False, is_ready
-                if not found:
+                if not events:
                     kernel.settle()
-        if not found:
+        if not events:
             wait.block()
 
     outcome = kernel.wait(wait, block)
     if outcome == "closed":
         return real(kernel.time.get_remaining(deadline))
-    return found or real(0)
+    return events or real(0)
 
 
 def wait_for_socket(kernel: Kernel, fd: int, timeout: float | None) -> bool:

@@ -38,12 +38,12 @@ def _select(
         return nothing
 
     def real(seconds: float | None) -> list[tuple[list[Any], list[Any], list[Any]]]:
-        found = _real["select"](reads, writes, errors, seconds)
-        return [found] if any(found) else []
+        ready = _real["select"](reads, writes, errors, seconds)
+        return [ready] if any(ready) else []
 
     files = [*((file, False) for file in reads), *((file, True) for file in writes)]
-    found = wait_for_input(kernel, real, timeout, lambda: is_any_outstanding((_get_fd(file), w) for file, w in files))
-    return next(iter(found), ([], [], []))
+    ready = wait_for_input(kernel, real, timeout, lambda: is_any_outstanding((_get_fd(file), w) for file, w in files))
+    return next(iter(ready), ([], [], []))
 
 
 class VirtualPoll:

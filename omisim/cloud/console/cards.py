@@ -86,8 +86,8 @@ def make_card(rows: Rows, kind: str, row_id: str) -> Card | None:
         card["state"] = str(state)
     facts = dict(_list_facts(rows, kind, row))
     card["facts"] = facts
-    shown = _HEADLINES.get(kind, tuple(facts)[:2])
-    if line := " · ".join(_shorten_fact(fact, facts[fact]) for fact in shown if fact in facts):
+    headline_facts = _HEADLINES.get(kind, tuple(facts)[:2])
+    if line := " · ".join(_shorten_fact(fact, facts[fact]) for fact in headline_facts if fact in facts):
         card["line"] = line
     return card
 

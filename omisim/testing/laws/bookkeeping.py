@@ -222,11 +222,11 @@ def a_fork_is_independent(cloud: Cloud) -> str | None:
     stranger = twin.account("a stranger in the fork")
     stranger.create_volume(subregion_name=f"{stranger.region}a", size=1)
     twin.advance(1)
-    touched = {(change.kind, change.id) for change in twin.engine.state.changes_since(mark.position)}
-    written = {row for row in touched if cloud.engine.state.get(*row) != twin.engine.state.get(*row)}
-    listed = {(row.kind, row.id) for row in cloud.diff(twin)}
-    if listed != written:
-        return f"the diff to the fork lists {sorted(listed)}, but {sorted(written)} were written"
+    touched_rows = {(change.kind, change.id) for change in twin.engine.state.changes_since(mark.position)}
+    written_rows = {row for row in touched_rows if cloud.engine.state.get(*row) != twin.engine.state.get(*row)}
+    listed_rows = {(row.kind, row.id) for row in cloud.diff(twin)}
+    if listed_rows != written_rows:
+        return f"the diff to the fork lists {sorted(listed_rows)}, but {sorted(written_rows)} were written"
     is_unchanged = all(dict(cloud.engine.state.rows(kind)) == rows for kind, rows in before.items())
     return (
         None

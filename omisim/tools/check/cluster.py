@@ -60,8 +60,8 @@ def _check_workers(client: Any) -> None:
     if not versions:
         raise ValueError("the cluster has no workers")
     if versions != {omisim.__version__}:
-        found = ", ".join(sorted(versions))
-        raise ValueError(f"the workers of the cluster must have omisim {omisim.__version__}, not {found}")
+        installed = ", ".join(sorted(versions))
+        raise ValueError(f"the workers of the cluster must have omisim {omisim.__version__}, not {installed}")
 
 
 def _get_version() -> str:

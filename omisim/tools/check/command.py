@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _choose_bounds(options: argparse.Namespace) -> Bounds:
-    given = {"accounts": options.accounts, "regions": options.regions}
-    sizes = {name: number for name, number in given.items() if number is not None}
+    options_by_name = {"accounts": options.accounts, "regions": options.regions}
+    sizes = {name: number for name, number in options_by_name.items() if number is not None}
     return Bounds(**sizes, images=options.images).validate()
 
 

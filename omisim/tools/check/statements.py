@@ -95,8 +95,8 @@ class Statements:
 
     def _explain_name(self, text: str, name: str) -> StatementError:
         known = [each for each in self._variables if not each.startswith("__")]
-        listed = ", ".join(known[:MAX_NAMES]) + (", …" if len(known) > MAX_NAMES else "")
-        return StatementError(f"--never {text!r}: unknown name {name!r}{suggest(name, known)}; known: {listed}")
+        known_text = ", ".join(known[:MAX_NAMES]) + (", …" if len(known) > MAX_NAMES else "")
+        return StatementError(f"--never {text!r}: unknown name {name!r}{suggest(name, known)}; known: {known_text}")
 
 
 def _observe(engine: Engine) -> tuple[object, ...]:

@@ -115,9 +115,9 @@ def _ask_before(options: argparse.Namespace, resources: int) -> None:
 
 def _connect(options: argparse.Namespace, stack: ExitStack) -> dict[str, Caller]:
     """Return the endpoint as each caller that has keys; the stack closes them."""
-    named = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
+    profile_names = {"alice": options.profile, "bob": options.second_profile, "carol": options.third_profile}
     endpoints = {}
-    for caller, profile in find_profiles(os.environ, find_home(), named).items():
+    for caller, profile in find_profiles(os.environ, find_home(), profile_names).items():
         region = (options.region if caller == "alice" else "") or profile.region
         endpoint = Endpoint(options.endpoint, profile.keys, region, now=_now, sleep=time.sleep, timeout=options.timeout)
         endpoints[caller] = Caller(endpoint, {"fcu": options.fcu, "oos": options.oos})

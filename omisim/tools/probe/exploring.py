@@ -53,9 +53,9 @@ def _make_runner(endpoint: Endpoint, limits: Limits) -> Runner:
     def send(_by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str], _door: str) -> Answer:
         return endpoint.call(action, parameters, options)
 
-    given = identify({"alice": endpoint}, f"{TAG}-{secrets.token_hex(4)}")
+    initial_values = identify({"alice": endpoint}, f"{TAG}-{secrets.token_hex(4)}")
     sleep: Callable[[float], None] = time.sleep
-    return Runner(send, frozenset({"alice"}), given, sleep, limits)
+    return Runner(send, frozenset({"alice"}), initial_values, sleep, limits)
 
 
 @contextmanager

@@ -73,21 +73,21 @@ def write_outputs(options: argparse.Namespace, report: Report) -> None:
 
 
 def _print_table(report: Report) -> None:
-    shown: dict[str, list[str]] = {}
+    texts_by_rule: dict[str, list[str]] = {}
     for finding in report.findings:
         if finding.verdict == "agrees":
             continue
         for rule in finding.rules:
             expected = f"expected {finding.expected}; " if finding.expected else ""
             text = f"{expected}{finding.measured}"
-            shown.setdefault(rule, []).append(
+            texts_by_rule.setdefault(rule, []).append(
                 text if finding.verdict == report.rules[rule] else f"{finding.verdict}: {text}"
             )
     verdicts = report.rules
     known_rules = filter(verdicts.__contains__, list_rules())
     for rule in dict.fromkeys((*known_rules, *verdicts)):  # experiments of the user may have rules of their own
         verdict = verdicts[rule]
-        print_text(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(shown.get(rule, ())))}".rstrip())
+        print_text(f"{rule:<16} {verdict:<15} {' | '.join(dict.fromkeys(texts_by_rule.get(rule, ())))}".rstrip())
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.summary.items()))
     for reason, number in Counter(_list_reasons(report)).most_common():
         print_text(f"{number:>5} could not tell: {reason}", sys.stderr)
@@ -139,8 +139,8 @@ def print_coverage(rules: Collection[str], *, json_output: bool) -> int:
     refusals = [row for row in rows if row.rule.error]
     refused = [row for row in refusals if row.experiments]
     if json_output:
-        listed = [{"rule": row.rule.id, "experiments": row.experiments, "reason": row.reason} for row in rows]
-        print(json.dumps({"rules": listed, "decided": len(decided), "all": len(rows)}, indent=2))
+        rule_data = [{"rule": row.rule.id, "experiments": row.experiments, "reason": row.reason} for row in rows]
+        print(json.dumps({"rules": rule_data, "decided": len(decided), "all": len(rows)}, indent=2))
         return 0
     for row in rows:
         print(f"{row.rule.id:<40} {', '.join(row.experiments) or f'none: {row.reason}'}")

@@ -42,8 +42,8 @@ def find_chosen_rules(options: argparse.Namespace) -> frozenset[str]:
 def _check(option: str, value: str, names: Iterable[str]) -> None:
     if value and value not in names:
         known = sorted(names)
-        listed = "the id of a rule" if option == "--rule" else f"one of {', '.join(known)}"
-        raise ValueError(f"{option} must be {listed}, not {value!r}{suggest(value, known)}")
+        choices_text = "the id of a rule" if option == "--rule" else f"one of {', '.join(known)}"
+        raise ValueError(f"{option} must be {choices_text}, not {value!r}{suggest(value, known)}")
 
 
 def _read_own(options: argparse.Namespace) -> list[Experiment]:

@@ -67,7 +67,7 @@ def pair_items(then: list[Any], now: list[Any], known: Mapping[str, str]) -> lis
     left = list(now)
     pairs = []
     for one in then:
-        ids = {known[found] for found in find_ids(one) if found in known}
+        ids = {known[row_id] for row_id in find_ids(one) if row_id in known}
         other = next((item for item in left if ids.intersection(find_ids(item))), None)
         if other is not None:
             left.remove(other)

@@ -147,13 +147,13 @@ class _Replayer:
     def _find_cause(self, exchange: Exchange) -> int | None:
         """Return the line of the divergence without whose resources an exchange cannot be repeated, or None."""
         used = (*find_ids(exchange.parameters), *find_ids(exchange.answer))
-        return next((self._lost[found] for found in used if found in self._lost), None)
+        return next((self._lost[row_id] for row_id in used if row_id in self._lost), None)
 
     def _note_lost_ids(self, exchange: Exchange, line: int) -> None:
         """Note the ids that the recorded answer returned first: this cloud has not created their resources."""
-        for found in find_ids(exchange.answer):
-            if found not in self._ids:
-                self._lost.setdefault(found, line)
+        for row_id in find_ids(exchange.answer):
+            if row_id not in self._ids:
+                self._lost.setdefault(row_id, line)
 
     def _advance_to(self, at: dt.datetime | None) -> None:
         """Advance the clock by the time since the first exchange of the recording."""

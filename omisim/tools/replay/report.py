@@ -77,8 +77,8 @@ class Report:
     @property
     def severity(self) -> Severity | None:
         """The severity of the worst failed divergence, or None."""
-        found = {one.severity for one in self.failed}
-        return "answer" if "answer" in found else "content" if found else None
+        severities = {one.severity for one in self.failed}
+        return "answer" if "answer" in severities else "content" if severities else None
 
 
 def acceptances(text: str) -> tuple[Acceptance, ...]:

@@ -69,9 +69,9 @@ def _set_up(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> Cloud:
     for name, value in data.items():
         check_name("table of a scenario", name, _TABLES, (name,))
         tables = value if isinstance(value, list) else [value]
-        listed = _TABLES[name] is list
-        if listed is not isinstance(value, list) or any(type(table) is not dict for table in tables):
-            raise ScenarioError(f"write it as {f'[[{name}]]' if listed else f'[{name}]'}", (name,))
+        is_list = _TABLES[name] is list
+        if is_list is not isinstance(value, list) or any(type(table) is not dict for table in tables):
+            raise ScenarioError(f"write it as {f'[[{name}]]' if is_list else f'[{name}]'}", (name,))
     settings = data.get("cloud", {})
     check_parts(("cloud",), settings, _CLOUD, Cloud)
     cloud = Cloud(**settings | overrides)

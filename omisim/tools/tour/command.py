@@ -97,24 +97,24 @@ class Tour:
                 break
         return 0
 
-    def _play_lesson(self, each: Lesson) -> bool:
+    def _play_lesson(self, lesson: Lesson) -> bool:
         """Play a lesson; return whether the student stayed until its end."""
-        self.console.rule(f"[bold]{escape(str(each))}[/bold]", align="left")
-        walk = each.walk()
-        for step in each.steps:
-            said = ""
+        self.console.rule(f"[bold]{escape(str(lesson))}[/bold]", align="left")
+        walk = lesson.walk()
+        for step in lesson.steps:
+            reply = ""
             if step.ask:
                 self.console.print(f"[bold yellow]?[/bold yellow] [bold]{escape(step.ask)}[/bold]")
-                said = self._pause("  Your prediction, yes or no (q ends): ").strip().lower()
+                reply = self._pause("  Your prediction, yes or no (q ends): ").strip().lower()
             elif step.run:
                 self.console.print(Syntax(step.run, "python", background_color="default", word_wrap=True))
-                said = self._pause("  Enter runs it (q ends) ").strip().lower()
-            if said == "q":
+                reply = self._pause("  Enter runs it (q ends) ").strip().lower()
+            if reply == "q":
                 return False
-            self._show(walk.play(step), said)
-        self.console.print(f"[bold]Goal:[/bold] {escape(each.goal)}")
-        self.console.print(f"[dim]{escape(HELP.format(number=each.number))}[/dim]\n")
-        self.progress.read.add(each.number)
+            self._show(walk.play(step), reply)
+        self.console.print(f"[bold]Goal:[/bold] {escape(lesson.goal)}")
+        self.console.print(f"[dim]{escape(HELP.format(number=lesson.number))}[/dim]\n")
+        self.progress.read.add(lesson.number)
         self.progress.save()
         return self._pause("Enter goes on (q ends) ").strip().lower() != "q"
 
