@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,9 +21,15 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 LAYERS = next(contract for contract in CONTRACTS if contract["type"] == "layers")
 
 
+@cache
+def parse(module: str) -> ast.Module:
+    """Return the syntax of a module."""
+    return ast.parse(MODULES[module].read_text())
+
+
 def imports(module: str) -> Iterator[str]:
     """Yield the modules of omisim that a module imports at run time, inside functions too."""
-    for node in runtime_nodes(ast.parse(MODULES[module].read_text())):
+    for node in runtime_nodes(parse(module)):
         if isinstance(node, ast.ImportFrom) and node.module in MODULES:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
@@ -91,6 +99,39 @@ class TestImports:
         ]
         assert len(excused) <= 6
         assert all(reason.startswith(" - ") for reason in excused)
+
+
+class TestExports:
+    def test_list_what_other_modules_import(self) -> None:
+        """The `__all__` of a module has every name that another module imports from it, but for the version."""
+        exports = {module: names for module in MODULES if (names := read_exports(module))}
+        missing = [
+            f"{node.module}.{alias.name}"
+            for module in MODULES
+            for node in ast.walk(parse(module))
+            if isinstance(node, ast.ImportFrom) and node.module in exports
+            for alias in node.names
+            if alias.name not in ("*", "__version__", *exports[node.module])
+            and f"{node.module}.{alias.name}" not in MODULES
+        ]
+        assert missing == []
+
+    def test_are_used_outside_their_module(self) -> None:
+        """Each function and constant in an `__all__` stands in another file too, of omisim or of its tests."""
+        paths = (*MODULES.values(), *(ROOT / "tests").rglob("*.py"))
+        files_by_word = Counter(word for path in paths for word in set(re.findall(r"\w+", path.read_text())))
+        names = [(module, name) for module in MODULES for name in read_exports(module)]
+        values = [(module, name) for module, name in names if name in (name.upper(), name.lower())]  # not types
+        assert [f"{module}.{name}" for module, name in values if files_by_word[name] == 1] == []
+
+
+def read_exports(module: str) -> list[str]:
+    """Return the names in the `__all__` of a module; [] without one."""
+    for node in parse(module).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names: list[str] = ast.literal_eval(node.value)
+            return names
+    return []
 
 
 def leaves(module: str, name: str, conveniences: set[tuple[str, ...]]) -> bool:

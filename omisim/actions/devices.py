@@ -10,7 +10,11 @@ from omisim.base.frozen import frozen
 from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, BsuToCreate
 from omisim.spec import limits
 
-__all__ = ["IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_disk", "compute_gp2_iops"]
+__all__ = [
+    "IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_device_names", "check_disk",
+    "check_duplicates", "check_pair", "check_shapes", "check_size", "check_values", "compute_gp2_iops",
+    "merge_disks",
+]  # fmt: skip
 
 
 @frozen()

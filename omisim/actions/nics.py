@@ -33,8 +33,8 @@ from omisim.model.filters.dicts import FiltersNicDict
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "add_nic", "check_requested_ips", "check_unlinked", "choose_addresses", "create_nic_with_addresses",
-    "make_nic_address", "read_count",
+    "add_nic", "check_one_change", "check_requested_ips", "check_unlinked", "choose_addresses",
+    "create_nic_with_addresses", "make_nic_address", "read_count", "update_nic",
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
-    "PublicIpId", "assign_public_address", "attach_tagged_ip", "check_id_or_ip", "delete_public_ip", "find_linked_ips",
+    "PublicIpId", "assign_public_address", "attach_tagged_ip", "check_id_or_ip", "delete_public_ip",
     "get_public_ip", "keep_public_address", "unlink_public_ip", "unlink_public_ips",
 ]  # fmt: skip
 
@@ -33,14 +33,14 @@ PublicIpId = Annotated[str, Id("public_ip")]
 LinkPublicIpId = Annotated[str, Id("link_public_ip")]
 
 
-def find_linked_ips(state: State, holder_id: str) -> list[PublicIp]:
+def _find_linked_ips(state: State, holder_id: str) -> list[PublicIp]:
     """Return the public IPs that are linked to a NIC or to a VM of the public Cloud."""
     return state.find_by("public_ip", "holder", holder_id)
 
 
 def unlink_public_ips(tx: Transaction, holder_id: str, addresses: Sequence[str] | None = None) -> None:
     """Unlink public IPs from a NIC or a VM: all, or those linked to the given private addresses."""
-    for ip in find_linked_ips(tx.state, holder_id):
+    for ip in _find_linked_ips(tx.state, holder_id):
         if addresses is None or ip.private_ip in addresses:
             tx.put(_clear_link(ip))
 
@@ -66,7 +66,7 @@ def attach_tagged_ip(tx: Transaction, vm: Vm) -> None:
 def _find_ips_at(state: State, vm_id: str | None, nic: Nic | None, address: str | None) -> list[PublicIp]:
     """Return the public IPs that are linked to a private IP of a NIC, or to a VM of the public Cloud."""
     if nic is None:
-        return find_linked_ips(state, vm_id or "")
+        return _find_linked_ips(state, vm_id or "")
     return state.find_by("public_ip", "address of NIC", (nic.nic_id, address))
 
 
@@ -84,7 +84,7 @@ def assign_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
     A VM in a Net gets a temporary address only if its Subnet maps public IPs on launch (NET-016), and none if its user
     data says so (VM-034).
     """
-    linked = find_linked_ips(tx.state, vm.vm_id)
+    linked = _find_linked_ips(tx.state, vm.vm_id)
     if linked:
         address = linked[0].public_ip
     elif _gets_temporary_address(tx.state, vm):
@@ -105,10 +105,10 @@ def keep_public_address(tx: Transaction, vm: Vm) -> Mapping[str, str | None]:
     if tx.settings.switch("stopped_public_ip") == "released":
         tagged = [tag.value for tag in vm.tags if tag.key == ATTACH_TAG]
         for holder in (vm.vm_id, *(nic.nic_id for nic in find_nics(tx.state, vm.vm_id))):
-            for ip in find_linked_ips(tx.state, holder):
+            for ip in _find_linked_ips(tx.state, holder):
                 if ip.public_ip not in tagged:
                     tx.put(_clear_link(ip))
-    return assign_public_address(tx, vm) if find_linked_ips(tx.state, vm.vm_id) else _NO_ADDRESS
+    return assign_public_address(tx, vm) if _find_linked_ips(tx.state, vm.vm_id) else _NO_ADDRESS
 
 
 @action("CreatePublicIp", "PublicIp")

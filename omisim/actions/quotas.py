@@ -17,7 +17,7 @@ from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import VmShape, get_vm_shape
 
-__all__ = ["QUOTAS", "check_each", "check_quotas", "count_rules", "disk_costs", "get_remaining", "read_quotas"]
+__all__ = ["check_each", "check_quotas", "count_rules", "disk_costs", "get_remaining", "read_quotas"]
 
 
 def _get_total(call: Call, kind: str, name: str) -> int:

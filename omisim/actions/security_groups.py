@@ -29,14 +29,14 @@ from omisim.model.filters.dicts import FiltersSecurityGroupDict
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
-__all__ = ["get_default_group", "resolve_groups", "view_group", "view_light_group"]
+__all__ = ["get_default_group", "resolve_groups", "view_group"]
 
 _NAME = re.compile(r"[a-zA-Z0-9 _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9\u00c0-\u024f _.\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 _get_members = attrgetter("security_groups_members")
 
 
-def view_light_group(group: SecurityGroup) -> SecurityGroupLight:
+def _view_light_group(group: SecurityGroup) -> SecurityGroupLight:
     """Return the short form of a group, as VMs and NICs show it."""
     return view_as(SecurityGroupLight, group)
 
@@ -71,18 +71,18 @@ def resolve_groups(
     """
     me = call.account.account_id
     if not ids and not names:
-        return (view_light_group(get_default_group(call.state, me, net_id)),)
+        return (_view_light_group(get_default_group(call.state, me, net_id)),)
     groups: dict[str, SecurityGroupLight] = {}
     for group_id in ids or ():
         group: SecurityGroup | None = call.state.get("security_group", group_id)
         if group is None or not call.owns(group):
             call.report(refuse("VM-009", security_group=group_id))
         elif call.check(group.net_id == net_id, _get_location_rule(net_id), security_group=group_id, net_id=net_id):
-            groups[group_id] = view_light_group(group)
+            groups[group_id] = _view_light_group(group)
     for name in names:
         matching_groups = call.state.find_by("security_group", "name", (me, net_id, name))
         if call.check(matching_groups, "VM-009", security_group=name):
-            groups[matching_groups[0].security_group_id] = view_light_group(matching_groups[0])
+            groups[matching_groups[0].security_group_id] = _view_light_group(matching_groups[0])
     return tuple(groups.values())
 
 

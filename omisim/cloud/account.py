@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from omisim.clients.environment import Environment
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["Account"]
+__all__ = ["Account", "Typed"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

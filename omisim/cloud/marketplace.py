@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from omisim.cloud.account import Account as Caller
     from omisim.state.transaction import Transaction
 
-__all__ = ["OFFERS", "Marketplace", "Product"]
+__all__ = ["Marketplace", "Product"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,7 +14,7 @@ from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.formats.sigv4 import DATE, DIALECTS, sign
 from omisim.probe.connection import Answer, Connection, Keys, Unreachable, repeat_throttled
 
-__all__ = ["Endpoint", "parse_endpoint"]
+__all__ = ["AWS4", "Endpoint", "parse_endpoint"]
 
 OSC4, AWS4 = "OSC4-HMAC-SHA256", "AWS4-HMAC-SHA256"
 

@@ -10,7 +10,7 @@ from typing import Any
 from omisim.base.texts import iter_texts
 from omisim.probe.fcu import CREATIONS
 
-__all__ = ["COUNTED", "Call", "Experiment", "Outcome", "Parameters", "fill", "find_names"]
+__all__ = ["Call", "Experiment", "Outcome", "Parameters", "fill", "find_names"]
 
 Parameters = dict[str, Any]
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}", re.DOTALL)

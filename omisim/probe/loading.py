@@ -15,7 +15,7 @@ from omisim.probe.experiments import Call, Experiment, Outcome, Parameters
 from omisim.probe.fcu import is_unrecorded
 from omisim.probe.judge import DEFAULTS
 
-__all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "load_stories", "read_call", "read_story"]
+__all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "read_call", "read_story"]
 
 DOORS = ("", "fcu", "oos")
 # key of a call → the type of its value in TOML
@@ -55,7 +55,7 @@ class Case:
 def load_experiments() -> tuple[Experiment, ...]:
     """Return every experiment of the package: the stories, the refusals, and then those that use up a quota."""
     cases: dict[str, int] = {}
-    stories = load_stories()
+    stories = _load_stories()
     experiments = [one for one in stories if not one.quotas]
     for case in load_cases():
         key = f"{case.rule} {case.action}"
@@ -74,7 +74,7 @@ def list_also_proved() -> dict[str, list[str]]:
     return {family: table.get("also_proves", []) for family, table in _load_tables("refusals").items()}
 
 
-def load_stories() -> list[Experiment]:
+def _load_stories() -> list[Experiment]:
     """Return the experiments of several calls."""
     return [
         read_story(name, row, f"behavior/{family}.toml")

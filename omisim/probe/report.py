@@ -13,7 +13,7 @@ from omisim.base.subset import shorten
 from omisim.probe.judge import AGREES, CANNOT_TELL, DEFAULTS, DIFFERS, Finding
 from omisim.spec.errors import ERRORS
 
-__all__ = ["FORMAT", "Report", "read_report"]
+__all__ = ["FORMAT", "Report", "list_not_calibrated", "read_report", "write_switches"]
 
 FORMAT = 1
 

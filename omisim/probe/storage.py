@@ -16,7 +16,7 @@ from omisim.model import Content
 from omisim.probe.connection import Answer, Connection, Unreachable, repeat_throttled
 from omisim.probe.endpoint import AWS4, Endpoint, parse_endpoint
 
-__all__ = ["PRESIGN", "Storage"]
+__all__ = ["Storage"]
 
 PRESIGN = "URL"  # the action that makes a pre-signed URL, without a request
 FILE = ("/probe", "written by omisim probe")  # on the disk of an image

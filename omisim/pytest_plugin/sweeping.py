@@ -24,7 +24,7 @@ from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.report import explain_emptiness
 from omisim.testing.sweeps.worlds import PATIENCE
 
-__all__ = ["MARKER", "describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
+__all__ = ["describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
 
 MARKER: Final = "omisim_sweep"
 REPORT: Final = pytest.StashKey[SweepReport]()

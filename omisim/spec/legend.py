@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from omisim.spec.lifecycle import Lifecycle, To
 
-__all__ = ["ALIASES", "NOTES", "find_kind", "format_delay", "get_cause"]
+__all__ = ["NOTES", "find_kind", "format_delay", "get_cause"]
 
 # other names of a kind, for the command line
 ALIASES: Mapping[str, str] = {"omi": "image", "export": "image_export", "key": "access_key", "link": "volume_link"}

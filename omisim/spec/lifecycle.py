@@ -20,7 +20,7 @@ from omisim.base.frozen import frozen
 if TYPE_CHECKING:
     from omisim.model import Entity
 
-__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "PerGib", "To", "get_automatic_event", "get_phase"]
+__all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "No", "PerGib", "To", "get_automatic_event", "get_phase"]
 
 HOUR = 3600.0
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from omisim.base.frozen import frozen
 from omisim.spec.catalog import load_catalog
 
-__all__ = ["PERFORMANCES", "VmShape", "find_vm_shape", "get_vm_shape", "strip_flag"]
+__all__ = ["MAX_CORES", "MAX_MEMORY", "PERFORMANCES", "VmShape", "find_vm_shape", "get_vm_shape", "strip_flag"]
 
 PERFORMANCES = ("highest", "high", "medium")  # flags p1, p2, p3
 MAX_CORES, MAX_MEMORY = 78, 1039  # a choice, not a source (VMT-008)

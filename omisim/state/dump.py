@@ -26,17 +26,7 @@ from omisim.state.references import list_references
 from omisim.state.settings import Durations, Settings
 from omisim.state.state import ROWS, Change, State
 
-__all__ = [
-    "VERSION",
-    "Loaded",
-    "check_object",
-    "describe_clock",
-    "describe_settings",
-    "from_dict",
-    "read_value",
-    "reading",
-    "to_dict",
-]
+__all__ = ["Loaded", "check_object", "describe_settings", "from_dict", "read_value", "reading", "to_dict"]
 
 VERSION = 2
 READABLE = (1, VERSION)  # version 1 is that of omisim 0.1
@@ -72,7 +62,7 @@ def to_dict(state: State, settings: Settings, clock: Clock, history: int, first:
         return {
             "omisim": VERSION,
             "settings": describe_settings(settings, history),
-            "clock": describe_clock(clock),
+            "clock": _describe_clock(clock),
             "rows": {kind: rows for kind in ROWS if (rows := _serialize_rows(state, first, kind))},
             "trimmed": state.trimmed,
             "journal": _serialize_journal(state.journal),
@@ -95,7 +85,7 @@ def describe_settings(settings: Settings, history: int) -> dict[str, Any]:
     }
 
 
-def describe_clock(clock: Clock) -> dict[str, Any]:
+def _describe_clock(clock: Clock) -> dict[str, Any]:
     """Return the time of a clock as JSON data, and that of a SystemClock with the seconds advanced so far."""
     now = clock.now().isoformat()
     if isinstance(clock, SystemClock):

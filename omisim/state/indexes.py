@@ -30,7 +30,7 @@ from omisim.model import (
 from omisim.model.address_sets import get_address_bit, get_range_bits
 from omisim.model.filters.fields import is_list, make_getter
 
-__all__ = ["ELSEWHERE", "INDEXES", "TOTALS", "Index", "Totals", "list_fields"]
+__all__ = ["ELSEWHERE", "INDEXES", "TOTALS", "Fields", "Index", "Totals", "list_fields"]
 
 
 Keys = Callable[[Any], Collection[object]]

@@ -16,7 +16,10 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event
 from omisim.spec.rules import load_rules
 
-__all__ = ["SWITCHES", "TIMINGS", "Auth", "Durations", "Settings", "Switch", "Timing"]
+__all__ = [
+    "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "Durations", "OwnAnswer", "Settings", "Switch", "Timing",
+    "Unserved", "Value",
+]  # fmt: skip
 
 Timing = Literal["eager", "clock", "manual", "reads"]
 Auth = Literal["strict", "lenient", "off"]

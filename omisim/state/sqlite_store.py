@@ -16,16 +16,9 @@ from typing import Any
 from omisim.state.journal_store import COUNTER, Delta, StoreError
 
 __all__ = [
-    "APPLICATION_ID",
-    "FORMAT",
-    "IN_USE",
-    "SqliteStore",
-    "create_tables",
-    "explain_error",
-    "parse_json",
-    "read_dump",
-    "read_head",
-]
+    "APPLICATION_ID", "FORMAT", "IN_USE", "LOG_PAGES", "SqliteStore", "create_tables", "explain_error",
+    "parse_json", "read_dump", "read_head",
+]  # fmt: skip
 
 APPLICATION_ID = 0x6F6D6973  # "omis", in the header of the file
 FORMAT = 1  # the version of the tables, in the header of the file; the dump inside has a version of its own

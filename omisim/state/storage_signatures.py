@@ -26,15 +26,7 @@ from omisim.model import AccessKey, AccountRow, StoredObject
 from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, make_object_url, parse_location
 from omisim.state.state import State
 
-__all__ = [
-    "ALGORITHM",
-    "MAX_URL_SECONDS",
-    "authenticate",
-    "find_active_key",
-    "presign",
-    "read_url",
-    "refuse_key",
-]
+__all__ = ["ALGORITHM", "authenticate", "find_active_key", "presign", "read_url", "refuse_key"]
 
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"

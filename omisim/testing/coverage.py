@@ -20,7 +20,7 @@ from omisim.engine.engine import Engine
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle
 from omisim.spec.rules import get_rule, load_rules
 
-__all__ = ["GROUPS", "Coverage", "list_all_items", "needs", "recording"]
+__all__ = ["CLOCK", "FAILURE", "GROUPS", "Coverage", "list_all_items", "needs", "recording"]
 
 
 GROUPS: Mapping[str, str] = {

@@ -22,7 +22,7 @@ from omisim.state.initial_state import iter_users
 from omisim.state.state import State
 from omisim.testing.vocabulary import DELETIONS, NOUNS
 
-__all__ = ["ENDING", "describe", "get_state", "iter_remnants", "iter_rows"]
+__all__ = ["ENDING", "describe", "get_name", "get_state", "iter_remnants", "iter_rows"]
 
 ENDING: Final = ("terminated", "shutting-down", "deleting")
 

@@ -30,8 +30,8 @@ from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem", "report_too_many_patterns",
-    "report_wrong_type",
+    "MISSING", "Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem",
+    "report_too_many_patterns", "report_wrong_type",
 ]  # fmt: skip
 
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}

@@ -17,7 +17,7 @@ from omisim.state.initial_state import initial_state
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["describe_access", "describe_accounts", "describe_resource", "describe_view", "view_for_report"]
+__all__ = ["describe_accounts", "describe_resource", "describe_view", "view_for_report"]
 
 FORMAT: Final = 1
 MAX_RELATIVES: Final = 100  # of a lineage
@@ -46,7 +46,7 @@ def view_for_report(cloud: Cloud) -> dict[str, Any]:
     with cloud.engine.lock:  # so that the matrices belong to the last step
         view = describe_view(cloud.engine, History(cloud.engine))
         own = [row_id for row_id in cloud.engine.state.rows("image") if row_id not in initial_state().rows("image")]
-        return {**view, "access": {row_id: describe_access(cloud, row_id) for row_id in own[-MAX_MATRICES:]}}
+        return {**view, "access": {row_id: _describe_access(cloud, row_id) for row_id in own[-MAX_MATRICES:]}}
 
 
 def describe_accounts(engine: Engine) -> list[dict[str, Any]]:
@@ -73,11 +73,11 @@ def describe_resource(cloud: Cloud, resource_id: str) -> dict[str, Any]:
         "timeline": redact_text(str(cloud.timeline(resource_id))),
         "fields": redact(to_api(row)) if row is not None and row.kind != "object" else None,
         "lineage": redact_text(str(cloud.lineage(resource_id, MAX_RELATIVES))) if has_lineage else None,
-        "access": describe_access(cloud, resource_id) if row is not None and row.kind == "image" else None,
+        "access": _describe_access(cloud, resource_id) if row is not None and row.kind == "image" else None,
     }
 
 
-def describe_access(cloud: Cloud, image_id: str) -> dict[str, Any]:
+def _describe_access(cloud: Cloud, image_id: str) -> dict[str, Any]:
     """Return who may use an OMI: `rights`, `rows` of [account, [allowed, rule], …], and what each rule states.
 
     Raises ValueError for an unknown OMI.

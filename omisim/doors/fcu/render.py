@@ -14,7 +14,7 @@ from typing import Any
 
 from omisim.model.serialize import format_date
 
-__all__ = ["Render", "escape_text", "make_element", "make_namespace", "make_renderer", "render_answer", "render_error"]
+__all__ = ["Render", "make_element", "make_namespace", "make_renderer", "render_answer", "render_error"]
 
 Render = Callable[[Any], str]  # a value → the content of its element
 _SPECIAL = re.compile("[&<>\r]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,7 +22,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-def escape_text(text: str) -> str:
+def _escape_text(text: str) -> str:
     """Return a text for use in XML. Characters that XML 1.0 cannot represent become U+FFFD."""
     if text.isascii() and text.isprintable() and not ("&" in text or "<" in text or ">" in text):
         return text  # a fifth of the time of the pattern
@@ -41,7 +41,7 @@ def make_namespace(version: str) -> str:
 
 def render_answer(action: str, namespace: str, content: str, request_id: str) -> str:
     """Return the answer to an action. The request's id comes first, as in EC2: salt-cloud reads the second element."""
-    quoted = escape_text(namespace).replace('"', "&quot;")
+    quoted = _escape_text(namespace).replace('"', "&quot;")
     return (
         f'{_DECLARATION}<{action}Response xmlns="{quoted}">'
         f"<requestId>{request_id}</requestId>{content}</{action}Response>"
@@ -50,7 +50,7 @@ def render_answer(action: str, namespace: str, content: str, request_id: str) ->
 
 def render_error(code: str, message: str, request_id: str) -> str:
     """Return the answer to a refused request (FCU-010)."""
-    error = make_element("Error", make_element("Code", code) + make_element("Message", escape_text(message)))
+    error = make_element("Error", make_element("Code", code) + make_element("Message", _escape_text(message)))
     return f"{_DECLARATION}<Response><Errors>{error}</Errors><RequestID>{request_id}</RequestID></Response>"
 
 
@@ -104,7 +104,7 @@ def _render_boolean(value: Any) -> str:
 
 
 def _render_text(value: Any) -> str:
-    return escape_text(value if value.__class__ is str else str(value))
+    return _escape_text(value if value.__class__ is str else str(value))
 
 
 def _render_blob(value: bytes) -> str:

@@ -12,7 +12,7 @@ from omisim.doors.http import HttpResponse
 from omisim.spec.storage_operations import STORAGE_PAGES
 from omisim.state.buckets import StorageError
 
-__all__ = ["MAX_PAGE", "count_results", "encode_names", "read_limit"]
+__all__ = ["count_results", "encode_names", "read_limit"]
 
 MAX_PAGE = 1000  # results
 _NAME = re.compile(rb"<(Key|Prefix|Delimiter|Marker|NextMarker|StartAfter)>(.*?)</\1>", re.DOTALL)

@@ -20,7 +20,7 @@ from omisim.model.filters.declaration import (
 from omisim.model.filters.match import Filters
 from omisim.model.vms import Vm, VmsStopHistory, VmStates
 
-__all__ = ["FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory"]
+__all__ = ["VM_STATE_CODES", "FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory"]
 
 VM_STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 

@@ -27,8 +27,6 @@ from omisim.testing.laws.images import ROOT
 from omisim.testing.laws.table import Step, on_change, on_creation
 from omisim.testing.laws.visibility import granted, may_see
 
-__all__ = ["FINISHED"]
-
 FINISHED: Mapping[str, tuple[str, ...]] = {
     "image": ("available",),
     "snapshot": ("completed",),

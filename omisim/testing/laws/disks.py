@@ -24,8 +24,6 @@ from omisim.spec.vm_types import get_vm_shape
 from omisim.testing.laws.images import MAX_SIZE, ROOT
 from omisim.testing.laws.table import law
 
-__all__ = ["count_usage"]
-
 MAX_VOLUMES = 40
 ACTIVE = (VmState.PENDING, VmState.RUNNING, VmState.STOPPING)
 
@@ -163,7 +161,7 @@ def os_family_matches_product_codes(_engine: Engine, vm: Vm) -> str | None:
 def usage_stays_within_quotas(engine: Engine, account: AccountRow) -> str | None:
     """No account uses more than its quotas allow."""
     for name, limit in account.quotas:
-        usage = count_usage(engine, account.account_id, name) if limit else 0
+        usage = _count_usage(engine, account.account_id, name) if limit else 0
         if limit and usage > limit:
             return f"the account {account.name} uses {usage} of {name}, but the limit is {limit}"
     return None
@@ -192,7 +190,7 @@ USAGE: Mapping[str, tuple[str, Callable[[list[Any]], int]]] = {
 }
 
 
-def count_usage(engine: Engine, account_id: str, quota: str) -> int:
+def _count_usage(engine: Engine, account_id: str, quota: str) -> int:
     """Return the usage of a quota by an account, computed from the rows; 0 for a quota not in USAGE."""
     kind, count = USAGE.get(quota, ("", len))
     return count([row for row in engine.state.rows(kind).values() if row.account_id == account_id]) if kind else 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, on_change
 
-__all__ = ["IMMUTABLE", "OWNED", "STATES", "WRITES"]
+__all__ = ["OWNED"]
 
 OWNED = (
     "image", "image_export", "internet_service", "keypair", "net", "nic", "public_ip", "route_table", "security_group",

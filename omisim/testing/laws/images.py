@@ -18,7 +18,7 @@ from omisim.state.licences import find_licences
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, law, on_creation
 
-__all__ = ["ROOT"]
+__all__ = ["MAX_SIZE", "ROOT"]
 
 ROOT = "/dev/sda1"
 MIN_NAME, MAX_NAME, MAX_SIZE = 3, 128, 14_901  # characters, characters, GiB

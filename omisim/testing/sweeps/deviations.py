@@ -21,7 +21,7 @@ from omisim.state.state import Change
 from omisim.testing.sweeps.inventory import ID, STALL
 from omisim.testing.sweeps.runs import Run
 
-__all__ = ["KINDS", "Deviation", "Kind", "Target", "enumerate_deviations", "find_targets"]
+__all__ = ["INTERFERENCES", "KINDS", "Deviation", "Kind", "Target", "enumerate_deviations"]
 
 Kind = Literal["refused", "lost", "killed", "delayed", "cut", "failed", "stalled", "interfered", "switch"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -69,7 +69,7 @@ class Target:
         return f"cloud.faults.add({self.record.action!r}, {every}{arguments})"
 
 
-def find_targets(run: Run) -> list[Target]:
+def _find_targets(run: Run) -> list[Target]:
     """Return the calls of a run to which deviations apply.
 
     Where the code uses clients of the API, calls by methods of `Account` are those of the test itself. Repeated polls
@@ -96,7 +96,7 @@ def enumerate_deviations(
     run: Run, cloud: Cloud, kinds: Iterable[Kind], *, delay: float = 0, interfere: Iterable[str] = ()
 ) -> list[Deviation]:
     """Return every deviation of a run, in the order of its calls. `cloud` is the cloud after the run."""
-    targets = find_targets(run)
+    targets = _find_targets(run)
     deviations = [deviation for target in targets for deviation in _deviate_call(target, delay)]
     deviations += _kill(targets)
     deviations += [deviation for target in targets for deviation in _interfere(target, cloud, tuple(interfere))]

@@ -17,7 +17,7 @@ from omisim.tools.check.explorer import Violation
 from omisim.tools.check.search import CheckResult, Level, Progress, check
 from omisim.tools.check.statements import describe_truth
 
-__all__ = ["run", "to_json_data", "write_script"]
+__all__ = ["run", "write_script"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         result = check(bounds, options.depth, workers, progress, **question)
     seconds = perf_counter() - began
     if options.json:
-        print(json.dumps(to_json_data(result, workers, seconds), indent=2))
+        print(json.dumps(_to_json_data(result, workers, seconds), indent=2))
     else:
         print(_format_result(result, seconds))
     return 1 if result.violation else 0
@@ -45,7 +45,7 @@ def _choose_bounds(options: argparse.Namespace) -> Bounds:
     return Bounds(**sizes, images=options.images).validate()
 
 
-def to_json_data(result: CheckResult, workers: int, seconds: float) -> dict[str, Any]:
+def _to_json_data(result: CheckResult, workers: int, seconds: float) -> dict[str, Any]:
     """Return the result of a check as JSON data."""
     violation = result.violation
     return {

@@ -21,7 +21,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
 from omisim.tools.scenario.mistakes import Place, ScenarioError, check_name, locate_errors
 
-__all__ = ["PLATFORM", "Script"]
+__all__ = ["Script"]
 
 PLATFORM: Final = (
     "adopt", "advance", "allow_unknown_images", "complete", "fail", "fail_next", "faults.add", "images.renew",

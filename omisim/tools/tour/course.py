@@ -20,7 +20,7 @@ from omisim.cloud.cloud import Cloud
 from omisim.spec.cell_rules import state_rule
 from omisim.tools.tour.goals import GOALS
 
-__all__ = ["Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]
+__all__ = ["ACCOUNTS", "Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]
 
 ACCOUNTS: Mapping[str, str] = {"alice": DEFAULT_REGION, "bob": DEFAULT_REGION, "carol": "us-east-2"}
 MAX_LINES = 40  # of a shown value
