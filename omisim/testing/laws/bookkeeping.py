@@ -79,13 +79,13 @@ def _is_queued(state: State, due_id: str, due: Due) -> bool:
 @on_change("", *INDEXES)
 def indexes_follow_changes(step: Step, change: Change) -> str | None:
     """An index finds a row under its current keys, and not under its former keys."""
-    state = step.engine.state
-    row = state.get(change.kind, change.id)
+    state, before = step.engine.state, change.before
+    row, find_ids = state.get(change.kind, change.id), state.tables[change.kind].find_ids
     for index, declared in INDEXES[change.kind].items():
         new = declared.list_keys(row) if row is not None else ()
-        old = declared.list_keys(change.before) if change.before is not None else ()
-        for key in dict.fromkeys((*old, *new)):
-            if (change.id in state.tables[change.kind].find_ids(index, key)) != (key in new):
+        old = declared.list_keys(before) if before is not None else ()
+        for key in new if new == old else dict.fromkeys((*old, *new)):
+            if (change.id in find_ids(index, key)) != (key in new):
                 return f"{change.id} is {'not ' if key in new else ''}found under the {index} {key}"
     return None
 
@@ -128,16 +128,16 @@ def _find_index_problem(table: Table, initial: Table) -> str | None:
     if rows.keys() != creation.keys() or list(rows) != sorted(rows, key=creation.__getitem__):
         return f"the table of {table.kind} is out of order"
     changed = [row_id for row_id, row in rows.items() if first.get(row_id) is not row]
-    replaced = [row for row_id, row in first.items() if rows.get(row_id) is not row]
+    replaced = {row_id: row for row_id, row in first.items() if rows.get(row_id) is not row}
     for index, declared in INDEXES.get(table.kind, {}).items():
         expected: dict[object, set[str]] = {}  # the ids of changed rows by key
         for row_id in changed:
             for key in declared.list_keys(rows[row_id]):
                 expected.setdefault(key, set()).add(row_id)
         other_keys = _list_other_keys(indexes[index], initial.catch_up()[index])
-        for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, replaced))}:
-            same = {row_id for row_id in initial.find_ids(index, key) if rows.get(row_id) is first[row_id]}
-            if list(table.find_ids(index, key)) != sorted(same | expected.get(key, set()), key=creation.__getitem__):
+        for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, replaced.values()))}:
+            ids = {*initial.find_ids(index, key)}.difference(replaced).union(expected.get(key, ()))
+            if list(table.find_ids(index, key)) != sorted(ids, key=creation.__getitem__):
                 return f"the index {index} of {table.kind} does not match its rows"
     for account_id, totals in table.count_totals().items() if table.totals is not None else ():
         if Counter(totals) != Counter(table.get_totals(str(account_id))):  # 0 is the same as absent

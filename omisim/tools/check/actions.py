@@ -92,7 +92,9 @@ class CheckWorld:
         }
         for account in accounts:
             bucket(account, account.account_id)
-        self._most = {kind: len(self._list_rows(kind)) + bounds.images for kind in BOUNDED}
+        self._rows: dict[str, list[Any]] = {}  # the resources that the accounts have created, by kind
+        self._find_rows()
+        self._most = {kind: len(self._rows[kind]) + bounds.images for kind in BOUNDED}
         self._requests: dict[tuple[str, str], Request] = {}
         self._actions = {name: typed.action for name, typed in vars(Account).items() if isinstance(typed, Typed)}
 
@@ -117,7 +119,8 @@ class CheckWorld:
         return request
 
     def iter_steps(self) -> Iterator[CheckStep]:
-        """Yield every call to try in the current state, in a fixed order."""
+        """Yield every call to try in the current state, in a fixed order. The state must not change before the end."""
+        self._find_rows()
         for name, account in self.accounts.items():
             for method, arguments in self._iter_calls(account):
                 yield CheckStep(name, method, arguments)
@@ -127,17 +130,17 @@ class CheckWorld:
         """Yield the calls of an account, on its own resources and on those of others, visible to it or not."""
         yield from self._iter_image_calls(account)
         yield from self._iter_disk_calls(account)
-        vms = self._list_rows("vm")
+        vms = self._rows["vm"]
         for vm in vms:
             for method in ("stop_vms", "start_vms", "reboot_vms", "delete_vms"):
                 yield method, {"vm_ids": (vm.vm_id,)}
-            for volume in self._list_rows("volume"):
+            for volume in self._rows["volume"]:
                 yield "link_volume", {"device_name": "/dev/sdb", "vm_id": vm.vm_id, "volume_id": volume.volume_id}
-        for task in (*self._list_rows("image_export"), *self._list_rows("snapshot_export")):
+        for task in (*self._rows["image_export"], *self._rows["snapshot_export"]):
             yield "delete_export_task", {"export_task_id": task.task_id}
 
     def _iter_image_calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-        own: list[Image] = self._list_rows("image")
+        own: list[Image] = self._rows["image"]
         ids = [self.official[account.region], *(image.image_id for image in own)]
         if self._has_room("vm"):
             yield from (("create_vms", {"image_id": image_id}) for image_id in ids)
@@ -158,19 +161,19 @@ class CheckWorld:
         name_argument = {"image_name": self._find_free_name(account)}
         for image_id in image_ids:
             yield {"source_image_id": image_id, "source_region_name": account.region, **name_argument}
-        for vm in self._list_rows("vm"):
+        for vm in self._rows["vm"]:
             yield {"vm_id": vm.vm_id, **name_argument}
             yield {"vm_id": vm.vm_id, "no_reboot": True, **name_argument}
-        for snapshot in self._list_rows("snapshot"):
+        for snapshot in self._rows["snapshot"]:
             root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}}
             yield {"root_device_name": "/dev/sda1", "block_device_mappings": [root], **name_argument}
-        for item in self._list_rows("object"):
+        for item in self._rows["object"]:
             if item.name.endswith(MANIFEST):
                 yield {"file_location": self._presign(item.object_id, item.account_id), **name_argument}
 
     def _iter_disk_calls(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-        snapshots: list[Snapshot] = self._list_rows("snapshot")
-        volumes: list[Volume] = self._list_rows("volume")
+        snapshots: list[Snapshot] = self._rows["snapshot"]
+        volumes: list[Volume] = self._rows["volume"]
         subregion = f"{account.region}a"
         if self._has_room("volume"):
             yield "create_volume", {"subregion_name": subregion, "size": SMALL}
@@ -225,12 +228,14 @@ class CheckWorld:
 
     # --- existing resources
 
-    def _list_rows(self, kind: str) -> list[Any]:
-        """Return the resources of a kind that the accounts created."""
-        return [row for row in self.cloud.engine.state.rows(kind).values() if row.account_id in self._homes]
+    def _find_rows(self) -> None:
+        """Find the resources that the accounts have created in the current state."""
+        for kind in (*BOUNDED, "object"):
+            rows = self.cloud.engine.state.rows(kind).values()
+            self._rows[kind] = [row for row in rows if row.account_id in self._homes]
 
     def _has_room(self, kind: str) -> bool:
-        return len(self._list_rows(kind)) < self._most[kind]
+        return len(self._rows[kind]) < self._most[kind]
 
     def _find_free_name(self, account: Account) -> str:
         state = self.cloud.engine.state
