@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from omisim.actions.effects import EFFECTS
 from omisim.actions.new_account import open_account
+from omisim.base.clock import EPOCH
 from omisim.base.frozen import replace
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import check_known
 from omisim.engine.engine import Engine
 from omisim.model import AccessKey, AccountRow
 from omisim.spec.catalog import QuotaName, load_catalog
+from omisim.state.initial_state import initial_state
+from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -48,8 +53,14 @@ def find_or_create_account(
     """
     rows: list[AccountRow] = engine.state.find_by("account", "name", name)
     if not rows:
-        _check_new_account(name, region or DEFAULT_REGION, alias, quotas or {})
-        return open_account(engine.begin("account"), name, region or DEFAULT_REGION, alias, quotas or {})
+        region, quotas = region or DEFAULT_REGION, quotas or {}
+        _check_new_account(name, region, alias, quotas)
+        tx = engine.begin("account")
+        if tx.at != EPOCH or not engine.state.equals_fork(initial_state()):
+            return open_account(tx, name, region, alias, quotas)
+        prepared, row, key = _prepare_first_account(tx.settings.seed, name, region, alias, tuple(quotas.items()))
+        engine.state.take_from(prepared)
+        return row, key
     row = rows[0]
     for parameter, value, existing in (
         ("region", region, row.region),
@@ -59,6 +70,19 @@ def find_or_create_account(
         if value is not None and value != existing:
             raise ValueError(f"account {name!r} already exists with {parameter}={existing!r}, not {value!r}")
     return row, None
+
+
+@lru_cache(maxsize=16)
+def _prepare_first_account(
+    seed: str, name: str, region: str, alias: str | None, quotas: tuple[tuple[QuotaName, int], ...]
+) -> tuple[State, AccountRow, AccessKey]:
+    """Return the initial State with its first account, and the account and its key.
+
+    Most tests begin with the same account, and a new cloud with it takes a fifth less time from here.
+    """
+    state = initial_state().fork()
+    tx = Transaction(state, Settings.checked(seed, "eager", "strict", None), EFFECTS, EPOCH, "account")
+    return state, *open_account(tx, name, region, alias, dict(quotas))
 
 
 def _check_new_account(name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> None:

@@ -252,6 +252,14 @@ class State:
             self._shared, self._journal, self._start = self._own_journal(), [], self.position
         return State(self.tables.copy(), self._shared, self._trimmed)
 
+    def equals_fork(self, other: State) -> bool:
+        """Whether this is a fork of another State, and neither has been written to since. It compares no rows."""
+        return self.position == other.position and self.tables == other.tables
+
+    def take_from(self, other: State) -> None:
+        """Continue as a fork of another State, which was forked from the same one as this and has got further."""
+        vars(self).update(vars(other.fork()), stored=self.stored, reverted=self.reverted)  # at once: see `Checkpoint`
+
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
         """Fill the State from a dump: (creation number, row) by kind and id, and the journal. None removes a row."""
         for kind, saved in rows.items():

@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
@@ -46,6 +48,47 @@ class TestAccount:
         """`client` refuses a service that it does not know."""
         with pytest.raises(ValueError, match=f"not '{service}'"):
             alice.client(service)  # type: ignore[arg-type]
+
+
+class TestTheFirstAccount:
+    """The first account of a new cloud is taken from a State that is prepared once in the process."""
+
+    @given(
+        seed=st.integers(0, 3),
+        region=st.sampled_from(["eu-west-2", "us-east-2"]),
+        alias=st.sampled_from([None, "team"]),
+        quotas=st.dictionaries(st.sampled_from(["vm_limit", "snapshot_limit"]), st.integers(0, 9)),
+    )
+    def test_is_the_same_as_in_a_cloud_that_has_had_another(
+        self, seed: int, region: str, alias: str | None, quotas: dict[Any, int]
+    ) -> None:
+        """A cloud with a first account equals one that has opened and rolled back another account before."""
+        clouds = Cloud(seed=seed), Cloud(seed=seed)
+        mark = clouds[1].mark()
+        clouds[1].account("bob")
+        clouds[1].rollback(mark)
+        first, later = (cloud.account("alice", region, alias, quotas) for cloud in clouds)
+        assert clouds[0] == clouds[1]
+        assert (first.account_id, first.access_key, first.secret_key) == (
+            later.account_id,
+            later.access_key,
+            later.secret_key,
+        )
+
+    def test_of_one_cloud_does_not_show_what_is_done_in_another(self) -> None:
+        """Clouds with the same first account are independent."""
+        first, second = Cloud(), Cloud()
+        first.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        assert second.account("alice").read_volumes() == ()
+        assert Cloud().account("alice").read_volumes() == ()
+
+    def test_is_undone_by_a_rollback(self) -> None:
+        """A rollback to a mark before the first account removes it."""
+        cloud = Cloud()
+        mark = cloud.mark()
+        cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        cloud.rollback(mark)
+        assert cloud == Cloud()
 
 
 class TestTypedMethods:
