@@ -1,7 +1,7 @@
 """Waiting for input: what ends a wait for file descriptors, and which of them belong to outstanding work.
 
 Before time jumps, every file descriptor of every waiting member is looked at. Time stands still while a socket waits
-for an answer, and for pipes and child processes.
+for an answer from outside the members, and for pipes and child processes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import select
 import stat
 from collections.abc import Callable, Iterable
 from math import inf
+from socket import socket
 from typing import Any, Final
 
 from omisim.clients.waiting.kernel import Kernel
@@ -24,13 +25,16 @@ __all__ = [
 
 SLICE: Final = 0.005  # seconds of really waiting for input, between two looks at the state of the wait
 GRACE: Final = 0.06  # seconds after bytes of an answer in which more may arrive: TCP may delay an ACK for 40 ms
-_awaiting: set[int] = set()  # sockets on which a request was sent and nothing has been received since
+# sockets on which a request was sent and nothing has been received since, with the server's and their own address
+_awaiting: dict[int, _Ends | None] = {}
 _received: dict[int, float] = {}  # when a socket received something, in real seconds
-_accepted: set[int] = set()  # sockets of servers
-_silent: set[int] = set()  # connected sockets that have not received anything yet
+# sockets of servers, with the same two addresses if a thread that takes part reads the requests
+_accepted: dict[int, _Ends | None] = {}
+_silent: set[int] = set()  # connected sockets on which nothing has been sent or received yet
 _real_poll: Callable[[], Any] | None = getattr(select, "poll", None)
 _POLLIN: int = getattr(select, "POLLIN", 0)
 _real_select = select.select
+_Ends = tuple[Any, Any]
 
 
 def wait_for_input(
@@ -96,12 +100,18 @@ def is_any_outstanding(files: Iterable[tuple[int, bool]]) -> bool:
 
 def is_outstanding(fd: int, *, writes: bool) -> bool:
     """Whether a file descriptor belongs to work that is outstanding, and not to a connection or a server at rest."""
-    if writes or fd in _awaiting or read_real_time() - _received.get(fd, -inf) < GRACE:
+    if writes or _awaits_outsider(fd) or read_real_time() - _received.get(fd, -inf) < GRACE:
         return True
     try:
         return not stat.S_ISSOCK(os.fstat(fd).st_mode)
     except OSError:
         return False
+
+
+def _awaits_outsider(fd: int) -> bool:
+    """Whether a server outside the members of a kernel owes an answer. Whether a member works is known anyway."""
+    ends = _awaiting.get(fd)
+    return fd in _awaiting and (ends is None or ends not in _accepted.values())
 
 
 def note_connected(fd: int) -> None:
@@ -111,24 +121,36 @@ def note_connected(fd: int) -> None:
     _received[fd] = read_real_time()
 
 
-def note_sent(fd: int) -> None:
+def note_sent(sock: socket) -> None:
     """Note that a request was sent on a socket, unless it is a server's."""
-    if fd not in _accepted:
-        _awaiting.add(fd)
-
-
-def note_received(fd: int) -> None:
-    """Note that a part of an answer was received on a socket, unless it is a server's."""
+    fd = sock.fileno()
     _silent.discard(fd)
     if fd not in _accepted:
-        _awaiting.discard(fd)
+        _awaiting[fd] = _find_ends(sock.getpeername, sock.getsockname)
+
+
+def note_received(sock: socket, *, by_member: bool) -> None:
+    """Note that a part of an answer was received on a socket, or on a server's a part of a request."""
+    fd = sock.fileno()
+    _silent.discard(fd)
+    if fd not in _accepted:
+        _awaiting.pop(fd, None)
         _received[fd] = read_real_time()
+    elif by_member:
+        _accepted[fd] = _find_ends(sock.getsockname, sock.getpeername)
 
 
 def note_accepted(fd: int) -> None:
     """Note that a socket is a server's end of a connection."""
     forget(fd)
-    _accepted.add(fd)
+    _accepted[fd] = None
+
+
+def _find_ends(get_server: Callable[[], Any], get_client: Callable[[], Any]) -> _Ends | None:
+    try:
+        return get_server(), get_client()
+    except OSError:  # not connected
+        return None
 
 
 def forget_all() -> None:
@@ -139,7 +161,7 @@ def forget_all() -> None:
 
 def forget(fd: int) -> None:
     """Forget a socket whose file descriptor may have belonged to another one."""
-    _accepted.discard(fd)
-    _awaiting.discard(fd)
+    _accepted.pop(fd, None)
+    _awaiting.pop(fd, None)
     _silent.discard(fd)
     _received.pop(fd, None)

@@ -179,10 +179,10 @@ class Kernel:
         ready = [wait for wait in waits if wait.can_end()]
         for wait in ready:
             self.wake(wait, "ready")
-        if ready or not waits or (not jump and (len(waits) < len(self.members) or self.is_busy())):
+        if ready or not waits or (not jump and len(waits) < len(self.members)):
             return
         earliest = self.find_earliest()
-        if earliest is not None:
+        if earliest is not None and (jump or not self.is_busy(starts=earliest.starts)):
             self.wake(earliest, "time")
 
     def find_earliest(self) -> Wait | None:
@@ -200,13 +200,18 @@ class Kernel:
             return wait.deadline
         return self.alarm.at if wait.deadline is None else min(wait.deadline, self.alarm.at)
 
-    def is_busy(self) -> bool:
-        """Whether work outside the members is outstanding. The caller holds MUTEX."""
+    def is_busy(self, *, starts: bool = False) -> bool:
+        """Whether work outside the members is outstanding. The caller holds MUTEX.
+
+        Where a thread `starts`, a member that waits for such work does not count: the thread may have to do it.
+        """
+        if any(is_outstanding() for is_outstanding in self.outside):
+            return True
         threads = {member.thread for member in self.members}
-        return any(
+        return not starts and any(
             wait.is_busy or (wait.target is not None and wait.target not in threads and wait.target.is_alive())
             for wait in self.list_waits()
-        ) or any(is_outstanding() for is_outstanding in self.outside)
+        )
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:

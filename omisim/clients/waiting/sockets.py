@@ -45,7 +45,7 @@ def patch_sockets(patches: Patches) -> None:
 def _make_send_method(real: Callable[..., Any]) -> Callable[..., Any]:
     def send(self: socket.socket, *args: Any) -> Any:
         result = real(self, *args)
-        note_sent(self.fileno())
+        note_sent(self)
         return result
 
     return send
@@ -57,7 +57,7 @@ def _make_receive_method(real: Callable[..., Any], place: int) -> Callable[..., 
         if not flags & _DONT_WAIT:
             _wait(self)
         result = real(self, *args, **kwargs)
-        note_received(self.fileno())
+        note_received(self, by_member=current_kernel() is not None)
         return result
 
     return receive

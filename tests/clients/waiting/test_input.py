@@ -6,6 +6,7 @@ import os
 import select
 import selectors
 import socket
+import socketserver
 import threading
 import time
 from typing import Any
@@ -156,6 +157,27 @@ class TestBlockingSocket:
             assert measure(cloud, act) == 10
             finished.set()
             thread.join()
+
+    def test_waits_for_a_handler_of_a_server_of_the_test(self, cloud: Cloud) -> None:
+        """While a handler of `socketserver`, which takes no part, prepares its answer, a time limit does not pass."""
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.rfile.readline()
+                work(0.05)
+                self.wfile.write(b"answer\n")
+
+        def act() -> None:
+            with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+                thread = threading.Thread(target=lambda: server.serve_forever())  # noqa: PLW0108 - a thread of the test
+                thread.start()
+                with socket.create_connection(server.socket.getsockname(), timeout=10) as client:
+                    client.send(b"ask\n")
+                    assert client.recv(100) == b"answer\n"
+                server.shutdown()
+                thread.join()
+
+        assert measure(cloud, act) < 10
 
     def test_waits_for_a_server_although_only_its_file_is_open(self, cloud: Cloud) -> None:
         """`urllib.request` closes the socket before it reads the answer, by the file that it has made of it."""

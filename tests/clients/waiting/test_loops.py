@@ -24,6 +24,8 @@ from freezegun import freeze_time
 from support.waiting import bake, measure, work
 
 from omisim import Account, Cloud
+from omisim.clients.waiting import watch
+from omisim.clients.waiting.kernel import Kernel
 
 AN_HOUR = 3600
 LOOP = asyncio.new_event_loop()  # of a thread that is older than any context, as of a module under test
@@ -275,6 +277,48 @@ class TestOutstandingInput:
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
             pool.submit(answer_slowly, listener)
             assert measure(cloud, lambda: run(main(listener.getsockname()[1]))) == 60
+
+    @pytest.mark.parametrize("served_by", ["a thread", "the loop"])
+    def test_excludes_answers_of_the_test_itself(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, served_by: str
+    ) -> None:
+        """The wait of a server of the test moves the clock: time needs no push by the watch, which takes real time."""
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()
+            await asyncio.sleep(20)
+            writer.write(b"answer\n")
+            writer.close()
+
+        def serve(listener: socket.socket) -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(100)
+                time.sleep(20)
+                connection.send(b"answer\n")
+
+        async def main() -> None:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                if served_by == "the loop":
+                    await asyncio.start_server(answer, sock=listener)
+                else:
+                    threading.Thread(target=serve, args=[listener]).start()
+                reader, writer = await asyncio.open_connection(*listener.getsockname())
+                writer.write(b"ask\n")
+                assert await reader.readline() == b"answer\n"
+                writer.close()
+                await writer.wait_closed()
+
+        def note_push(kernel: Kernel, *, jump: bool = False) -> None:
+            pushes.append(jump)
+            settle(kernel, jump=jump)
+
+        pushes: list[bool] = []
+        settle = Kernel.settle
+        monkeypatch.setattr(watch, "MIN_REAL", 20)
+        monkeypatch.setattr(Kernel, "settle", note_push)
+        assert measure(cloud, lambda: run(main())) == 20
+        assert not any(pushes)
 
     def test_includes_requests_to_the_clouds_own_server(self, cloud: Cloud, alice: Account) -> None:
         """A client of `cloud.serve()` with a time limit gets its answer, and its sleeps move the clock."""
