@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
-    "MAX_DEPTH", "encode_text", "make_json_decoder", "parse_base_url", "parse_count", "parse_date", "parse_json",
-    "parse_target", "parse_toml", "parse_url", "parse_xml",
+    "MAX_DEPTH", "MAX_DIGITS", "encode_text", "make_json_decoder", "parse_base_url", "parse_count", "parse_date",
+    "parse_json", "parse_target", "parse_toml", "parse_url", "parse_xml",
 ]  # fmt: skip
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten

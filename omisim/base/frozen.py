@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
-__all__ = ["Frozen", "frozen", "replace"]
+__all__ = ["Frozen", "frozen", "is_frozen", "replace"]
 
 T = TypeVar("T")
 
@@ -84,6 +84,11 @@ def replace(instance: T, /, **changes: Any) -> T:
         setattr(copy, name, value)
     copy.__class__ = cls
     return copy  # type: ignore[no-any-return]  # Any, so that its class can be set
+
+
+def is_frozen(value: Any) -> bool:
+    """Whether a value is an instance of a class that `frozen` has made."""
+    return value.__class__ in _TWINS
 
 
 _TWINS: dict[type, type] = {}

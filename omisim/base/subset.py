@@ -8,7 +8,17 @@ from typing import Any
 
 __all__ = ["find_mismatches", "shorten"]
 
-_SHORT = Repr()
+
+class _ShortRepr(Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        """Return the digits of an int, unless they are too many for Python to convert."""
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return f"<int of {x.bit_length()} bits>"
+
+
+_SHORT = _ShortRepr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 

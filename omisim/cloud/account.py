@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, Par
 from omisim import actions
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.actions.framework.request import PYTHON, Request, copy_containers
+from omisim.actions.framework.request import PYTHON, Request, copy_arguments
 from omisim.base.suggest import suggest
 from omisim.doors import oapi
 from omisim.engine.calls import run_call, why_not
@@ -46,7 +46,7 @@ class Typed(Generic[P, R]):
         def method(account: Account, *args: P.args, **kwargs: P.kwargs) -> R:
             if args:
                 raise TypeError(f"{function.__name__}() takes keyword arguments only")
-            request = Request(action, copy_containers(kwargs), PYTHON)
+            request = Request(action, copy_arguments(kwargs), PYTHON)
             engine = account.cloud.engine
             value: R = run_call(engine, request, account.account_id, account.region).value
             with engine.lock:

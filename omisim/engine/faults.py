@@ -6,12 +6,12 @@ Faults belong to the session: a rollback does not restore them, a fork has none,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.actions.framework.request import copy_containers
 from omisim.actions.framework.schema import MISSING, Problems
 from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches
@@ -232,7 +232,7 @@ class Faults:
         with self.lock:
             number = self.added + 1
             fault = Fault(
-                action, times, kind, after_effect, every, copy_containers(when), probability, drop, delay, page_size,
+                action, times, kind, after_effect, every, deepcopy(when), probability, drop, delay, page_size,
                 kill, meanwhile, number,
             )  # fmt: skip
             self.pending, self.added = [*self.pending, fault], number

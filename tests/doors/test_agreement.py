@@ -78,7 +78,7 @@ def plant_equal_statuses(patch: Patch) -> None:
 def plant_dropped_false(patch: Patch) -> None:
     """A typed call leaves out what is false."""
     patch.setattr(
-        account, "copy_containers", lambda parameters: {name: value for name, value in parameters.items() if value}
+        account, "copy_arguments", lambda parameters: {name: value for name, value in parameters.items() if value}
     )
 
 

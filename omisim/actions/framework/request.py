@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, fields, replace
+from math import isfinite
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from omisim.base.frozen import frozen
-from omisim.model.serialize import JSON_CLASSES
+from omisim.base.foreign import MAX_DEPTH, MAX_DIGITS
+from omisim.base.frozen import frozen, is_frozen
+from omisim.base.subset import shorten
+from omisim.model.filters import Filters
 
 if TYPE_CHECKING:
     from omisim.actions.framework.registry import Action
 
-__all__ = ["PYTHON", "Dialect", "Request", "copy_containers"]
+__all__ = ["PYTHON", "Dialect", "Foreign", "Request", "copy_arguments"]
+
+_PLAIN = frozenset({str, bool, NoneType})  # most arguments
+_LISTS = (list, tuple)
+_TOO_LARGE = 10**MAX_DIGITS
 
 
 @frozen()
@@ -52,15 +61,54 @@ class Request:
         self.decoded: Mapping[Any, Any] = {}  # the disk images that this call imports, decoded ahead (imports.Decoded)
 
 
-def copy_containers(value: Any) -> Any:
-    """Return a copy of a value with new lists and mappings at any depth. The call log keeps such copies."""
+class Foreign:
+    """Stands in the arguments of a call for a value that JSON lacks. Every parameter refuses it (REQ-009).
+
+    `kind` names its type in the refusal. The call log shows the repr, which is that of the value.
+    """
+
+    __slots__ = ("_repr", "kind")
+
+    def __init__(self, kind: str, value: Any) -> None:
+        self.kind: str = kind
+        self._repr = shorten(value)
+
+    def __repr__(self) -> str:
+        """Return the shortened repr of the value."""
+        return self._repr
+
+
+def copy_arguments(value: Any, levels: int = MAX_DEPTH) -> Any:
+    """Return a copy of the arguments of a call with new lists and mappings at any depth, which the call log keeps.
+
+    A value that no JSON document can have, such as bytes or an integer of 5,000 digits, becomes a Foreign. Dates and
+    the values of `omisim.model` remain. Raises TypeError for more than 64 levels.
+    """
     cls = value.__class__
-    if cls is list or cls is tuple:
-        return cls([v if v.__class__ in JSON_CLASSES else copy_containers(v) for v in value])
-    if cls is dict or (cls not in JSON_CLASSES and isinstance(value, Mapping)):
-        copy = dict(value)
-        for name, v in value.items():
-            if v.__class__ not in JSON_CLASSES:
-                copy[name] = copy_containers(v)
-        return copy
-    return value
+    if cls in _PLAIN:
+        return value
+    if not levels:
+        raise TypeError(f"the arguments of a call must not be nested more than {MAX_DEPTH} levels deep")
+    if cls is not int and isinstance(value, _LISTS):
+        items = [copy_arguments(item, levels - 1) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    if cls is dict or (cls is not int and isinstance(value, Mapping)):
+        return {
+            key if isinstance(key, str) else shorten(key): copy_arguments(item, levels - 1)
+            for key, item in value.items()
+        }
+    if is_frozen(value) or isinstance(value, Filters):
+        return replace(value, **{f.name: copy_arguments(getattr(value, f.name), levels - 1) for f in fields(value)})
+    return _copy_scalar(value)
+
+
+def _copy_scalar(value: Any) -> Any:
+    """Return a text, a number or a date without the methods of a subclass, or a Foreign."""
+    if isinstance(value, int):
+        is_short = -_TOO_LARGE < value < _TOO_LARGE
+        return int.__int__(value) if is_short else Foreign(f"an integer of more than {MAX_DIGITS} digits", value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float) and isfinite(value):
+        return float.__float__(value)
+    return value if isinstance(value, dt.datetime) else Foreign(type(value).__name__, value)

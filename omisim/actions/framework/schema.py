@@ -18,8 +18,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from omisim.actions.framework.request import Request
+from omisim.actions.framework.request import Foreign, Request
 from omisim.base.foreign import parse_date
+from omisim.base.subset import shorten
 from omisim.base.suggest import suggest
 from omisim.model.base import MayBeEmpty
 from omisim.model.filters import Filters
@@ -306,13 +307,14 @@ def _read_date(value: Any, path: str, problems: Problems) -> Any:
     except TypeError:
         return report_wrong_type(value, path, "an ISO 8601 date", problems)
     except ValueError:  # a string that is not a date
-        problems.append(_make_type_problem(path, "an ISO 8601 date", repr(value)))
+        problems.append(_make_type_problem(path, "an ISO 8601 date", shorten(value)))
         return WRONG
 
 
 def report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:
     """Append the problem of a value with a wrong type, and return WRONG."""
-    kind = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}.get(type(value), type(value).__name__)
+    names = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}
+    kind = value.kind if isinstance(value, Foreign) else names.get(type(value), type(value).__name__)
     problems.append(_make_type_problem(path, expected, kind))
     return WRONG
 

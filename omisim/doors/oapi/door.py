@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
-from omisim.actions.framework.request import Dialect, Request
+from omisim.actions.framework.request import Dialect, Request, copy_arguments
 from omisim.base.foreign import make_json_decoder, parse_json
 from omisim.base.hosts import parse_host
 from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
@@ -107,7 +107,7 @@ def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
     """Return a Request from parameters under their API names; lists and mappings are copied."""
     if not isinstance(action, str):
         raise TypeError(f"action must be a str, not {action!r}")
-    return Request(action, to_snake_names(parameters), OAPI)
+    return Request(action, to_snake_names(copy_arguments(parameters)), OAPI)
 
 
 def _is_read(action: str) -> bool:
