@@ -199,9 +199,6 @@ def update_vm(
         primary = find_nics(call.state, vm_id)[0]
         checked = primary.is_source_dest_checked if is_source_dest_checked is None else is_source_dest_checked
         call.put(replace(primary, is_source_dest_checked=checked, security_groups=groups or primary.security_groups))
-    stored = vm.shutdown_behavior_configuration
-    current = (stored.guest_action or "stop", stored.host_action or "restart", vm.vm_initiated_shutdown_behavior)
-    guest, host, legacy = merge_shutdown_behavior(call, current, vm_initiated_shutdown_behavior, behavior)
     requested = {
         "actions_on_next_boot": boot and show_boot_actions(vm.boot_mode, boot),
         "deletion_protection": deletion_protection,
@@ -214,8 +211,7 @@ def update_vm(
     changes: dict[str, Any] = {name: value for name, value in requested.items() if value is not None}
     if vm_type is not None or (performance is not None and not vm.has_flagged_type):
         changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
-    changes["shutdown_behavior_configuration"] = ShutdownBehaviorConfiguration(guest_action=guest, host_action=host)
-    changes["vm_initiated_shutdown_behavior"] = legacy
+    changes |= _change_shutdown(call, vm, vm_initiated_shutdown_behavior, behavior)
     return view_vm(call.state, call.put(replace(vm, **changes)))
 
 
@@ -226,6 +222,19 @@ def _change_type(vm_type: str, performance: str) -> dict[str, Any]:
         "has_flagged_type": shape.flagged and vm_type == shape.name,
         "vm_type": format_vm_type(shape, performance),
         "performance": shape.performance if shape.flagged else performance,
+    }
+
+
+def _change_shutdown(
+    call: Call, vm: Vm, behavior: str | None, configuration: ShutdownBehaviorConfiguration | None
+) -> dict[str, Any]:
+    """Return the new and the old field of a VM's shutdown behavior after a change of either (VM-025)."""
+    stored = vm.shutdown_behavior_configuration
+    current = (stored.guest_action or "stop", stored.host_action or "restart", vm.vm_initiated_shutdown_behavior)
+    guest, host, legacy = merge_shutdown_behavior(call, current, behavior, configuration)
+    return {
+        "shutdown_behavior_configuration": ShutdownBehaviorConfiguration(guest_action=guest, host_action=host),
+        "vm_initiated_shutdown_behavior": legacy,
     }
 
 

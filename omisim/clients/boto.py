@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from io import BytesIO
 from threading import RLock
@@ -58,8 +58,19 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
             aws_secret_access_key=account.secret_key,
             config=config,
         )
+    send = _make_sender(FrontDoor(engine), service)
+    client.meta.events.register_last(f"before-send.{protocol}", send)  # after handlers that may change the request
+    signer = client._request_signer  # noqa: SLF001 - pre-signing emits no event that could set the date
+    _sign_at_cloud_time(signer, engine)
+    if service == "fcu":
+        client.meta.events.register_last(f"request-created.{protocol}", encode_headers)
+        agent = client._user_agent_creator  # noqa: SLF001 - whose handler sets the same User-Agent in each call again
+        client.meta.events.unregister(f"request-created.{protocol}", agent.rebuild_and_replace_user_agent_handler)
+    return client
 
-    door = FrontDoor(engine)
+
+def _make_sender(door: FrontDoor, service: str) -> Callable[..., AWSResponse]:
+    """Return the function that sends the requests of a client, in place of botocore's connection."""
 
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
@@ -71,8 +82,11 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         raw = _Body(response.body) if service == "fcu" else _make_stream(request.method, response)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
-    client.meta.events.register_last(f"before-send.{protocol}", send)  # after handlers that may change the request
-    signer = client._request_signer  # noqa: SLF001 - pre-signing emits no event that could set the date
+    return send
+
+
+def _sign_at_cloud_time(signer: Any, engine: Engine) -> None:
+    """Let a signer of botocore use the cloud's time, by which pre-signed URLs expire."""
     original = signer.get_auth_instance
 
     def get_auth_instance(signing_name: str, region_name: str, **kwargs: Any) -> Any:
@@ -82,11 +96,6 @@ def make_client(engine: Engine, account: Account, service: str) -> Any:
         return CloudTimeSigner(auth, engine.clock.now)
 
     signer.get_auth_instance = get_auth_instance
-    if service == "fcu":
-        client.meta.events.register_last(f"request-created.{protocol}", encode_headers)
-        agent = client._user_agent_creator  # noqa: SLF001 - whose handler sets the same User-Agent in each call again
-        client.meta.events.unregister(f"request-created.{protocol}", agent.rebuild_and_replace_user_agent_handler)
-    return client
 
 
 class _Body(BytesIO):

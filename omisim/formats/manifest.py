@@ -84,7 +84,10 @@ def parse_manifest(text: bytes) -> Manifest:
     version = reader.get_required("Version", int)
     if version != VERSION:
         raise refuse("MAN-001", version=version)
-    image = reader.get_required("Image", dict)
+    return _read_image(reader.get_required("Image", dict))
+
+
+def _read_image(image: _Reader) -> Manifest:
     disks = tuple(
         _read_disk(entry, f"Image.Snapshots[{n}]") for n, entry in enumerate(image.get_required("Snapshots", list))
     )
