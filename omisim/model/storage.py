@@ -163,6 +163,7 @@ class Upload(Entity):
     account_id: str
     bucket_id: str
     grants: tuple[Grant, ...] = ()
+    initiated: dt.datetime | None = None  # None in a dump of omisim 0.1
     metadata: tuple[tuple[str, str], ...] = ()
     name: str
     parts: tuple[UploadPart, ...] = ()

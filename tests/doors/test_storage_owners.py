@@ -1,4 +1,4 @@
-"""Whom answers of object storage name as the owner, and that grants take what they name."""
+"""Whom answers of object storage name as the owner, that grants take what they name, and the dates of uploads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.storing import BUCKET, create_bucket
 
-from omisim import Account
+from omisim import Account, Cloud
 
 
 @pytest.fixture(name="oos")
@@ -46,6 +46,16 @@ def test_an_upload_and_an_access_control_list_name_their_owner(oos: Any, alice: 
     assert oos.get_bucket_acl(Bucket=BUCKET)["Owner"]["ID"] == alice.account_id
     assert oos.get_object_acl(Bucket=BUCKET, Key="a")["Owner"]["ID"] == bob.account_id
     assert oos.list_parts(Bucket=BUCKET, Key="a", UploadId=upload)["Owner"]["ID"] == bob.account_id
+
+
+def test_an_upload_has_the_date_at_which_it_began(cloud: Cloud, oos: Any) -> None:
+    """A client that aborts old uploads leaves a new one alone. [OOS-007]"""
+    cloud.advance(86_400)
+    oos.create_multipart_upload(Bucket=BUCKET, Key="a")
+    began = cloud.now.replace(microsecond=0)
+    cloud.advance(60)
+    (upload,) = oos.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert upload["Initiated"].replace(microsecond=0) == began
 
 
 def test_an_access_control_list_is_put_back_with_another_grant(oos: Any, bob: Account) -> None:

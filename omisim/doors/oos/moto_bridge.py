@@ -14,7 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from omisim.doors.http import HttpResponse
 from omisim.doors.oos.backend import call_moto, use_backend
-from omisim.doors.oos.owners import name_owners
+from omisim.doors.oos.entries import describe_rows
 from omisim.model import Bucket, Grant, StoredObject, Upload, UploadPart
 from omisim.model.ids import derive_hex
 from omisim.state.buckets import Place
@@ -136,7 +136,7 @@ class MotoBridge:
         if response.status >= 400:  # noqa: PLR2004 - a refused request changes nothing
             return response
         if self._request.operation.startswith(("GetBucket", "GetObjectAcl", "List")):
-            response.body = name_owners(response.body, self._find_owner(place), self._find_entry_owner)
+            response.body = describe_rows(response.body, self._find_owner(place), self._find_entry)
         bucket = backend.buckets.get(place.bucket)
         row: Any = self._state.get("bucket", place.bucket_id)
         if self._request.operation in ("CreateBucket", "PutBucketAcl", "DeleteBucket"):
@@ -152,11 +152,12 @@ class MotoBridge:
         rows: tuple[Any, ...] = tuple(self._state.get(kind, row_id) for kind, row_id in ids)
         return next((str(row.account_id) for row in rows if row is not None), self._request.caller)
 
-    def _find_entry_owner(self, name: str) -> str:
-        """Return the account that owns an entry of a list: an upload by its id, or an object by its key."""
-        if self._request.operation == "ListMultipartUploads":
-            return str(self._state.get("upload", name).account_id)
-        return self._find_owner(self._request.place._replace(key=name))
+    def _find_entry(self, name: str) -> StoredObject | Upload:
+        """Return the row of an entry of a list: an upload by its id, or an object by its key."""
+        place, is_upload = self._request.place, self._request.operation == "ListMultipartUploads"
+        row_id = name if is_upload else place._replace(key=name).object_id
+        row: StoredObject | Upload = self._state.get("upload" if is_upload else "object", row_id)
+        return row
 
     def _save_bucket(self, bucket: Any, row: Any) -> None:
         place: Place = self._request.place
@@ -234,6 +235,7 @@ class MotoBridge:
             account_id=self._get_owner(),
             bucket_id=self._request.place.bucket_id,
             grants=_from_moto_acl(upload.acl, self._get_owner()),
+            initiated=self._tx.at,
             metadata=tuple(sorted((str(name), str(value)) for name, value in upload.metadata.items())),
             name=upload.key_name,
             parts=_list_parts(upload),
