@@ -175,10 +175,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the cloud's section to a failing test, and fail a test that sent a request to OUTSCALE."""
     report = yield
+    if call.excinfo is not None and isinstance(error := call.excinfo.value, pytest.FixtureLookupError):
+        _suggest_fixture(report, error.argname)
     watched, strays = item.stash.get(WATCHED, None), pop_strays(item)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
@@ -200,6 +202,15 @@ def pytest_runtest_makereport(
     if watched and report.when == "teardown":
         del item.stash[WATCHED]  # pytest keeps the tests of a session, and each would keep its cloud
     return report
+
+
+def _suggest_fixture(report: pytest.TestReport, name: str | None) -> None:
+    """Add the fixture of omisim that was probably meant to the report of a test whose fixture does not exist."""
+    from omisim.base.suggest import suggest
+
+    fixtures = [fixture for fixture in globals() if fixture.startswith("omi_")]
+    if name not in fixtures and (text := suggest(name, fixtures, "Did you mean the fixture {}?")):
+        report.sections.append(("omisim", text))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -12,7 +12,7 @@ from omisim.base.clock import Clock, ManualClock, check_clock
 from omisim.base.frozen import replace
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
-from omisim.base.suggest import check_known, describe_unknown
+from omisim.base.suggest import check_known, describe_unknown, suggest
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
 from omisim.cloud.account_setup import find_account, find_first_key, find_or_create_account, replace_access_key
@@ -112,6 +112,14 @@ class Cloud:
     def _attach(self, engine: Engine) -> None:
         self._engine = engine
         self._accounts: dict[str, Account] = {}
+
+    if not TYPE_CHECKING:  # type checkers report unknown methods themselves
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise AttributeError with a suggestion, or with the place of a method of accounts."""
+            of_account = hasattr(Account, name) and not name.startswith("_")
+            hint = f"; an account has: cloud.account(name).{name}" if of_account else suggest(name, dir(self))
+            raise AttributeError(f"Cloud has no attribute {name!r}{hint}")
 
     @property
     def engine(self) -> Engine:

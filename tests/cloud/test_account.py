@@ -144,6 +144,21 @@ class TestTypedMethods:
             getattr(alice, name)
         assert not hasattr(alice, name)
 
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("create_vms", "Cloud has no attribute 'create_vms'; an account has: cloud.account(name).create_vms"),
+            ("gateway", "Cloud has no attribute 'gateway'; an account has: cloud.account(name).gateway"),
+            ("setle", "Cloud has no attribute 'setle'; did you mean settle?"),
+            ("xyzzy", "Cloud has no attribute 'xyzzy'"),
+        ],
+    )
+    def test_are_not_methods_of_the_cloud(self, cloud: Cloud, name: str, says: str) -> None:
+        """A method of accounts that is called on the cloud raises an AttributeError that says where it is."""
+        with pytest.raises(AttributeError, match=f"^{re.escape(says)}$"):
+            getattr(cloud, name)
+        assert not hasattr(cloud, name)
+
     def test_take_filters_as_dataclasses_of_the_model(self, alice: Account, vm: Vm) -> None:
         """Filters can be a dataclass of the model as well as a dict. [REQ-009]"""
         filters = FiltersVm(vm_ids=(vm.vm_id,))

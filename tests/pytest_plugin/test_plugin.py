@@ -129,6 +129,17 @@ class TestFixtures:
         result.stdout.no_fnmatch_line("*Traceback*")
         result.stdout.no_fnmatch_line("*another exception occurred*")
 
+    def test_are_suggested_for_a_name_that_resembles_theirs(self, pytester: pytest.Pytester) -> None:
+        """The error about an unknown fixture lists all; a section names the one that was probably meant."""
+        source = """
+            def test_mistyped(omi_clod): pass
+            def test_of_another_library(page): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(errors=2)
+        result.stdout.fnmatch_lines(["*- omisim -*", "Did you mean the fixture omi_cloud?"])
+        assert result.stdout.str().count("Did you mean") == 1
+
     def test_refuse_a_wider_scope_with_an_alternative(self, pytester: pytest.Pytester) -> None:
         """A fixture of a wider scope cannot use them, and the error says what to use there."""
         source = """
