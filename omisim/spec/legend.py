@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from omisim.spec.lifecycle import Lifecycle, To
 
@@ -108,8 +108,13 @@ def _format_seconds(seconds: float) -> str:
     return f"{hours:g} h" if hours and not rest else f"{seconds:g} s"
 
 
-def find_kind(name: str, kinds: Mapping[str, object]) -> str | None:
+def find_kind(name: str, kinds: Iterable[str]) -> str | None:
     """Return the kind with this name: in any case, with hyphens or spaces, or an alias; None for an unknown one."""
-    plain = name.strip().lower().replace("-", "_").replace(" ", "_")
-    plain = plain if plain in kinds or plain in ALIASES else plain.removesuffix("s")
-    return plain if plain in kinds else ALIASES.get(plain)
+    known = {_simplify(kind): kind for kind in kinds}
+    plain = _simplify(name)
+    plain = plain if plain in known or plain in ALIASES else plain.removesuffix("s")
+    return known.get(plain) or ALIASES.get(plain)
+
+
+def _simplify(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")

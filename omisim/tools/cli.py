@@ -66,6 +66,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line; exit with status 2 and a suggestion where a command or an option is mistyped."""
     commands = parsers()
     parser = commands["omisim"]
+    if arguments and arguments[0] == "help":
+        arguments = [*arguments[1:2], "--help"]
     name = arguments[0] if arguments else "--help"
     if not name.startswith("-") and name not in commands:
         known_names = [name for name in commands if name != "omisim"]
@@ -74,8 +76,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if unknown:
         parser = commands[options.command or "omisim"]
         known_options = re.findall(r"--[a-z-]+", parser.format_help())
+        hint = suggest(unknown[0].partition("=")[0], known_options) if unknown[0].startswith("-") else ""
         parser.error(
-            f"unrecognized arguments: {' '.join(unknown)}{suggest(unknown[0].partition('=')[0], known_options)}"
+            f"unrecognized arguments: {' '.join(unknown)}{hint or f'; {parser.prog} --help shows its options'}"
         )
     return options
 

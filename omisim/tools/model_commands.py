@@ -17,7 +17,7 @@ from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, load_families
-from omisim.tools.output import add_command, get_width, report_error
+from omisim.tools.output import add_command, get_width, parse_kind, report_error
 
 if TYPE_CHECKING:
     from omisim.spec.lifecycle import Lifecycle
@@ -29,7 +29,7 @@ def add_model_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
     rules = add_command(commands, "rules", "list the rules of the model", _print_rules)
     kinds = sorted({family["kind"] for family in load_families().values()})
-    rules.add_argument("--kind", choices=kinds, metavar="KIND", help=f"only rules of this kind: {', '.join(kinds)}")
+    rules.add_argument("--kind", help=f"only rules of this kind: {', '.join(kinds)}")
     rules.add_argument("--action", help="only rules of this action, for example CreateImage")
     rules.add_argument("--evidence", choices=list(GRADES), help="only rules with this grade of evidence")
     rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
@@ -60,17 +60,18 @@ def add_model_commands(commands: Any) -> None:
 def _print_rules(options: argparse.Namespace) -> int:
     from omisim.spec.cell_rules import load_every_rule
 
-    rules = [
-        rule
-        for rule in load_every_rule().values()
-        if options.kind in (None, rule.kind)
-        and (options.action is None or options.action.lower() in rule.actions)
-        and options.evidence in (None, rule.evidence)
-    ]
     try:
+        kind = options.kind and parse_kind(options.kind)
         measured = _read_measured(options.measured)
     except ValueError as error:
         return report_error("rules", error, 2)
+    rules = [
+        rule
+        for rule in load_every_rule().values()
+        if kind in (None, rule.kind)
+        and (options.action is None or options.action.lower() in rule.actions)
+        and options.evidence in (None, rule.evidence)
+    ]
     if options.json:
         extra = [{"measured": measured.get(rule.id)} if options.measured else {} for rule in rules]
         print(json.dumps([asdict(rule) | more for rule, more in zip(rules, extra, strict=True)], indent=2))

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-__all__ = ["TIMINGS", "CommandParser", "add_command", "get_width", "print_text", "report_error"]
+from omisim.base.suggest import suggest
+
+__all__ = ["TIMINGS", "CommandParser", "add_command", "get_width", "parse_kind", "print_text", "report_error"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 TIMINGS = ("eager", "clock", "manual", "reads")
@@ -50,6 +52,18 @@ def add_command(commands: Any, name: str, text: str, run: Callable[[argparse.Nam
 
     parser.set_defaults(run=run_if_useful)
     return parser
+
+
+def parse_kind(text: str) -> str:
+    """Return the kind of rules that the option --kind names. Raises ValueError for an unknown one."""
+    from omisim.spec.cell_rules import load_every_rule  # other commands do not need the rules
+    from omisim.spec.legend import find_kind
+
+    kinds = sorted({rule.kind for rule in load_every_rule().values()})
+    kind = find_kind(text, kinds)
+    if kind is None:
+        raise ValueError(f"--kind must be one of {', '.join(kinds)}, not {text!r}{suggest(text, kinds)}")
+    return kind
 
 
 def get_width() -> int:

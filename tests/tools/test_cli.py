@@ -129,6 +129,8 @@ class TestRulesCommand:
     @pytest.mark.parametrize(
         ("options", "inside", "outside"),
         [
+            (["--kind", "OMIs"], {"OMI-022", "image/CreateVms/pending"}, {"SNP-016"}),
+            (["--kind", "object-storage"], {"OOS-001"}, {"OMI-022"}),
             (["--kind", "snapshot"], {"SNP-016", "snapshot/DeleteSnapshot/pending"}, {"OMI-022", "VM-002"}),
             (["--action", "LinkVolume"], {"LNK-005", "vm/LinkVolume/pending"}, {"OMI-022"}),
             (["--evidence", "measured"], {"VM-002", "SNP-002"}, {"OMI-022"}),
@@ -142,6 +144,14 @@ class TestRulesCommand:
         ids = {rule["id"] for rule in json.loads(capsys.readouterr().out)}
         assert inside <= ids
         assert not outside & ids
+
+    @pytest.mark.parametrize("command", ["rules", "probe --list"])
+    def test_refuses_an_unknown_kind_with_a_suggestion(self, capsys: pytest.CaptureFixture[str], command: str) -> None:
+        """A mistyped kind is answered with all kinds, and the one that was probably meant."""
+        assert main([*command.split(), "--kind", "snapshto"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"omisim {command.split(maxsplit=1)[0]}: --kind must be one of access_key, account, ")
+        assert error.endswith("not 'snapshto'; did you mean snapshot?\n")
 
     def test_ends_with_status_1_when_nothing_matches(self, capsys: pytest.CaptureFixture[str]) -> None:
         """When no rule matches, the command says so and ends with status 1."""
@@ -180,6 +190,21 @@ class TestRulesCommand:
 
 
 class TestHelp:
+    @pytest.mark.parametrize(
+        ("arguments", "usage"),
+        [
+            ("help", "usage: omisim [-h]"),
+            ("help tour", "usage: omisim tour [-h]"),
+            ("tour --help", "usage: omisim tour"),
+        ],
+    )
+    def test_is_a_command_too(self, capsys: pytest.CaptureFixture[str], arguments: str, usage: str) -> None:
+        """`omisim help` and `omisim help COMMAND` show the same as --help; exit status 0."""
+        with pytest.raises(SystemExit) as exit_status:
+            main(arguments.split())
+        assert exit_status.value.code == 0
+        assert capsys.readouterr().out.startswith(usage)
+
     @pytest.mark.parametrize("name", sorted(set(parsers()) - {"omisim"}))
     def test_says_what_a_command_and_each_of_its_arguments_do(self, name: str) -> None:
         """No command, positional argument or option is without a text."""
@@ -214,6 +239,8 @@ class TestMistypedArguments:
             (["serve", "--timming", "eager"], "did you mean --timing?"),
             (["replay", "file", "--vlaues"], "did you mean --values?"),
             (["--versoin"], "did you mean --version?"),
+            (["tour", "3"], "unrecognized arguments: 3; omisim tour --help shows its options"),
+            (["rules", "OMI-022"], "unrecognized arguments: OMI-022; omisim rules --help shows its options"),
         ],
     )
     def test_are_answered_with_a_suggestion(

@@ -13,6 +13,7 @@ from omisim.probe.experiments import Experiment
 from omisim.probe.loading import read_story
 from omisim.probe.plan import find_reason, find_rules, list_rules, select
 from omisim.probe.report import Report, read_report
+from omisim.tools.output import parse_kind
 
 __all__ = ["find_chosen_rules", "read_old_report", "select_experiments"]
 
@@ -34,9 +35,9 @@ def find_chosen_rules(options: argparse.Namespace) -> frozenset[str]:
     own = {rule for one in _read_own(options) for rule in one.rules}  # may have rules that omisim does not know
     for rule in options.rule:
         _check("--rule", rule, {*rules, *own})
-    _check("--kind", options.kind, {rule.kind for rule in rules.values()})
+    kind = options.kind and parse_kind(options.kind)
     _check("--evidence", options.evidence, {rule.evidence for rule in rules.values()})
-    return find_rules(options.rule, options.kind, options.evidence) | own.intersection(options.rule or own)
+    return find_rules(options.rule, kind, options.evidence) | own.intersection(options.rule or own)
 
 
 def _check(option: str, value: str, names: Iterable[str]) -> None:
