@@ -10,6 +10,7 @@ from omisim.base.frozen import replace
 from omisim.model import AccountRow, Image
 from omisim.model.base import keep_view
 from omisim.spec.catalog import MARKETPLACE, OUTSCALE, make_platform_name
+from omisim.state.initial_state import initial_state
 from omisim.state.state import State
 
 __all__ = ["add_origin", "explain_origin", "find_origin"]
@@ -51,20 +52,25 @@ def explain_origin(state: State, image: Image, account_id: str) -> str:
     return f"{image.image_id} is {origin}, supported by {support}{guarantee}"
 
 
-@keep_view
 def _fill_in(image: Image, parts: tuple[AccountRow, bool]) -> Image:
     origin, supported_by = _derive_origin(image, parts)
     return replace(image, origin=origin, supported_by=supported_by)
 
 
+_fill_in_once = keep_view(_fill_in)
+
+
 def add_origin(state: State, value: V, account_id: str | None = None) -> V:
-    """Return a result with the origin of each OMI filled in. Any other result is returned unchanged."""
+    """Return a result with the origin of each OMI filled in. Any other result is returned unchanged.
+
+    OMIs of the platform, which all clouds share, keep the filled form: nearly every list has them.
+    """
     if isinstance(value, Image):
         return cast("V", add_origin(state, (value,), account_id)[0])
     if not isinstance(value, tuple) or not value or not isinstance(value[0], Image):
         return value
-    filled: list[Image] = []
+    platform, filled = initial_state().rows("account"), []
     for owner_id, images in groupby(value, key=attrgetter("account_id")):
-        parts = _list_parts(state, owner_id, account_id)
-        filled += [_fill_in(image, parts) for image in images]
+        fill_in, parts = _fill_in_once if owner_id in platform else _fill_in, _list_parts(state, owner_id, account_id)
+        filled += [fill_in(image, parts) for image in images]
     return cast("V", tuple(filled))

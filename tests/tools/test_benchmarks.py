@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,3 +151,10 @@ class TestCommand:
 def test_every_topic_has_goals(topic: str) -> None:
     """Each topic is a module with a generator of goals."""
     assert (runner.PAGE.parents[2] / "benchmarks" / f"{topic}.py").read_text("utf-8").count("\ndef goals() -> ") == 1
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the limits are those of CPython 3.11")
+def test_a_resource_takes_no_more_memory_than_its_limit() -> None:
+    """A volume, a snapshot and an OMI take at most so many bytes, which are counted, in a process without pytest."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "memory"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
