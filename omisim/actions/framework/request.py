@@ -85,16 +85,18 @@ def copy_arguments(value: Any, levels: int = MAX_DEPTH) -> Any:
     the values of `omisim.model` remain. Raises TypeError for more than 64 levels.
     """
     cls = value.__class__
-    if cls in _PLAIN:
+    if cls in _PLAIN or (cls is int and -_TOO_LARGE < value < _TOO_LARGE):
         return value
     if not levels:
         raise TypeError(f"the arguments of a call must not be nested more than {MAX_DEPTH} levels deep")
-    if cls is not int and isinstance(value, _LISTS):
-        items = [copy_arguments(item, levels - 1) for item in value]
+    if isinstance(value, _LISTS):
+        items = [item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
-    if cls is dict or (cls is not int and isinstance(value, Mapping)):
+    if cls is dict or isinstance(value, Mapping):
         return {
-            key if isinstance(key, str) else shorten(key): copy_arguments(item, levels - 1)
+            key if isinstance(key, str) else shorten(key): (
+                item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1)
+            )
             for key, item in value.items()
         }
     if is_frozen(value) or isinstance(value, Filters):
