@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, unescape
 from omisim.base.foreign import parse_count
 from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
+from omisim.doors.oos.bodies import read_body
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.pages import count_results, encode_names, read_limit
@@ -202,9 +203,11 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
         page_size = fault.page_size if fault is not None else None
         parameters[limit] = requested_limit if page_size is None else str(min(page_size, int(requested_limit)))
     url += f"?{urlencode(parameters)}" if parameters else ""
-    headers = {**request.headers, **_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
+    body, headers = read_body(request, task.operation.name)
+    headers |= {**_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
-    body = b"" if task.operation.name == "CreateBucket" else request.body  # the host names the Region
+    if task.operation.name == "CreateBucket":  # the host names the Region
+        body = b""
     response = bridge.send(request.method, url, headers, body)
     if is_encoded:
         response.body = encode_names(response.body)

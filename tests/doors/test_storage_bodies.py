@@ -1,0 +1,83 @@
+"""Bodies of uploads: in chunks, as SDKs send them, and with digests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from typing import Any
+
+import pytest
+from support.boto import refusal_of
+from support.storing import BUCKET, create_bucket
+
+from omisim import Account, Cloud
+from omisim.doors.front import FrontDoor
+from omisim.doors.http import HttpRequest, HttpResponse
+
+SIGNED, UNSIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+CRC32 = base64.b64encode(zlib.crc32(b"0123456789").to_bytes(4, "big")).decode()
+CHUNKS = {
+    SIGNED: b"6;chunk-signature=aa\r\n012345\r\n4;chunk-signature=bb\r\n6789\r\n0;chunk-signature=cc\r\n\r\n",
+    UNSIGNED: b"a\r\n0123456789\r\n0\r\nx-amz-checksum-crc32:%b\r\n\r\n" % CRC32.encode(),
+}
+
+
+@pytest.fixture(name="oos")
+def _oos(alice: Account) -> Any:
+    return create_bucket(alice)
+
+
+def put(cloud: Cloud, form: str, body: bytes, length: int = 10, **more: str) -> HttpResponse:
+    """Upload chunks without a signature; `length` is the announced length of the content."""
+    cloud.engine.settings.auth = "off"
+    headers = {"x-amz-content-sha256": form, "x-amz-decoded-content-length": str(length)}
+    headers |= {"content-encoding": "identity,aws-chunked"} | {name.replace("_", "-"): more[name] for name in more}
+    request = HttpRequest("PUT", "oos.eu-west-2.outscale.com", f"/{BUCKET}/k", headers, body)
+    return FrontDoor(cloud.engine).handle("oos", request, cloud.now)
+
+
+@pytest.mark.parametrize("form", CHUNKS)
+def test_chunks_are_decoded(cloud: Cloud, oos: Any, form: str) -> None:
+    """An object is the content of the chunks, and keeps no header that describes them. [OOS-007]"""
+    assert put(cloud, form, CHUNKS[form]).status == 200
+    answer = oos.get_object(Bucket=BUCKET, Key="k")
+    assert (answer["Body"].read(), answer["ContentEncoding"]) == (b"0123456789", "identity")
+    assert "x-amz-content-sha256" not in answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+@pytest.mark.parametrize("form", CHUNKS)
+@pytest.mark.parametrize("length", [9, 11, 10**15])
+def test_content_of_another_length_is_refused(cloud: Cloud, oos: Any, form: str, length: int) -> None:
+    """The announced length is compared, and no memory taken for it. [OOS-006]"""
+    assert b"IncompleteBody" in put(cloud, form, CHUNKS[form], length).body
+    assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"a\r\n01234", b"a\r\n01234567890\r\n0\r\n\r\n", b"a\r\n0123456789\r\n", b"x\r\n"]
+)
+def test_broken_chunks_are_refused(cloud: Cloud, oos: Any, body: bytes) -> None:
+    """A body that ends in a chunk, and a chunk of another length than it says, are no object. [OOS-006]"""
+    assert b"IncompleteBody" in put(cloud, UNSIGNED, body).body
+    assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_the_digest_after_the_chunks_is_compared(cloud: Cloud, oos: Any) -> None:
+    """A trailer is a header of the content. [OOS-006]"""
+    body = CHUNKS[UNSIGNED].replace(CRC32.encode(), b"AAAAAA==")
+    assert b"BadDigest" in put(cloud, UNSIGNED, body).body
+    assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("name", ["ContentMD5", "ChecksumCRC32", "ChecksumSHA1", "ChecksumSHA256"])
+def test_a_digest_of_another_body_is_refused(oos: Any, name: str) -> None:
+    """An upload that was altered on its way is not stored. [OOS-006]"""
+    assert refusal_of(oos.put_object, Bucket=BUCKET, Key="k", Body=b"x", **{name: "AAAA"}) == (400, "BadDigest")
+
+
+def test_the_digest_of_a_body_is_accepted(oos: Any) -> None:
+    """A right Content-MD5 is taken. [OOS-006]"""
+    digest = base64.b64encode(hashlib.md5(b"x").digest()).decode()
+    oos.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentMD5=digest)
+    assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
