@@ -70,7 +70,7 @@ class _Callers:
     def __init__(self, calls: Sequence[CallRecord]) -> None:
         self._calls: list[CallRecord] = []
         for record in calls:
-            if record.position >= 0 and record.error is None:
+            if record.position >= 0:
                 while self._calls and self._calls[-1].position > record.position:  # a rollback has undone its changes
                     self._calls.pop()
                 self._calls.append(record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.snapshots import WIDTHS, check_snapshot, check_width
 
-from omisim import Account, Cloud
+from omisim import Account, ApiError, Cloud
 from omisim.model import Image
 
 SHARED = {"additions": {"global_permission": True}}
@@ -82,6 +82,14 @@ class TestCells:
         assert '<td title="Only its owner can export' in html
 
 
+def test_a_cloud_in_a_notebook_escapes_names(cloud: Cloud) -> None:
+    """The name of an account is text, in the caption and in its row."""
+    cloud.account("<b>alice")
+    html = cloud._repr_html_()
+    assert html.count("&lt;b&gt;alice") == 2
+    assert "<b>" not in html
+
+
 class TestTimelines:
     @pytest.mark.parametrize("width", WIDTHS)
     def test_read_well_at_two_widths(self, slow: Cloud, width: int) -> None:
@@ -122,3 +130,12 @@ class TestTimelines:
                 alice.create_volume(size=1, subregion_name="eu-west-2a")
         volume = bob.create_volume(size=1, subregion_name="eu-west-2a")
         assert "(CreateVolume#1 by bob)" in str(cloud.timeline(volume.volume_id))
+
+    def test_name_the_caller_of_a_lost_answer(self, cloud: Cloud) -> None:
+        """A call whose answer a fault has lost made its changes, so they are not those of the call before it."""
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        bob.create_volume(size=1, subregion_name="eu-west-2a")
+        cloud.faults.add("CreateVolume", status=500, after_effect=True)
+        with pytest.raises(ApiError):
+            alice.create_volume(size=1, subregion_name="eu-west-2a")
+        assert "(CreateVolume#2 by alice)" in str(cloud.timeline(account="alice"))
