@@ -251,6 +251,14 @@ class TestPictures:
         assert ET.fromstring(svg).tag.endswith("svg")
         assert svg.count("http") == svg.count("http://www.w3.org/2000/svg") == 1
 
+    def test_show_where_a_licence_was_dropped(self, cloud: Cloud, alice: Account) -> None:
+        """The arrow to an OMI that lacks the code of its snapshot says so. [LIC-012]"""
+        (vm,) = alice.create_vms(image_id=cloud.images.official("rhel").image_id)
+        snapshot = alice.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        device = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot.snapshot_id}}
+        alice.create_image(image_name="bare", root_device_name="/dev/sda1", block_device_mappings=[device])
+        assert "without 0006" in cloud.lineage(snapshot.snapshot_id).mermaid()
+
     def test_escape_names(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """Text of users cannot leave its place in either picture."""
         tree = replace(cloud.lineage(vm.vm_id), label='<b>"&')

@@ -148,6 +148,14 @@ class TestLeftovers:
         start_session(probed).delete_leftovers()
         assert len(alice.read_keypairs()) == 1
 
+    def test_without_the_mark_are_not_deleted(self, probed: Probed) -> None:
+        """An id that was recorded, but names a resource of someone else by now, is left with the reason."""
+        volume = probed.cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        ledger = start_session(probed).runner.ledger
+        ledger.owners[volume.volume_id] = "alice"
+        assert ledger.clean() == {volume.volume_id: "it does not have the mark omisim-probe=omisim-probe-1"}
+        assert count_volumes(probed) == 1
+
     def test_are_read_by_their_ids(self, probed: Probed) -> None:
         """Of the answer to a read, the resource with the id counts, not the first one."""
         rows = [{"VolumeId": "vol-11111111", "State": "in-use"}, {"VolumeId": "vol-22222222", "State": "available"}]

@@ -14,7 +14,7 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
 from omisim.server.app import App
 from omisim.server.control import Control
-from omisim.server.streams import MAX_STREAMS, ViewFeed
+from omisim.server.streams import MAX_STREAMS, Streams, ViewFeed
 
 HOST = "127.0.0.1:8333"
 TOKEN = {"x-omisim-token": "t"}
@@ -144,6 +144,15 @@ class TestStream:
         assert all(isinstance(stream, Iterator) for stream in streams)
         assert cast("HttpResponse", control.handle(request)).status == 503
         assert ask(control, "view").status == 200
+
+    def test_writes_a_comment_when_nothing_happens(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A write is what reveals that a client has gone."""
+        monkeypatch.setattr("omisim.server.streams.POLL_SECONDS", 0)
+        monkeypatch.setattr("omisim.server.streams.KEEP_ALIVE_POLLS", 2)
+        events: Iterator[Any] = iter([[], [], [("now", {})]])
+        monkeypatch.setattr(ViewFeed, "read_new", lambda *_: next(events))
+        stream = Streams().open_view(cloud)
+        assert [next(stream), next(stream)] == [b": omisim\n\n", b": still here\n\n"]
 
     def test_holds_no_secrets(self, cloud: Cloud, alice: Account) -> None:
         """Keys and passwords are in neither the view nor the steps."""

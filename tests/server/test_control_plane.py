@@ -211,6 +211,7 @@ class TestControlPlane:
         [
             ("advance", {}, "seconds is required"),
             ("advance", {"seconds": "x"}, "seconds must be of type number, not 'x'"),
+            ("advance", {"seconds": True}, "seconds must be of type number, not True"),
             ("advance", {"second": 1}, "unknown parameter 'second'; known: seconds"),
             ("settle", {"now": True}, "known: none"),
             ("advance", {"seconds": -1}, "non-negative"),

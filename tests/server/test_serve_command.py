@@ -189,6 +189,14 @@ class TestServeCommand:
             assert "state.json" in capsys.readouterr().err
             assert (tmp_path / "state.json").read_text() == text
 
+    def test_refuses_to_record_a_cloud_with_a_past(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A replay starts with a new cloud, so a recording cannot start with a state file."""
+        state, record = tmp_path / "state.json", tmp_path / "record"
+        state.touch()
+        assert main(["serve", "--port", "0", "--state", str(state), "--record", str(record)]) == 1
+        assert f"{state} already exists" in capsys.readouterr().err
+        assert not record.exists()
+
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
     def test_waits_for_no_reader_of_its_log(self, tmp_path: Path) -> None:
         """A pipe without a reader is refused, and one that is full loses lines: no request waits for it."""
