@@ -79,6 +79,8 @@ class App:
         request = _parse_request(environ)
         if _CONTROL_PATH.match(request.path):
             response = self._call_control(request, environ)
+        elif _is_of_browser(request):
+            response = HttpResponse(303, b"", {"Location": "/_omisim/"})
         else:
             response = self._find_and_call(request)
         if isinstance(response, HttpResponse):
@@ -171,6 +173,12 @@ def _find_service(request: HttpRequest) -> str:
         return "oos"
     is_root = not request.path.strip("/") and host is None
     return "fcu" if _FCU_PATH.fullmatch(request.path) or (is_root and is_query(request)) else "api"
+
+
+def _is_of_browser(request: HttpRequest) -> bool:
+    """Whether a browser opens the address of the server, at which no service has a page."""
+    is_root = (request.method, request.path, request.query) == ("GET", "/", "") and parse_host(request.host) is None
+    return is_root and "text/html" in request.headers.get("accept", "") and "authorization" not in request.headers
 
 
 @lru_cache(maxsize=64)

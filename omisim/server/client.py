@@ -80,10 +80,15 @@ class Client:
             with error:
                 raise ValueError(_read_error(error.read()) or f"{self._url} is not an omisim server: {error}") from None
         except URLError as error:
-            reason = getattr(error.reason, "strerror", None) or error.reason
-            raise ConnectionError(f"no server answers at {self._url}: {reason}; `omisim serve` starts one") from None
+            raise ConnectionError(_explain_failure(self._url, error.reason)) from None
         except (HTTPException, ValueError) as error:
             raise ValueError(f"{self._url} is not an omisim server: {error!r}") from None
+
+
+def _explain_failure(url: str, reason: Any) -> str:
+    if problem := getattr(reason, "verify_message", ""):  # of an SSLCertVerificationError
+        return f"the certificate of {url} is not trusted ({problem}): export SSL_CERT_FILE as `omisim serve` prints it"
+    return f"no server answers at {url}: {getattr(reason, 'strerror', None) or reason}; `omisim serve` starts one"
 
 
 def _read_error(body: bytes) -> str:

@@ -35,6 +35,7 @@ __all__ = ["serve"]
 
 MAX_LIMIT = 2**40
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt(3)
+SETTINGS = ("seed", "timing", "auth", "switches")  # of a new cloud
 STOPS = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
@@ -74,6 +75,7 @@ def _start_server(options: argparse.Namespace, stack: ExitStack) -> AbstractCont
     _check_files(options)
     if options.record:
         _check_record(Path(options.record), options.state)
+    _warn_of_existing_state(options)
     choose_seed(options)
     if options.state:
         add_accounts = partial(_add_accounts, options.account)
@@ -108,6 +110,14 @@ def _check_files(options: argparse.Namespace) -> None:
             other = purposes.setdefault(path, name)
             if other != name and (path.is_file() or not path.exists()):  # a device may take the lines of both
                 raise ValueError(f"--{other} and --{name} must be different files, not both {value}")
+
+
+def _warn_of_existing_state(options: argparse.Namespace) -> None:
+    """Name the options that have no effect, because a state file has a cloud already."""
+    names = [name for name in (*SETTINGS, "scenario") if getattr(options, name) is not None]
+    if options.state and names and Path(options.state).exists():
+        without_effect = ", ".join(f"--{name}" for name in names)
+        print(f"omisim serve: no effect on the cloud in {options.state}: {without_effect}", file=sys.stderr)
 
 
 def choose_seed(options: argparse.Namespace) -> None:
@@ -146,7 +156,7 @@ def open_for_append(stack: ExitStack, place: str | None) -> TextIO | None:
 
 def create_cloud(options: argparse.Namespace) -> Cloud:
     """Return a new cloud, or that of the scenario."""
-    settings = {"seed": options.seed, "timing": options.timing, "auth": options.auth, "switches": options.switches}
+    settings = {name: getattr(options, name) for name in SETTINGS}
     chosen_settings = {name: value for name, value in settings.items() if value is not None}
     make = partial(Cloud.from_scenario, options.scenario) if options.scenario else Cloud
     cloud: Cloud = make(clock=SystemClock(), **chosen_settings)

@@ -479,6 +479,11 @@ class TestStorageSignature:
         assert f"<Code>{code}</Code>" in answer.body.decode()
         assert 400 <= answer.status < 500
 
+    def test_for_an_unknown_region_is_refused_with_the_known_ones(self, cloud: Cloud) -> None:
+        """A mistyped Region is named, with the one that was probably meant. [OOS-001]"""
+        answer = handle(cloud.engine, HttpRequest("GET", "127.0.0.1:8333", "/oos/us-est-2/a", {}), cloud.now)
+        assert b"unknown Region 'us-est-2'; did you mean us-east-2?; known: eu-west-2, " in answer.body
+
     @pytest.mark.parametrize("host", ["oos.mars-1.outscale.com", "example.com"])
     def test_for_an_unknown_host_is_refused(self, cloud: Cloud, host: str) -> None:
         """Only the Regions of the catalogue have object storage. [OOS-001]"""

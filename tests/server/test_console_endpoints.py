@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any, cast
 
 import pytest
@@ -36,6 +38,27 @@ def ask(control: Control, name: str, body: Any = None, **headers: str) -> HttpRe
 
 
 class TestPage:
+    @pytest.mark.parametrize(
+        ("path", "headers", "status"),
+        [
+            ("/", {"Accept": "text/html,*/*"}, 303),
+            ("/", {"Accept": "*/*"}, 401),
+            ("/", {"Accept": "text/html", "Authorization": "AWS4-HMAC-SHA256 x"}, 401),
+            ("/", {"Accept": "text/html", "Host": "oos.eu-west-2.outscale.com"}, 403),
+            ("/a", {"Accept": "text/html"}, 401),
+        ],
+    )
+    def test_opens_at_the_address_of_the_server(
+        self, cloud: Cloud, path: str, headers: dict[str, str], status: int
+    ) -> None:
+        """A browser at the root is led to the page; any other request there is one of a service."""
+        with cloud.serve() as server:
+            connection = HTTPConnection(server.url.removeprefix("http://"))
+            connection.request("GET", path, headers=headers)
+            with closing(connection), connection.getresponse() as response:
+                assert response.status == status
+                assert response.headers.get("Location") == ("/_omisim/" if status == 303 else None)
+
     def test_needs_no_token(self, control: Control) -> None:
         """Its files are served to anyone who may reach the server, with the policy; everything else needs the token."""
         for name in list_page_files():

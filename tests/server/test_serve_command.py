@@ -17,6 +17,7 @@ from typing import ClassVar
 import pytest
 import requests
 
+from omisim import Cloud
 from omisim.server import Running
 from omisim.server.client import Client
 from omisim.tools import serve
@@ -93,6 +94,13 @@ class TestServeCommand:
         second = Process("--state", str(state), "--account", "bob:AKAKAKAKAKAKAKAKAKAK:SKSK")
         assert [account["name"] for account in second.control.get("accounts")] == ["bob", "dave"]
         assert second.stop() == (0, "")
+
+    def test_says_which_options_have_no_effect_on_a_cloud_of_a_file(self, tmp_path: Path) -> None:
+        """The cloud in the file has its own settings; the same command line starts it again."""
+        words = ("--state", str(tmp_path / "cloud.db"), "--scenario", "shared-image", "--timing", "clock")
+        assert Process(*words).stop() == (0, "")
+        text = f"omisim serve: no effect on the cloud in {tmp_path / 'cloud.db'}: --timing, --scenario\n"
+        assert Process(*words).stop() == (0, text)
 
     def test_starts_from_a_scenario_and_resets_to_it(self) -> None:
         """--scenario sets up the cloud; a reset undoes later changes, and every account keeps its keys."""
@@ -221,6 +229,17 @@ class TestServeCommand:
         assert main(["env", "--url", "http://127.0.0.1:1"]) == 1
         reason = "no server answers at http://127.0.0.1:1: Connection refused; `omisim serve` starts one"
         assert capsys.readouterr().err == f"omisim env: {reason}\n"
+
+    def test_has_an_env_command_that_names_the_certificate(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A shell that does not trust the certificate of `--tls` learns which variable is missing."""
+        with cloud.serve(tls=True) as server:
+            monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+            assert main(["env", "--url", server.url, "--token", server.token]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"omisim env: the certificate of {server.url} is not trusted (")
+        assert error.endswith("): export SSL_CERT_FILE as `omisim serve` prints it\n")
 
     @pytest.mark.parametrize("answer", ANSWERS_OF_OTHERS)
     def test_has_an_env_command_that_reports_another_server(

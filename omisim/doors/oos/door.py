@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from xml.sax.saxutils import escape, unescape
 
 from omisim.base.foreign import parse_count
+from omisim.base.suggest import describe_unknown
 from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
 from omisim.doors.oos.bodies import read_body
@@ -148,7 +149,10 @@ def _read_error(response: HttpResponse) -> StorageError:
 
 def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Task:
     place = parse_location(request.host, request.path)
-    if place is None or place.region not in load_catalog().regions:
+    regions = load_catalog().regions
+    if place is not None and place.region not in regions:
+        raise StorageError("NoSuchBucket", describe_unknown("Region", place.region, regions), "OOS-001")
+    if place is None:
         where = f"{request.host}{request.path} is not object storage, which is at oos.<region>.outscale.com"
         raise StorageError("NoSuchBucket", f"{where}, or at /oos/<region> of a server", "OOS-001")
     for name, value in request.headers.items():
