@@ -70,6 +70,20 @@ def test_the_digest_after_the_chunks_is_compared(cloud: Cloud, oos: Any) -> None
     assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(("query", "method"), [("uploadId={}", "POST"), ("acl", "PUT")])
+def test_a_document_type_is_refused(cloud: Cloud, oos: Any, query: str, method: str, encoding: str) -> None:
+    """Entities of the client's own are never expanded: a short text could stand for a very long one. [OOS-006]"""
+    oos.put_object(Bucket=BUCKET, Key="k")
+    cloud.engine.settings.auth = "off"
+    upload = oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
+    body = '<!DOCTYPE a [<!ENTITY x "y">]><a><Part>&x;</Part></a>'.encode(encoding)
+    host, target = "oos.eu-west-2.outscale.com", f"/{BUCKET}/k"
+    request = HttpRequest(method, host, target, {}, body, query.format(upload))
+    response = FrontDoor(cloud.engine).handle("oos", request, cloud.now)
+    assert b"must not have a document type" in response.body
+
+
 @pytest.mark.parametrize("name", ["ContentMD5", "ChecksumCRC32", "ChecksumSHA1", "ChecksumSHA256"])
 def test_a_digest_of_another_body_is_refused(oos: Any, name: str) -> None:
     """An upload that was altered on its way is not stored. [OOS-006]"""

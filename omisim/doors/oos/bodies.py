@@ -7,6 +7,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from omisim.doors.http import HttpRequest
 from omisim.state.buckets import StorageError
@@ -22,6 +23,7 @@ _DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
     "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
 }
 _OF_OBJECT = "CompleteMultipartUpload"  # its checksum is that of the whole object
+_IN_XML = (_OF_OBJECT, "DeleteObjects", "PutBucketAcl", "PutObjectAcl")
 
 
 def read_body(request: HttpRequest, operation: str) -> tuple[bytes, dict[str, str]]:
@@ -38,7 +40,23 @@ def read_body(request: HttpRequest, operation: str) -> tuple[bytes, dict[str, st
     for name, digest in _DIGESTS.items() if operation != _OF_OBJECT else ():
         if name in headers and headers[name] != base64.b64encode(digest(body)).decode():
             raise StorageError("BadDigest", f"{name} is not the digest of the body")
+    if body and operation in _IN_XML:
+        _check_xml(body)
     return body, headers
+
+
+def _check_xml(body: bytes) -> None:
+    """Refuse a body that is not XML, and one with entities of its own, which could expand without bounds."""
+    parser = ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        parser.Parse(body, True)
+    except ExpatError as error:
+        raise StorageError("MalformedXML", f"the body is not XML: {error}") from None
+
+
+def _refuse_doctype(*_declaration: object) -> None:
+    raise StorageError("MalformedXML", "the body must not have a document type")
 
 
 def _decode(body: bytes) -> tuple[bytes, dict[str, str]]:
