@@ -95,3 +95,14 @@ def test_the_digest_of_a_body_is_accepted(oos: Any) -> None:
     digest = base64.b64encode(hashlib.md5(b"x").digest()).decode()
     oos.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentMD5=digest)
     assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+@pytest.mark.parametrize("text", ["bytes=2-10", "bytes=10-11", "bytes=5-2", "bytes=2-", "2-4"])
+def test_a_copied_range_lies_within_its_source(oos: Any, text: str) -> None:
+    """A part that would be shorter than its client believes is not copied. [OOS-006]"""
+    oos.put_object(Bucket=BUCKET, Key="k", Body=b"0123456789")
+    part = {"Bucket": BUCKET, "Key": "big", "PartNumber": 1, "CopySource": f"{BUCKET}/k"}
+    part["UploadId"] = oos.create_multipart_upload(Bucket=BUCKET, Key="big")["UploadId"]
+    assert refusal_of(oos.upload_part_copy, **part, CopySourceRange=text) == (400, "InvalidArgument")
+    oos.upload_part_copy(**part, CopySourceRange="bytes=2-9")
+    assert oos.list_parts(Bucket=BUCKET, Key="big", UploadId=part["UploadId"])["Parts"][0]["Size"] == 8

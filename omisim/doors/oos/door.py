@@ -16,6 +16,7 @@ from omisim.base.suggest import describe_unknown
 from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
 from omisim.doors.oos.bodies import read_body
+from omisim.doors.oos.checks import check_copy_range, check_permission
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, find_operation
 from omisim.doors.oos.pages import count_results, encode_names, read_limit
@@ -23,7 +24,7 @@ from omisim.engine.calls import call_storage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.session import CallRecord
-from omisim.model import AccountRow, Bucket, StoredObject, Upload
+from omisim.model import AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
@@ -32,13 +33,10 @@ from omisim.state.buckets import (
     Place,
     StorageError,
     check_key,
-    is_allowed,
-    is_bucket_name,
     make_object_url,
     parse_location,
 )
 from omisim.state.journal_store import StoreError
-from omisim.state.state import State
 from omisim.state.storage_signatures import ALGORITHM, authenticate, refuse_key
 from omisim.state.transaction import Transaction
 
@@ -193,7 +191,8 @@ def _parse_number(text: str) -> int | str:
 def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | None) -> HttpResponse:
     place, caller = task.place, task.caller
     upload_id = task.query.get("uploadId", "")
-    _check_permission(tx.state, task.operation, place, caller, task.source, upload_id)
+    check_permission(tx.state, task.operation, place, caller, task.source, upload_id)
+    check_copy_range(tx.state, request, task.source)
     caller_id = caller.account_id if caller else ""
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
@@ -252,49 +251,6 @@ def _parse_copy_source(request: HttpRequest, place: Place) -> Place | None:
         return None
     bucket, _, key = unquote(header.partition("?")[0]).removeprefix("/").partition("/")
     return Place(place.region, bucket, key)
-
-
-def _check_permission(
-    state: State, operation: Operation, place: Place, caller: AccountRow | None, source: Place | None, upload_id: str
-) -> None:
-    """Refuse a request for a missing bucket or upload, or without permission (OOS-002, OOS-004, OOS-006)."""
-    bucket: Bucket | None = state.get("bucket", place.bucket_id)
-    if operation.name in ("ListBuckets", "CreateBucket"):
-        if caller is None:
-            raise StorageError("AccessDenied", "the request is not signed", "OOS-004")
-        if operation.name == "CreateBucket":
-            _check_new_bucket(bucket, place, caller)
-        return
-    if bucket is None:
-        raise StorageError("NoSuchBucket", f"bucket {place.bucket} does not exist in {place.region}", "OOS-006")
-    item: StoredObject | None = state.get("object", place.object_id) if operation.on == "object" else None
-    is_owner = caller is not None and caller.account_id == bucket.account_id
-    allowed = is_allowed(bucket, item or bucket, caller, operation.permission) if operation.permission else is_owner
-    if not allowed and not (operation.on == "object" and item is None and is_allowed(bucket, bucket, caller, "READ")):
-        raise StorageError("AccessDenied", f"{operation.name} of {place.bucket} is not allowed", "OOS-004")
-    if source is not None:
-        _check_copy_source(state, source, caller)
-    upload: Upload | None = state.get("upload", upload_id)
-    if upload_id and (upload is None or (upload.bucket_id, upload.name) != (place.bucket_id, place.key)):
-        raise StorageError("NoSuchUpload", f"upload {upload_id} of {place.key} does not exist", "OOS-006")
-
-
-def _check_new_bucket(bucket: Bucket | None, place: Place, caller: AccountRow) -> None:
-    if not is_bucket_name(place.bucket):
-        raise StorageError("InvalidBucketName", f"{place.bucket} is not a valid bucket name", "OOS-002")
-    if bucket is not None and bucket.account_id == caller.account_id:
-        raise StorageError("BucketAlreadyOwnedByYou", f"you already own {place.bucket}", "OOS-002")
-    if bucket is not None:
-        raise StorageError("BucketAlreadyExists", f"another account owns {place.bucket} in {place.region}", "OOS-002")
-
-
-def _check_copy_source(state: State, source: Place, caller: AccountRow | None) -> None:
-    bucket: Bucket | None = state.get("bucket", source.bucket_id)
-    item: StoredObject | None = state.get("object", source.object_id)
-    if bucket is None:
-        raise StorageError("NoSuchBucket", f"bucket {source.bucket} does not exist in {source.region}", "OOS-006")
-    if item is not None and not is_allowed(bucket, item, caller, "READ"):
-        raise StorageError("AccessDenied", f"{source.key} is private", "OOS-004")
 
 
 def _render_error(request: HttpRequest, error: StorageError, request_id: str) -> HttpResponse:

@@ -1,0 +1,70 @@
+"""The checks of a request to object storage before moto answers it: permissions, and what it refers to."""
+
+from __future__ import annotations
+
+import re
+
+from omisim.doors.http import HttpRequest
+from omisim.doors.oos.operations import Operation
+from omisim.model import AccountRow, Bucket, StoredObject, Upload
+from omisim.state.buckets import Place, StorageError, is_allowed, is_bucket_name
+from omisim.state.state import State
+
+__all__ = ["check_copy_range", "check_permission"]
+
+_COPY_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
+
+
+def check_permission(
+    state: State, operation: Operation, place: Place, caller: AccountRow | None, source: Place | None, upload_id: str
+) -> None:
+    """Refuse a request for a missing bucket or upload, or without permission (OOS-002, OOS-004, OOS-006)."""
+    bucket: Bucket | None = state.get("bucket", place.bucket_id)
+    if operation.name in ("ListBuckets", "CreateBucket"):
+        if caller is None:
+            raise StorageError("AccessDenied", "the request is not signed", "OOS-004")
+        if operation.name == "CreateBucket":
+            _check_new_bucket(bucket, place, caller)
+        return
+    if bucket is None:
+        raise StorageError("NoSuchBucket", f"bucket {place.bucket} does not exist in {place.region}", "OOS-006")
+    item: StoredObject | None = state.get("object", place.object_id) if operation.on == "object" else None
+    is_owner = caller is not None and caller.account_id == bucket.account_id
+    allowed = is_allowed(bucket, item or bucket, caller, operation.permission) if operation.permission else is_owner
+    if not allowed and not (operation.on == "object" and item is None and is_allowed(bucket, bucket, caller, "READ")):
+        raise StorageError("AccessDenied", f"{operation.name} of {place.bucket} is not allowed", "OOS-004")
+    if source is not None:
+        _check_copy_source(state, source, caller)
+    upload: Upload | None = state.get("upload", upload_id)
+    if upload_id and (upload is None or (upload.bucket_id, upload.name) != (place.bucket_id, place.key)):
+        raise StorageError("NoSuchUpload", f"upload {upload_id} of {place.key} does not exist", "OOS-006")
+
+
+def _check_new_bucket(bucket: Bucket | None, place: Place, caller: AccountRow) -> None:
+    if not is_bucket_name(place.bucket):
+        raise StorageError("InvalidBucketName", f"{place.bucket} is not a valid bucket name", "OOS-002")
+    if bucket is not None and bucket.account_id == caller.account_id:
+        raise StorageError("BucketAlreadyOwnedByYou", f"you already own {place.bucket}", "OOS-002")
+    if bucket is not None:
+        raise StorageError("BucketAlreadyExists", f"another account owns {place.bucket} in {place.region}", "OOS-002")
+
+
+def _check_copy_source(state: State, source: Place, caller: AccountRow | None) -> None:
+    bucket: Bucket | None = state.get("bucket", source.bucket_id)
+    item: StoredObject | None = state.get("object", source.object_id)
+    if bucket is None:
+        raise StorageError("NoSuchBucket", f"bucket {source.bucket} does not exist in {source.region}", "OOS-006")
+    if item is not None and not is_allowed(bucket, item, caller, "READ"):
+        raise StorageError("AccessDenied", f"{source.key} is private", "OOS-004")
+
+
+def check_copy_range(state: State, request: HttpRequest, source: Place | None) -> None:
+    """Refuse to copy bytes that the source does not have: moto would copy fewer."""
+    text = request.headers.get("x-amz-copy-source-range", "")
+    item: StoredObject | None = state.get("object", source.object_id) if source is not None else None
+    if not text or item is None:
+        return
+    match = _COPY_RANGE.fullmatch(text)
+    if match is None or not int(match[1]) <= int(match[2]) < len(item.body):
+        reason = f"x-amz-copy-source-range must be bytes=first-last within {len(item.body)} bytes, not {text[:50]!r}"
+        raise StorageError("InvalidArgument", reason)
