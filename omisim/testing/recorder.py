@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omisim.actions.fcu_only import is_fcu_only
-from omisim.base.suggest import describe_unknown
+from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.base.suggest import describe_unknown, suggest
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
@@ -68,7 +69,7 @@ class Recorder:
     def call(self, name: str, action: str, /, **parameters: Any) -> dict[str, Any] | None:
         """Make a call and check the laws. Returns the answer, or None for a refused call or a dropped connection.
 
-        Parameters have the API's names. Raises `laws.Broken`.
+        Parameters have the API's names. Raises `laws.Broken`, and ValueError for an action that does not exist.
         """
         return self._call(laws.call, name, action, parameters)
 
@@ -79,6 +80,8 @@ class Recorder:
     def _call(
         self, function: Callable[..., dict[str, Any]], name: str, action: str, parameters: dict[str, Any]
     ) -> dict[str, Any] | None:
+        if action not in ACTIONS and action not in not_served():  # its refusal would look like any other
+            raise ValueError(f"unknown action {action!r}{suggest(action, [*ACTIONS, *not_served()])}")
         self._record_calls()
         account, number = self.account(name), self._count_ids()
         self._steps.append(ScriptCall(name, action, parameters, "", number))

@@ -363,6 +363,11 @@ class TestLaws:
             laws.call(caller, action, **parameters)
         assert failure.value.law == name
 
+    def test_are_checked_for_a_call_of_an_account(self, world: World) -> None:
+        """A cloud in the place of its account is refused."""
+        with pytest.raises(TypeError, match=r"call takes an Account, such as cloud.account\('alice'\), not <cloud"):
+            laws.call(world.alice.cloud, "ReadVms")  # type: ignore[arg-type]  # the mistake
+
     def test_do_not_change_the_answers_of_calls(self, world: World) -> None:
         """A call that keeps the laws is answered or refused as it would be without them."""
         assert laws.call(world.alice, "CreateVolume", SubregionName="eu-west-2a", Size=1)["Volume"]["Size"] == 1

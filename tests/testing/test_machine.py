@@ -109,6 +109,19 @@ class TestMachineSubclass:
         with pytest.raises(ValueError, match="unknown account 'alise'; did you mean alice"):
             run_state_machine_as_test(Mistyped, settings=FEW)
 
+    @pytest.mark.parametrize("unchecked", [False, True])
+    def test_makes_no_call_of_an_action_that_does_not_exist(self, unchecked: bool) -> None:
+        """A mistyped action is an error of the rule; its refusal would look like one of the cloud."""
+
+        class Mistyped(CloudMachine):
+            @invariant()
+            def create(self) -> None:
+                make = self.call_unchecked if unchecked else self.call
+                make("alice", "CreateVolum", Size=1)
+
+        with pytest.raises(ValueError, match=r"unknown action 'CreateVolum'; did you mean CreateVolume\?"):
+            run_state_machine_as_test(Mistyped, settings=FEW)
+
     def test_may_have_attributes_of_its_own(self) -> None:
         """A name that resembles a setting less than a misspelt one does is the subclass's own."""
 

@@ -176,7 +176,7 @@ class TestStartsWith:
     @pytest.mark.parametrize(
         ("value", "message"),
         [
-            ({"images": 3}, "each key of starts_with must be 'image', 'keypair', .*, not 'images'"),
+            ({"images": 3}, "each key of starts_with must be 'image', 'keypair', .*, not 'images'; did you mean image"),
             ({"image": "3"}, r"starts_with\['image'\] must be an int from 0, not '3'"),
             ({"image": -1}, r"starts_with\['image'\] must be an int from 0, not -1"),
             ({"image": True}, r"starts_with\['image'\] must be an int from 0, not True"),

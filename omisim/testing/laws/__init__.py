@@ -65,6 +65,8 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
     `why_not` must predict the outcome, a refused call must change nothing, and reads must show created resources as
     answered. Raises Broken, and ApiError for a correctly refused call.
     """
+    if not isinstance(account, Account):
+        raise TypeError(f"call takes an Account, such as cloud.account('alice'), not {account!r}")
     cloud = account.cloud
     with cloud.engine.lock:
         mark = cloud.mark()

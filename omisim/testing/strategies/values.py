@@ -25,13 +25,11 @@ _INVALID_TYPES = ("tinav0.c2r4p2", "tinav4.c8r33p4", "tinav5.c0r4p2", "tinav5.c2
 def check_choice(parameter: str, value: object, choices: Sequence[object], description: str = "") -> None:
     """Raise ValueError for an unknown value of a parameter.
 
-    The error lists the known values, or with a `description` of them suggests the most similar one.
+    The error suggests the most similar known value, and lists all of them unless there is a `description` of them.
     """
-    if value in choices:
-        return
-    if description:
-        raise ValueError(f"{parameter} must be {description}, not {value!r}{suggest(value, map(str, choices))}")
-    raise ValueError(f"{parameter} must be {join_alternatives([*map(repr, choices)])}, not {value!r}")
+    if value not in choices:
+        known = description or join_alternatives([*map(repr, choices)])
+        raise ValueError(f"{parameter} must be {known}, not {value!r}{suggest(value, map(str, choices))}")
 
 
 def check_strings(parameter: str, values: Sequence[str]) -> list[str]:

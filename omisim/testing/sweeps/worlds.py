@@ -117,11 +117,15 @@ def sweep(
         The report; `str(report)` is its text, and `report.findings` lists the worlds in which the code coped badly.
 
     Raises:
-        ValueError: An option is invalid, or `setup` does not return a Cloud.
+        ValueError: An option is invalid, `setup` or `code` is not a function, or `setup` does not return a Cloud.
         AssertionError: `holds` does not hold after the clean run.
         Exception: Whatever the code raises in the clean run.
     """
     options = Options(holds, limit, depth, expected, kinds, interfere, delay, seed)
+    if not callable(setup):
+        raise ValueError(f"setup must be a function that returns a Cloud, such as cloud.fork, not {setup!r}")
+    if not callable(code):
+        raise ValueError(f"code must be a function of a cloud, not {code!r}")
     base = setup()
     if not isinstance(base, Cloud):
         raise ValueError(f"setup must return a Cloud, not {base!r}")

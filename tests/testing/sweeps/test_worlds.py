@@ -170,6 +170,16 @@ def test_names_may_come_from_an_iterator() -> None:
     assert [world.deviations[0].kind for world in report.worlds] == ["lost", "lost"]
 
 
+def test_a_sweep_takes_functions() -> None:
+    """A cloud or a result in the place of a function is refused, with the function that was probably meant."""
+    with pytest.raises(
+        ValueError, match=r"setup must be a function that returns a Cloud, such as cloud.fork, not <cloud"
+    ):
+        sweep(Cloud(), create_volume)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ValueError, match="code must be a function of a cloud, not None"):
+        sweep(setup, None)  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize("make", [lambda: None, dict])
 def test_setup_must_return_a_cloud(make: Callable[[], Any]) -> None:
     """Anything else is refused before the code runs."""
