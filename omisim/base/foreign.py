@@ -22,6 +22,7 @@ __all__ = [
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
 MAX_DIGITS = 40  # of an integer; the largest that has a meaning here has 20
+MAX_URL = 2**16  # characters
 _COUNT = re.compile(r"[0-9]{1,40}")
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 Hook = Callable[[dict[str, Any]], Any]
@@ -193,7 +194,12 @@ def parse_base_url(text: str, name: str, example: str) -> SplitResult:
 
 
 def parse_target(text: str) -> SplitResult:
-    """Return the parts of the target of an HTTP request. Raises ValueError for spaces and control characters."""
+    """Return the parts of the target of an HTTP request.
+
+    Raises ValueError for spaces, control characters, and more than 65,536 characters.
+    """
+    if len(text) > MAX_URL:  # Python caches the parts of the latest 128 URLs
+        raise ValueError(f"it has more than {MAX_URL} characters")
     if _NOT_IN_URLS.search(text):
         raise ValueError("it contains a space or a control character")
     return urlsplit(text)

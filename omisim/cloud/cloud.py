@@ -66,8 +66,9 @@ class Cloud:
         catalog: The initial resources: "default".
         auth: How requests over HTTP are authenticated. "strict": signatures and passwords are verified. "lenient": the
             access key or login must exist. "off": every request is accepted.
-        history: The number of changes and of calls to keep for `events` and `calls`. Everything since a live mark is
-            kept in addition. Older than that, a deleted resource is known only as an ancestor of others.
+        history: The number of changes and of calls to keep for `events` and `calls`; fewer calls if their requests over
+            HTTP have more than 16 MiB. Everything since a live mark is kept in addition. Older than that, a deleted
+            resource is known only as an ancestor of others.
         fetch: A function that returns the bytes of a URL outside this cloud's object storage, for imports. Without it,
             such a URL is unreachable (IMP-002). A fork keeps it; a dump does not.
         licences: What licences authorise, by product code: `{"0002": {"export": False}}` (see `licences`).

@@ -27,6 +27,11 @@ class HttpRequest:
     body: bytes = b""
     query: str = ""
 
+    @property
+    def head_size(self) -> int:
+        """The length of the path, the query and the values of the headers."""
+        return len(self.path) + len(self.query) + sum(map(len, self.headers.values()))
+
 
 @dataclass(slots=True)
 class HttpResponse:

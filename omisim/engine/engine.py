@@ -30,6 +30,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["Engine"]
 
+MAX_SENT = 2**24  # bytes of the requests in the call log: JSON needs up to 25 times its size in memory
 Parameters = TypeVarTuple("Parameters")
 Result = TypeVar("Result")
 
@@ -314,6 +315,9 @@ class Engine:
         if len(session.calls) >= longest or len(session.warnings) >= longest:
             session.trim_calls(session.call_position - self.kept_calls())
             del session.warnings[: -self.history]
+        if session.sent > MAX_SENT:
+            latest = session.call_position - 1
+            session.trim_sent(MAX_SENT, min((mark.call_position for mark in self.marks), default=latest))
 
 
 def _begin(state: State, settings: Settings, cause: str, at: dt.datetime) -> Transaction:

@@ -43,6 +43,7 @@ class CallRecord:
     dropped: bool = False  # a fault dropped the connection or killed the client: there was no answer
     status: int = 0
     size: int | None = None  # bytes of the answer's body, None without a body
+    sent: int = 0  # bytes of the request, without the object of an upload; 0 for a call from Python
     took: int = 0  # microseconds of the cloud's time, from a fault's delay
     position: int = -1
     results: int | None = None
@@ -147,6 +148,7 @@ class Session:
         self.requests = 0
         self.calls: list[CallRecord] = []
         self.calls_trimmed: int = 0
+        self.sent: int = 0  # the sum of `sent` of the calls
         self.warnings: list[str] = []
         self.faults: Faults = Faults()
         self.lockouts: Lockouts = Lockouts()
@@ -154,7 +156,7 @@ class Session:
     def copy(self) -> Session:
         """Return an independent copy. The records of the calls are shared."""
         twin = Session()
-        twin.requests, twin.calls_trimmed = self.requests, self.calls_trimmed
+        twin.requests, twin.calls_trimmed, twin.sent = self.requests, self.calls_trimmed, self.sent
         twin.calls, twin.warnings = list(self.calls), list(self.warnings)
         twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
         return twin
@@ -168,15 +170,30 @@ class Session:
         """Return the record of a recent call, or None."""
         return next((record for record in reversed(self.calls) if record.request_id == request_id), None)
 
-    def record_size(self, request_id: str, size: int) -> None:
-        """Record the size of the answer to a request, in bytes."""
+    def record_sizes(self, request_id: str, sent: int, size: int | None = None) -> None:
+        """Record the size of a request and of the body of its answer, in bytes."""
         record = self.find_call(request_id)
         if record is not None:
-            record.size = size
+            record.sent, record.size = sent, size
+            self.sent += sent
 
     def trim_calls(self, position: int) -> None:
         """Drop the records of the calls before this position."""
         count = position - self.calls_trimmed
         if count > 0:
+            self.sent -= sum(record.sent for record in self.calls[:count])
             del self.calls[:count]
             self.calls_trimmed = position
+
+    def trim_sent(self, most: int, end: int) -> None:
+        """Drop the oldest records, until the requests of the others have at most `most` bytes, but none from `end` on.
+
+        `end` is a position.
+        """
+        excess, position = self.sent - most, self.calls_trimmed
+        for record in self.calls[: max(0, end - position)]:
+            if excess <= 0:
+                break
+            excess -= record.sent
+            position += 1
+        self.trim_calls(position)

@@ -23,10 +23,14 @@ _VERBATIM = "="  # marks a name that is not in the API's form
 MAX_NAME = 256  # letters of a name that is converted; the names of the API are much shorter
 
 
-@lru_cache(maxsize=4096)
 def api_name(name: str) -> str:
     """Convert a snake_case name to the API's form: `vm_id` → `VmId`. The inverse of `snake_name`."""
-    return name[1:] if name.startswith(_VERBATIM) else "".join(word.capitalize() for word in name.split("_"))
+    return name[1:] if name.startswith(_VERBATIM) else _capitalize(name)
+
+
+@lru_cache(maxsize=4096)
+def _capitalize(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def snake_name(name: str) -> str:

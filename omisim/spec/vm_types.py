@@ -12,6 +12,7 @@ __all__ = ["MAX_CORES", "MAX_MEMORY", "PERFORMANCES", "VmShape", "find_vm_shape"
 
 PERFORMANCES = ("highest", "high", "medium")  # flags p1, p2, p3
 MAX_CORES, MAX_MEMORY = 78, 1039  # a choice, not a source (VMT-008)
+MAX_NAME = 64  # letters of a name that is looked up: the cache keeps no megabytes
 _TINA = re.compile(r"tinav([1-7])\.c([1-9][0-9]{0,3})r([1-9][0-9]{0,3})(?:p([1-3]))?")
 
 
@@ -27,9 +28,13 @@ class VmShape:
     flagged: bool
 
 
-@lru_cache(maxsize=1024)
 def find_vm_shape(name: str) -> VmShape | None:
     """Return the shape of a VM type, or None for an unknown type (VMT-001, VMT-002, VMT-005)."""
+    return _find_vm_shape(name) if len(name) <= MAX_NAME else None
+
+
+@lru_cache(maxsize=1024)
+def _find_vm_shape(name: str) -> VmShape | None:
     tina = _TINA.fullmatch(name)
     if tina:
         generation, cores, memory = (int(part) for part in tina.groups()[:3])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
+import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from omisim import Account, ApiError, Cloud
+from omisim.doors.front import FrontDoor
+from omisim.doors.http import HttpRequest
 from omisim.model import Vm
 
 Call = Callable[[Account, list[str]], Any]
@@ -70,6 +75,86 @@ class TestParameters:
         with pytest.raises(ApiError, match="must be a string, not"):
             alice.call("StopVms", VmIds=[value])
         assert cloud.calls("StopVms")[0].parameters == {"VmIds": [repr(value)]}
+
+
+class TestSize:
+    @staticmethod
+    def send(cloud: Cloud, number: int, size: int = 6 * 2**20) -> None:
+        """Send a request with a large body."""
+        body = json.dumps({"Filters": {"VolumeIds": [f"{number}{'x' * size}"]}}).encode()
+        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVolumes", {}, body)
+        assert FrontDoor(cloud.engine).handle("api", request, dt.datetime.now(dt.UTC)).status == 200
+
+    @pytest.fixture(name="open_cloud")
+    def _open_cloud(self) -> Cloud:
+        cloud = Cloud(auth="off")
+        cloud.account("alice")
+        return cloud
+
+    def test_of_all_requests_is_limited(self, open_cloud: Cloud) -> None:
+        """The oldest calls are dropped when the requests in the log have more than 16 MiB."""
+        for number in range(5):
+            self.send(open_cloud, number)
+        kept = [call.parameters["Filters"]["VolumeIds"][0][0] for call in open_cloud.calls()]
+        assert kept == ["3", "4"]
+
+    def test_of_a_single_request_may_be_larger(self, open_cloud: Cloud) -> None:
+        """The last call is always in the log."""
+        self.send(open_cloud, 1, 2**24 - 1000)
+        self.send(open_cloud, 2, 2**24 - 1000)
+        assert len(open_cloud.calls()) == 1
+
+    def test_drops_no_call_since_a_mark(self, open_cloud: Cloud) -> None:
+        """Calls after a live mark stay in the log, whatever their size."""
+        self.send(open_cloud, 0)
+        mark = open_cloud.mark()
+        for number in range(1, 5):
+            self.send(open_cloud, number)
+        assert len(open_cloud.calls(since=mark)) == 4
+        assert len(open_cloud.calls()) == 4
+
+    def test_of_small_requests_drops_none(self, open_cloud: Cloud) -> None:
+        """A thousand calls of usual clients are far below the limit."""
+        for number in range(1000):
+            self.send(open_cloud, number, 100)
+        assert len(open_cloud.calls()) == 1000
+
+    def test_of_requests_to_object_storage_counts_no_object(self, open_cloud: Cloud) -> None:
+        """An upload drops no call: the log does not keep its object."""
+        self.send(open_cloud, 0)
+        storage = open_cloud.account("alice").client("oos")
+        storage.create_bucket(Bucket="bucket")
+        for _ in range(3):
+            storage.put_object(Bucket="bucket", Key="key", Body=bytes(6 * 2**20))
+        assert len(open_cloud.calls("ReadVolumes")) == 1
+
+
+class TestCaches:
+    @pytest.mark.parametrize(
+        ("service", "path", "body"),
+        [
+            ("api", "/api/v1/ReadVms", '{"NAME": 1}'),
+            ("api", "/api/v1/CreateVms", '{"ImageId": "IMAGE", "VmType": "NAME"}'),
+            ("api", "/api/v1/CreateSnapshot", '{"FileLocation": "https://NAME/x", "SnapshotSize": 1}'),
+            ("fcu", "/", "Action=NAME"),
+        ],
+    )
+    def test_keep_no_long_names(self, service: str, path: str, body: str) -> None:
+        """A name of a megabyte in a refused request is not kept in memory once its call has left the log."""
+        cloud = Cloud(auth="off", history=1)
+        cloud.account("alice")
+        body = body.replace("IMAGE", cloud.images.official("debian").image_id)
+        front, sizes = FrontDoor(cloud.engine), []
+        tracemalloc.start()
+        try:
+            for number in range(30):
+                content = body.replace("NAME", f"{number}{'x' * 2**20}").encode()
+                front.handle(service, HttpRequest("POST", "localhost", path, {}, content), dt.datetime.now(dt.UTC))
+                gc.collect()
+                sizes.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+        assert sizes[-1] - sizes[9] < 10 * 2**20
 
 
 class TestRefusal:

@@ -52,7 +52,7 @@ class FcuDoor:
         try:
             return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
         except StoreError as error:
-            return self._refuse(refuse_unsaved(self.engine, error, "", headers=request.headers, api="fcu"))
+            return self._refuse(request, refuse_unsaved(self.engine, error, "", headers=request.headers, api="fcu"))
 
     def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
@@ -71,13 +71,13 @@ class FcuDoor:
             if not error.request_id:
                 row = load_rows().get(query.action)
                 note_refused(engine, row.calls if row else query.action, account_id, error, headers, "fcu")
-            return self._refuse(error)
+            return self._refuse(request, error)
         except (Dropped, Killed) as failure:
             return failure
         namespace = action.namespace or make_namespace(query.version)
         text = render_answer(action.row.name, namespace, outcome.content, outcome.request_id)
         warnings = {"X-Omisim-Warning": "; ".join(outcome.warnings)} if outcome.warnings else {}
-        return self._respond(200, text, outcome.request_id, warnings)
+        return self._respond(request, 200, text, outcome.request_id, warnings)
 
     def _identify(self, request: HttpRequest, query: Query, host_time: dt.datetime) -> tuple[str | None, str]:
         """Return the caller and the Region of a request."""
@@ -87,14 +87,17 @@ class FcuDoor:
         parse = partial(_parse_signature, query)
         return identify_caller(self.engine, request, name, named_region, host_time, parse)
 
-    def _refuse(self, error: ApiError) -> HttpResponse:
+    def _refuse(self, request: HttpRequest, error: ApiError) -> HttpResponse:
         code = find_code(error)
         text = render_error(code, error.details, error.request_id)
-        return self._respond(find_status(error, code), text, error.request_id, {"X-Omisim-Rule": error.rule})
+        status = find_status(error, code)
+        return self._respond(request, status, text, error.request_id, {"X-Omisim-Rule": error.rule})
 
-    def _respond(self, status: int, text: str, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
+    def _respond(
+        self, request: HttpRequest, status: int, text: str, request_id: str, headers: Mapping[str, str]
+    ) -> HttpResponse:
         content = encode_text(text)
-        self.engine.session.record_size(request_id, len(content))
+        self.engine.session.record_sizes(request_id, request.head_size + len(request.body), len(content))
         return HttpResponse(status, content, {**_HEADERS, **headers})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
-from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
+from botocore.model import OperationModel, ServiceModel
 
 from omisim.base.data_files import load_toml
 
@@ -72,10 +72,11 @@ def _add_structure(shapes: dict[str, Any], name: str, members: Mapping[str, Any]
     shapes[name] = {"type": "structure", "members": described}
 
 
-@cache
 def find_operation(name: str) -> OperationModel | None:
     """Return the description of an operation, or None for an unknown name."""
-    try:
-        return load_service().operation_model(name)
-    except OperationNotFoundError:
-        return None
+    return _load_operation(name) if name in load_service().operation_names else None
+
+
+@cache
+def _load_operation(name: str) -> OperationModel:
+    return load_service().operation_model(name)

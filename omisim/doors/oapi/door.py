@@ -70,6 +70,7 @@ class OapiDoor:
         """Answer one request, or return the exception that ends its connection."""
         engine = self.engine
         name, region = _route(request.host, request.path)
+        size = request.head_size + len(request.body)
         account_id: str | None = None
         try:
             account_id, region = identify_caller(engine, request, name, region, host_time)
@@ -83,7 +84,7 @@ class OapiDoor:
             if not error.request_id:
                 note_refused(engine, name, account_id, error, request.headers)
             response = _render_refusal(error)
-            engine.session.record_size(error.request_id, len(response.body))
+            engine.session.record_sizes(error.request_id, size, len(response.body))
             return response
         except (Dropped, Killed) as failure:
             return failure
@@ -91,7 +92,7 @@ class OapiDoor:
         if answer.warnings:
             headers = headers | {"X-Omisim-Warning": "; ".join(answer.warnings)}
         content = render_bytes(answer)
-        engine.session.record_size(answer.request_id, len(content))
+        engine.session.record_sizes(answer.request_id, size, len(content))
         return HttpResponse(200, content, headers)
 
 

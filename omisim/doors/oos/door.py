@@ -133,6 +133,7 @@ def _record(engine: Engine, request: HttpRequest, request_id: str, at: dt.dateti
     record = CallRecord(request.method, "", {"path": request.path}, at, request_id, request.headers, api="oos")
     record.serial = engine.session.requests
     engine.session.calls.append(record)
+    engine.session.record_sizes(request_id, request.head_size)
     return record
 
 
