@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.boto import refusal_of
 from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
@@ -58,10 +59,23 @@ def test_an_upload_has_the_date_at_which_it_began(cloud: Cloud, oos: Any) -> Non
     assert upload["Initiated"].replace(microsecond=0) == began
 
 
-def test_an_access_control_list_is_put_back_with_another_grant(oos: Any, bob: Account) -> None:
+@pytest.mark.parametrize("kind", ["bucket", "object"])
+def test_an_access_control_list_is_put_back_with_another_grant(oos: Any, bob: Account, kind: str) -> None:
     """What an answer says of the owner is taken as such, and not kept as a grant of its own. [OOS-004]"""
-    before = oos.get_bucket_acl(Bucket=BUCKET)
+    oos.put_object(Bucket=BUCKET, Key="a")
+    named = {"Bucket": BUCKET} | ({"Key": "a"} if kind == "object" else {})
+    read, write = getattr(oos, f"get_{kind}_acl"), getattr(oos, f"put_{kind}_acl")
+    before = read(**named)
     added = {"Grantee": {"Type": "CanonicalUser", "ID": bob.account_id}, "Permission": "READ_ACP"}
     policy = {"Owner": before["Owner"], "Grants": [*before["Grants"], added]}
-    oos.put_bucket_acl(Bucket=BUCKET, AccessControlPolicy=policy)
-    assert oos.get_bucket_acl(Bucket=BUCKET)["Grants"] == policy["Grants"]
+    write(**named, AccessControlPolicy=policy)
+    assert read(**named)["Grants"] == policy["Grants"]
+
+
+def test_an_unknown_permission_is_refused(oos: Any, bob: Account) -> None:
+    """A list with a permission that S3 does not have is not taken. [OOS-006]"""
+    oos.put_object(Bucket=BUCKET, Key="a")
+    grants = [{"Grantee": {"Type": "CanonicalUser", "ID": bob.account_id}, "Permission": "DELETE"}]
+    policy = {"Owner": {"ID": bob.account_id}, "Grants": grants}
+    refused = refusal_of(oos.put_object_acl, Bucket=BUCKET, Key="a", AccessControlPolicy=policy)
+    assert refused == (400, "MalformedACLError")

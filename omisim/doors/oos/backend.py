@@ -33,7 +33,7 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
     """
     clean_headers = {name: clean_header(value) for name, value in headers.items()}  # as a server hands them over
     request = MotoRequest.from_primitives(method, url, clean_headers, body)
-    door = responses.S3Response()
+    door = _Door()
     path = url.partition("?")[0].removeprefix("https://s3.amazonaws.com/")
     respond = door.key_response if "/" in path else door.bucket_response
     try:
@@ -53,6 +53,15 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
     lower_headers = {str(name).lower(): str(value) for name, value in response_headers.items()}
     kept_headers = {name: value for name, value in lower_headers.items() if name not in dropped}
     return HttpResponse(status, text.encode() if isinstance(text, str) else bytes(text), kept_headers)
+
+
+class _Door(responses.S3Response):  # type: ignore[misc]  # moto has no types
+    def put_object_acl(self) -> Any:
+        """Take the access control list of the body: moto takes that of the bucket in its place."""
+        if self._acl_from_headers(self.headers) is not None:
+            return super().put_object_acl()
+        self.backend.put_object_acl(self.bucket_name, self.parse_key_name(), self._acl_from_body())
+        return 200, {}, ""
 
 
 class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
