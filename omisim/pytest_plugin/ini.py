@@ -35,7 +35,7 @@ def _parse_clock(text: str) -> ManualClock | SystemClock:
     try:
         return SystemClock() if text == "system" else ManualClock(dt.datetime.fromisoformat(text))
     except ValueError:
-        raise ValueError("system or a date with its time zone") from None
+        raise ValueError("system or a date with its time zone, such as 2026-01-01T00:00:00Z") from None
 
 
 def _parse_history(text: str) -> int:

@@ -174,7 +174,10 @@ def _parse_accounts(options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, 
 def _check_account(arguments: Any) -> Mapping[str, Any]:
     """Return the arguments of an account. Raises ValueError unless `Cloud.account` takes them."""
     if not isinstance(arguments, Mapping):
-        raise ValueError(f"accounts must map names to arguments of Cloud.account, not to {arguments!r}")
+        example = '{"alice": {"region": "eu-west-2"}}'
+        raise ValueError(
+            f"accounts must map names to arguments of Cloud.account, as {example} does, not to {arguments!r}"
+        )
     for name in arguments:
         if name not in ACCOUNT_OPTIONS:
             raise ValueError(describe_unknown("argument of an account", name, ACCOUNT_OPTIONS))

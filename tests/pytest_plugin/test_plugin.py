@@ -290,7 +290,10 @@ class TestMarker:
             ("accounts=3", "accounts must be names, for example *, not 3"),
             ("accounts=['alice,bob']", "accounts must be names, for example *, not 'alice,bob'"),
             ("accounts=['alice', 3]", "accounts must be names, for example *, not 3"),
-            ("accounts={'alice': 3}", "accounts must map names to arguments of Cloud.account, not to 3"),
+            (
+                "accounts={'alice': 'eu-west-2'}",
+                'accounts must *, as {"alice": {"region": "eu-west-2"}} does, not to *',
+            ),
             ("accounts={'bob': {'regio': 1}}", "unknown argument of an account 'regio'; did you mean region?; *"),
             ("switches={'x': 1}", "unknown switch 'x'; known: *"),
             ("switches='x'", "switches: x: No such file or directory"),
@@ -365,7 +368,10 @@ class TestIniOptions:
         ("option", "line"),
         [
             ("timing = slow", "timing must be one of eager, clock, manual, reads, not 'slow'"),
-            ("clock = noon", "omisim_clock must be system or a date with its time zone, not 'noon'"),
+            (
+                "clock = noon",
+                "omisim_clock must be system or a date with its time zone, such as 2026-01-01T00:00:00Z, not 'noon'",
+            ),
             ("history = many", "omisim_history must be a number from 1 to 999999999, not 'many'"),
             ("history = 0", "omisim_history must be a number from 1 to 999999999, not '0'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),
