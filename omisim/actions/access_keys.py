@@ -80,11 +80,12 @@ def update_access_key(
     key = call.get_owned(AccessKey, access_key_id, "AK-007/update")
     call.check_state(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date
+    new_tag = key.tag if tag is None else tag or None
     changed = replace(
         key,
         expiration_date=key.expiration_date if keeps else expires,
         last_modification_date=call.now,
-        tag=None if clear_tag else key.tag if tag is None else tag or None,
+        tag=None if clear_tag else new_tag,
     )
     changed = call.put(changed)
     if state in (None, key.state):

@@ -67,15 +67,15 @@ def _read_exchange(number: int, line: Mapping[str, Any]) -> Exchange:
     account, _, region = line.get("account", "").partition("@")
     host = parse_host(line.get("host", ""))
     return Exchange(
-        number,
-        path,
-        _read_body(line["req"]),
-        status,
-        _read_body(line["res"]),
-        parse_date(line["t"]) if "t" in line else None,
-        account or None,
-        region or (host.region if host and host.service == "api" else None),
-        host.service if host else "api",
+        line=number,
+        path=path,
+        parameters=_read_body(line["req"]),
+        status=status,
+        answer=_read_body(line["res"]),
+        at=parse_date(line["t"]) if "t" in line else None,
+        account=account or None,
+        region=region or (host.region if host and host.service == "api" else None),
+        service=host.service if host else "api",
     )
 
 

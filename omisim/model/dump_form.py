@@ -249,13 +249,14 @@ def _make_form_check(cls: Any) -> Callable[[dict[str, Any]], tuple[tuple[str, _C
 
 def _list_json_classes(hint: Any) -> frozenset[type]:
     """Return the classes of a field's JSON values if they need no conversion: of `str | None`, str and NoneType."""
-    options = [
-        get_args(option)[0] if get_origin(option) is Annotated and _find_format(option) is None else option
-        for option in (get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,))
-    ]
-    return (
-        frozenset(options) if all(option in JSON_CLASSES and option is not float for option in options) else frozenset()
-    )
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    classes = frozenset(map(_drop_descriptions, options))
+    return classes if classes <= JSON_CLASSES - {float} else frozenset()
+
+
+def _drop_descriptions(hint: Any) -> Any:
+    """Return the class of an annotated one, unless its values are checked against a format."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated and _find_format(hint) is None else hint
 
 
 def _make_quick_decoder(hint: Any, json_class: type) -> _Convert | None:

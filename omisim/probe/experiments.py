@@ -86,7 +86,9 @@ class Call:
     @property
     def resources(self) -> int:
         """The number of resources that the call creates on an endpoint that agrees with the model."""
-        return self.requested * self.repeat if self.repeat else 0 if self.code else self.requested
+        if self.repeat:
+            return self.requested * self.repeat
+        return 0 if self.code else self.requested
 
     @property
     def requested(self) -> int:
@@ -95,8 +97,10 @@ class Call:
             return int(self.do in ("PUT", "POST"))
         if self.door == "fcu":
             return int(self.do in CREATIONS)
+        if not _CREATES.fullmatch(self.do):
+            return 0
         number = self.give.get("MaxVmsCount", 1)
-        return (number if isinstance(number, int) else 1) if _CREATES.fullmatch(self.do) else 0
+        return number if isinstance(number, int) else 1
 
 
 @dataclass(frozen=True)

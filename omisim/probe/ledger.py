@@ -41,9 +41,10 @@ class Ledger:
         self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], *, fcu: bool = False
     ) -> str:
         """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
-        answered_ids = (
-            list_created(action, answer) if fcu else _list_created_ids(answer) if action.startswith("Create") else []
-        )
+        if fcu:
+            answered_ids = list_created(action, answer)
+        else:
+            answered_ids = _list_created_ids(answer) if action.startswith("Create") else []
         old_ids = {*iter_texts(parameters), *self.owners}
         created = [one for one in answered_ids if find_kind(one) and one not in old_ids]
         if not created:

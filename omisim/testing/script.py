@@ -143,16 +143,14 @@ def leave_out_unused(steps: Sequence[ScriptCall | ScriptLine]) -> Sequence[int]:
     texts = [step.text for step in steps if isinstance(step, ScriptLine) and not step.account]
     uses_buckets = any("Export" in step.action or step.action.startswith("oos.") for step in calls)
     accounts = {step.account for step in calls}
-    return [
-        index
-        for index, step in enumerate(steps)
-        if isinstance(step, ScriptCall)
-        or not step.account
-        or (
-            (step.account in accounts or any(repr(step.account) in text for text in texts))
-            and (uses_buckets or not step.text.startswith("bucket("))
-        )
-    ]
+
+    def is_used(step: ScriptCall | ScriptLine) -> bool:
+        if isinstance(step, ScriptCall) or not step.account:
+            return True
+        has_user = step.account in accounts or any(repr(step.account) in text for text in texts)
+        return has_user and (uses_buckets or not step.text.startswith("bucket("))
+
+    return [index for index, step in enumerate(steps) if is_used(step)]
 
 
 def _reproduces(steps: Sequence[ScriptCall | ScriptLine], kept_steps: Sequence[int], failure: Exception) -> bool:

@@ -49,7 +49,9 @@ def _describe_field(field: Field) -> dict[str, Any]:
 
 def _make_example(field: Field, depth: int) -> Any:
     value = _EXAMPLES.get(_TYPES.get(field.type, ""), "") if field.shape is None else _fill(field.shape, depth)
-    return [value] if field.many and value != "" else [] if field.many else value
+    if field.many:
+        return [] if value == "" else [value]
+    return value
 
 
 def _fill(shape: Shape, depth: int) -> dict[str, Any]:

@@ -196,16 +196,13 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     check_copy_range(tx.state, request, task.source)
     caller_id = caller.account_id if caller else ""
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
-    url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
     is_encoded = task.operation.name == "ListObjects" and parameters.get("encoding-type") == "url"
     if is_encoded:  # moto encodes only some of the names
         del parameters["encoding-type"]
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))
-    requested_limit = read_limit(parameters, limit) if limit else ""
-    if limit:
-        page_size = fault.page_size if fault is not None else None
-        parameters[limit] = requested_limit if page_size is None else str(min(page_size, int(requested_limit)))
+    requested_size = _set_page_size(parameters, limit, fault) if limit else ""
+    url = f"https://s3.amazonaws.com/{place.bucket}" + (f"/{quote(place.key)}" if place.key else "")
     url += f"?{urlencode(parameters)}" if parameters else ""
     body, headers = read_body(request, task.operation.name)
     headers |= {**_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
@@ -218,12 +215,19 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     if task.operation.name == "CompleteMultipartUpload":
         location = f"<Location>{escape(make_object_url(place))}</Location>".encode()
         response.body = _LOCATION.sub(lambda _: location, response.body)
-    # a page that the service cuts still names the limit of the request
-    if parameters.get(limit, requested_limit) != requested_limit:
+    if limit and parameters[limit] != requested_size:  # a page that the service cuts still names the requested size
         element = api_name(STORAGE_PARAMETERS[limit])
-        cut, whole = (f"<{element}>{value}</{element}>".encode() for value in (parameters[limit], requested_limit))
+        cut, whole = (f"<{element}>{size}</{element}>".encode() for size in (parameters[limit], requested_size))
         response.body = response.body.replace(cut, whole)
     return response
+
+
+def _set_page_size(parameters: dict[str, str], limit: str, fault: Fault | None) -> str:
+    """Set the parameter `limit` to the size of the page, which a fault may reduce; return the requested size."""
+    requested_size = read_limit(parameters, limit)
+    page_size = fault.page_size if fault is not None else None
+    parameters[limit] = requested_size if page_size is None else str(min(page_size, int(requested_size)))
+    return requested_size
 
 
 def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:

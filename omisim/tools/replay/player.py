@@ -110,9 +110,8 @@ class _Replayer:
         self._ids: dict[str, str] = {}  # recorded id → id in this cloud
         self._taken: set[str] = set()  # the ids in this cloud
         self._lost: dict[str, int] = {}  # recorded id that this cloud has not created → the line of the divergence
-        self._start: tuple[dt.datetime, dt.datetime] | None = (
-            None  # times of the first exchange: recorded, and in this cloud
-        )
+        # the times of the first exchange: the recorded one, and that in this cloud
+        self._start: tuple[dt.datetime, dt.datetime] | None = None
 
     def play(self, exchange: Exchange) -> Iterator[Divergence]:
         """Send the request of an exchange, and yield the differences between the answers."""

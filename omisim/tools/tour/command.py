@@ -118,10 +118,12 @@ class Tour:
         self.progress.save()
         return self._pause("Enter goes on (q ends) ").strip().lower() != "q"
 
-    def _show(self, played: Played, said: str) -> None:
+    def _show(self, played: Played, reply: str) -> None:
         if played.answer is not None:
-            right = said[:1] == ("y" if played.answer.yes else "n")
-            mark = "" if said[:1] not in ("y", "n") else "[green]Right.[/green] " if right else "[red]Not so.[/red] "
+            mark = ""
+            if reply[:1] in ("y", "n"):
+                is_right = played.answer.yes == reply.startswith("y")
+                mark = "[green]Right.[/green] " if is_right else "[red]Not so.[/red] "
             self.console.print(Padding(f"{mark}{escape(str(played.answer))}\n", (0, 0, 0, 2), expand=False))
         elif played.step.say:
             self.console.print(f"{escape(played.step.say)}\n")
