@@ -45,7 +45,8 @@ _patches, _clock_patches = Patches(), Patches()
 def virtual_sleep(cloud: Cloud, *, virtual_time: bool = False, patience: float = 10.0) -> Iterator[None]:
     """Let waiting advance the clock of this cloud, in this thread and in those that it starts.
 
-    The innermost context of a thread applies. `Cloud.sleeping` describes the arguments.
+    The innermost context of a thread applies. `Cloud.sleeping` describes the arguments. Raises ValueError for an
+    invalid patience.
     """
     if not isinstance(patience, int | float) or not 0 < patience < threading.TIMEOUT_MAX:
         raise ValueError(f"patience must be a positive number of seconds, not {patience!r}")

@@ -87,7 +87,7 @@ class SqliteStore:
             _fill(self._database, dump)
 
     def close(self) -> None:
-        """Close the file. Its log is copied into it."""
+        """Close the file. Its log is copied into it. Raises StoreError if the file cannot be written any more."""
         try:
             self._database.close()
         except sqlite3.Error as error:

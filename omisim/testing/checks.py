@@ -115,7 +115,10 @@ def deleted_in_order(cloud: Cloud, *resource_ids: str) -> None:
 
 @takes_cloud
 def called_in_order(cloud: Cloud, *actions: str, account: str | None = None, since: Mark | None = None) -> None:
-    """Assert that calls of these actions succeeded in this order; other calls may come between them."""
+    """Assert that calls of these actions succeeded in this order; other calls may come between them.
+
+    Raises ValueError for an unknown action.
+    """
     require_some("called_in_order", "action", actions)
     for action in actions:
         cloud.calls(action)  # raises ValueError for an unknown action

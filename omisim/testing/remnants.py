@@ -36,7 +36,10 @@ def iter_remnants(cloud: Cloud, account: str | None, since: Mark | None) -> Iter
 
 
 def iter_accounts(cloud: Cloud, name: str | None) -> Iterator[AccountRow]:
-    """Yield the accounts that tests have created, or only the one with this name."""
+    """Yield the accounts that tests have created, or only the one with this name.
+
+    Raises ValueError for an unknown name.
+    """
     if name is not None and name not in cloud.accounts:
         raise ValueError(describe_unknown("account", name, cloud.accounts))
     return (row for row in iter_users(cloud.engine.state) if name in (None, row.name))

@@ -121,7 +121,10 @@ def _warn_of_existing_state(options: argparse.Namespace) -> None:
 
 
 def choose_seed(options: argparse.Namespace) -> None:
-    """Choose a random seed unless one is given: keys derive from it, and must not work on another server."""
+    """Choose a random seed unless one is given: keys derive from it, and must not work on another server.
+
+    Raises ValueError if one is given to a server that other machines reach.
+    """
     if options.seed is None:
         options.seed = secrets.token_hex(16)
     elif not is_loopback(options.host):
@@ -183,7 +186,10 @@ def _check_record(record: Path, state: str | None) -> None:
 
 
 def add_account(cloud: Cloud, argument: str) -> None:
-    """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given."""
+    """Create the account of NAME[@REGION][:AK:SK], with this access key if one is given.
+
+    Raises ValueError if the text has another form, or for an invalid or foreign key.
+    """
     full_name, *key = argument.split(":")
     name, _, region = full_name.partition("@")
     if not name or "," in name or len(key) not in (0, 2) or not all(key):

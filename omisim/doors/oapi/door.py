@@ -105,7 +105,10 @@ def call(engine: Engine, action: str, parameters: Mapping[str, Any], account_id:
 
 
 def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
-    """Return a Request from parameters under their API names; lists and mappings are copied."""
+    """Return a Request from parameters under their API names; lists and mappings are copied.
+
+    Raises TypeError if the action is not a text.
+    """
     if not isinstance(action, str):
         raise TypeError(f"action must be a str, not {action!r}")
     return Request(action, to_snake_names(copy_arguments(parameters)), OAPI)

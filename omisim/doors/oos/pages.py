@@ -20,7 +20,7 @@ _LIST_END = b"</ListBucketResult>"
 
 
 def read_limit(parameters: Mapping[str, str], name: str) -> str:
-    """Return the limit of a page, which is `MAX_PAGE` at most."""
+    """Return the limit of a page, which is `MAX_PAGE` at most. Raises StorageError if it is not a number."""
     text = parameters.get(name, str(MAX_PAGE))
     try:
         return str(min(parse_count(text, 2**63), MAX_PAGE))

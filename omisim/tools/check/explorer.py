@@ -61,7 +61,10 @@ class Explorer:
         self._marks = [self._cloud.mark()]  # before each call of the path, and after the last
 
     def visit(self, path: Path) -> Visit:
-        """Check every law in the state that these calls lead to, then try every call in it."""
+        """Check every law in the state that these calls lead to, then try every call in it.
+
+        Raises ValueError for a statement that cannot be evaluated there.
+        """
         visit = Visit()
         self._move_to(path)
         self._current = self._canonical.hash_state(self._state)

@@ -24,7 +24,10 @@ Visits = Callable[[Sequence[Path]], Iterator[Visit]]
 
 @contextmanager
 def make_visitor(start: Start, workers: int) -> Iterator[Visits]:
-    """Yield a function that visits states in order, in this process or in `workers` others."""
+    """Yield a function that visits states in order, in this process or in `workers` others.
+
+    Raises ChildProcessError if one of the others was killed.
+    """
     if workers == 1:
         explorer, thresholds = Explorer(*start), gc.get_threshold()
         collect_seldom()

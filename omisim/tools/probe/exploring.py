@@ -29,7 +29,8 @@ _EXPORT = re.compile(r"export (\w+)=(\S+)")
 def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits, stop: Callable[[], bool]) -> int:
     """Print the first difference that random histories find, as a script; return the exit status.
 
-    `stop` is asked before each history. Raises Interrupted if it says so.
+    `stop` is asked before each history. Raises Interrupted if it says so, and ValueError if a history cannot
+    be played to its end.
     """
     rng = random.Random(seed)  # noqa: S311 - a seed makes a run repeatable
     with _serve_omisim(endpoint) as own:

@@ -44,7 +44,10 @@ def check_name(kind: str, name: object, known_names: Collection[str], place: Pla
 
 
 def check_parts(place: Place, table: Any, known_names: Collection[str], make: Callable[..., object]) -> None:
-    """Validate each entry of a table by passing it to `make` alone, so that an error names its entry."""
+    """Validate each entry of a table by passing it to `make` alone, so that an error names its entry.
+
+    Raises ScenarioError with the place of the first wrong entry.
+    """
     if type(table) is not dict:
         raise ScenarioError(f"{place[-1]} must be a table of {', '.join(known_names)}, not {table!r}", place)
     for key, value in table.items():
