@@ -62,6 +62,18 @@ class TestCards:
         (volume,) = [card for card in cards.values() if card["kind"] == "volume"]
         assert "as /dev/sda1 (attached)" in volume["facts"]["Attached to"]
 
+    def test_have_the_facts_of_a_resource(self, cloud: Cloud, alice: Account) -> None:
+        """What a VM is and has, under the API's names, and its type and OMI on the face of the card."""
+        image_id = cloud.images.official("rhel").image_id
+        (vm,) = alice.create_vms(image_id=image_id)
+        alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": "Name", "value": "web"}, {"key": "a", "value": "b"}])
+        card = list_cards(cloud)[vm.vm_id]
+        assert card["facts"] == {
+            "VmType": "t2.small", "ImageId": image_id, "PrivateIp": "10.0.0.5", "PublicIp": "198.51.100.2",
+            "BootMode": "uefi", "Licences": "0001 0006", "Tags": "Name=web, a=b", "Created": "2026-01-01 00:00:00",
+        }  # fmt: skip
+        assert (card["name"], card["line"]) == ("web", f"t2.small · {image_id}")
+
     def test_of_the_platform_are_those_that_something_was_made_from(self, cloud: Cloud, vm: Vm) -> None:
         """Of hundreds of official resources, the OMI of the VM and the snapshot of its volume are shown."""
         platform = {

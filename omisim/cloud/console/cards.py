@@ -39,10 +39,9 @@ KINDS: Final[Mapping[str, str]] = {
 ROW_KINDS: Final = (*KINDS, "origin", "volume_link", "account")  # what cards are made from
 # kind → the fields that a card shows beside its id, name and state
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "image": ("architecture", "description", "product_codes", "root_device_type"),
+    "image": ("architecture", "description", "root_device_type"),
     "vm": (
-        "vm_type", "image_id", "private_ip", "public_ip", "keypair_name", "subnet_id", "product_codes", "boot_mode",
-        "state_reason",
+        "vm_type", "image_id", "private_ip", "public_ip", "keypair_name", "subnet_id", "boot_mode", "state_reason",
     ),
     "volume": ("volume_type", "iops", "snapshot_id", "subregion_name"),
     "snapshot": ("volume_id", "description"),
@@ -107,7 +106,7 @@ def _list_facts(rows: Rows, kind: str, row: Any) -> Iterator[tuple[str, str]]:
     yield from _OWN.get(kind, _list_nothing)(rows, row)
     for field in _FIELDS[kind]:
         value = getattr(row, field)
-        if value not in (None, "", ()) and field != "product_codes":
+        if value not in (None, ""):
             yield api_name(field), _clean(value)
     if codes := getattr(row, "product_codes", ()):
         yield "Licences", _clean(" ".join(codes))
