@@ -18,7 +18,7 @@ from omisim.base.subset import find_mismatches
 from omisim.base.suggest import suggest
 from omisim.model.ids import derive_hex
 from omisim.model.serialize import api_name, to_snake_names
-from omisim.spec.errors import ERRORS, ApiError, ErrorKind
+from omisim.spec.errors import ERRORS, ApiError, ErrorKind, suggest_error
 from omisim.spec.rules import get_rule
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_OPERATIONS, STORAGE_PAGES, STORAGE_PARAMETERS
 from omisim.state.settings import MAX_DURATION
@@ -327,8 +327,7 @@ def _choose_error(status: int | None, error: str | None) -> ErrorKind:
             raise ValueError(f"status must be one of {statuses}, not {status!r}; use error for another one")
         return ERRORS[_BY_STATUS[status or 503]]
     if error not in ERRORS:
-        suggestion = suggest(error, ERRORS) or "; see omisim.errors.ERRORS"
-        raise ValueError(f"error must be the name of an API error, not {error!r}{suggestion}")
+        raise ValueError(f"error must be the name of an API error, not {error!r}{suggest_error(error)}")
     if status not in (None, ERRORS[error].status):
         raise ValueError(f"status must be {ERRORS[error].status} for the error {error}, not {status!r}")
     return ERRORS[error]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.renamed import Renamed
+from omisim.base.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from omisim.spec.rules import Rule
 
-__all__ = ["ERRORS", "ApiError", "ErrorKind"]
+__all__ = ["ERRORS", "ApiError", "ErrorKind", "suggest_error"]
 
 
 @frozen()
@@ -38,6 +39,12 @@ class ErrorKind:
 ERRORS: Mapping[str, ErrorKind] = {
     name: ErrorKind(name, **row) for name, row in load_toml("omisim.spec", "errors.toml").items()
 }
+
+
+def suggest_error(name: object) -> str:
+    """Return the end of a text about a wrong name of an error: the error with this code, a similar one, or the list."""
+    coded = next((kind.name for kind in ERRORS.values() if name in (kind.code, kind.fcu)), "")
+    return f"; did you mean {coded}?" if coded else suggest(name, ERRORS) or "; see omisim.errors.ERRORS"
 
 
 class ApiError(Exception):

@@ -12,7 +12,7 @@ from omisim.base.suggest import check_known, suggest
 from omisim.model import Entity
 from omisim.spec.catalog import load_catalog
 from omisim.spec.cell_rules import load_every_rule
-from omisim.spec.errors import ERRORS
+from omisim.spec.errors import ERRORS, suggest_error
 from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event
 from omisim.spec.rules import load_rules
 
@@ -214,8 +214,7 @@ def _check_switch(name: str, value: Value) -> None:
             raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     elif name in load_every_rule():
         if not isinstance(value, str) or value not in ERRORS:
-            suggestion = suggest(value, ERRORS) or "; see omisim.errors.ERRORS"
-            raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggestion}")
+            raise ValueError(f"switch {name} must be the name of an API error, not {value!r}{suggest_error(value)}")
     else:
         raise ValueError(
             f"unknown switch {name!r}{suggest(name, [*SWITCHES, *load_rules()])}; "

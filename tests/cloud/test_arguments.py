@@ -18,6 +18,7 @@ from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.schema import Field
 from omisim.cloud.account import Typed
+from omisim.model import Vm
 from omisim.model.parts import BsuToCreate
 from omisim.model.serialize import api_name
 
@@ -139,6 +140,12 @@ def test_an_integer_that_python_cannot_print_is_refused(alice: Account) -> None:
     """An integer of 5,000 digits is refused like a value of another type. [REQ-009]"""
     with pytest.raises(ApiError, match="size must be an integer, not an integer of more than 40 digits"):
         alice.create_volume(size=HUGE, subregion_name="eu-west-2a")
+
+
+def test_an_entity_in_the_place_of_its_id_is_refused(alice: Account, vm: Vm) -> None:
+    """The refusal names the attribute that is the id. [REQ-009]"""
+    with pytest.raises(ApiError, match=r"vm_id must be a string, not Vm \(pass its vm_id\)"):
+        alice.create_image(vm_id=vm, image_name="golden")  # type: ignore[arg-type]  # the mistake
 
 
 def test_an_object_without_a_repr_is_refused(cloud: Cloud, alice: Account) -> None:

@@ -30,6 +30,7 @@ class TestCloudConstructor:
             ({"switches": {"default_page_size": -1}}, "default_page_size must be an int from 0 to 1000, not -1"),
             ({"switches": {"OMI-022": "no-such-name"}}, "must be the name of an API error"),
             ({"switches": {"OMI-022": ["x"]}}, r"must be the name of an API error, not \['x'\]"),
+            ({"switches": {"OMI-022": "9029"}}, r"an API error, not '9029'; did you mean in-use\?"),
             ({"switches": {"OMI-022": "x"}}, "must be the name of an API error, not 'x'; see omisim.errors.ERRORS"),
             ({"switches": {"OMI-22": "already-exist"}}, "unknown switch 'OMI-22'; did you mean OMI-022?"),
         ],
@@ -123,6 +124,7 @@ class TestCloudMethods:
             (lambda cloud: cloud.account("bob", region=["mars"]), "region must be one of eu-west-2, "),
             (lambda cloud: cloud.images.all("mars"), "region must be one of eu-west-2, "),
             (lambda _: Cloud.from_scenario(None), "must be the path of a TOML file or"),  # type: ignore[arg-type]  # the mistake
+            (lambda cloud: cloud.faults.add("CreateVms", error="10001"), "did you mean insufficient-capacity?"),
             (lambda cloud: cloud.faults.add("CreateVms", error="x"), "must be the name of an API error, not 'x'"),
             (
                 lambda cloud: cloud.faults.add("CreateVms", when=["VmIds"]),

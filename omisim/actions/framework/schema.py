@@ -26,7 +26,7 @@ from omisim.model.base import MayBeEmpty
 from omisim.model.filters import Filters
 from omisim.model.filters.match import is_pattern
 from omisim.model.ids import Id
-from omisim.model.serialize import is_date
+from omisim.model.serialize import is_date, snake_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
@@ -314,9 +314,15 @@ def _read_date(value: Any, path: str, problems: Problems) -> Any:
 def report_wrong_type(value: Any, path: str, expected: str, problems: Problems) -> object:
     """Append the problem of a value with a wrong type, and return WRONG."""
     names = {dict: "an object", list: "a list", tuple: "a list", **_NAMES}
-    kind = value.kind if isinstance(value, Foreign) else names.get(type(value), type(value).__name__)
+    kind = value.kind if isinstance(value, Foreign) else names.get(type(value), _name_type(type(value)))
     problems.append(_make_type_problem(path, expected, kind))
     return WRONG
+
+
+def _name_type(cls: type) -> str:
+    """Return the name of a type; for an entity in the place of its id, also the attribute that is the id."""
+    attribute = f"{snake_name(cls.__name__)}_id"
+    return f"{cls.__name__} (pass its {attribute})" if hasattr(cls, attribute) else cls.__name__
 
 
 def _make_type_problem(path: str, expected: str, received: str) -> Problem:
