@@ -44,35 +44,45 @@ def judge(
     experiment: str, call: Call, answer: Answer, names: Mapping[str, str], switches: Mapping[str, Any]
 ) -> Finding:
     """Return the finding of a call. `switches` override the model's defaults, and the error of a rule by its id."""
-    expected = _get_expected(call, switches)
-    measured = str(answer)
     value: Any = None
     if call.switch:
-        matching = [one for one in call.outcomes if not _list_differences(one, answer, names)]
-        value = _get_value(matching[0], call.switch) if matching else None
-        verdict = AGREES if matching and value == _get_switch(call.switch, switches) else DIFFERS
-        measured = f"{call.switch} = {value!r}" if matching else f"{measured}: none of the known answers"
-        if value == UNKNOWN:
-            verdict, value, measured = CANNOT_TELL, None, "the answer is the same for every value"
+        assumed = switches.get(call.switch, DEFAULTS[call.switch])
+        text = f"{call.switch} = {assumed!r}"
+        verdict, measured, value = _judge_switch(call, answer, names, assumed)
     else:
+        expected = _get_expected(call, switches)
+        text = _describe(expected)
         differences = _list_differences(expected, answer, names)
         verdict = DIFFERS if differences else AGREES
-        measured = "; ".join(differences) if differences and answer.code == expected.code else measured
-    text = f"{call.switch} = {_get_switch(call.switch, switches)!r}" if call.switch else _describe(expected)
+        measured = "; ".join(differences) if differences and answer.code == expected.code else str(answer)
     if verdict == DIFFERS and value is None and (reason := _find_obstacle(answer)):
         verdict, measured = CANNOT_TELL, f"{reason}: {answer}"
     return Finding(
-        experiment,
-        call.rules,
-        verdict,
-        text,
-        measured,
-        call.do,
+        experiment=experiment,
+        rules=call.rules,
+        verdict=verdict,
+        expected=text,
+        measured=measured,
+        action=call.do,
         code=answer.code,
         switch=call.switch,
         value=value,
         door=call.door,
     )
+
+
+def _judge_switch(call: Call, answer: Answer, names: Mapping[str, str], assumed: Any) -> tuple[str, str, Any]:
+    """Return the verdict about a switch, what the answer shows, and the value that it shows, or None.
+
+    `assumed` is the value with which the model agrees.
+    """
+    matching = [outcome for outcome in call.outcomes if not _list_differences(outcome, answer, names)]
+    if not matching:
+        return DIFFERS, f"{answer}: none of the known answers", None
+    value = DEFAULTS[call.switch] if matching[0].value is None else matching[0].value
+    if value == UNKNOWN:
+        return CANNOT_TELL, "the answer is the same for every value", None
+    return AGREES if value == assumed else DIFFERS, f"{call.switch} = {value!r}", value
 
 
 def _get_expected(call: Call, switches: Mapping[str, Any]) -> Outcome:
@@ -99,14 +109,6 @@ def _has(answer: Answer, path: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _get_switch(switch: str, switches: Mapping[str, Any]) -> Any:
-    return switches.get(switch, DEFAULTS[switch])
-
-
-def _get_value(outcome: Outcome, switch: str) -> Any:
-    return DEFAULTS[switch] if outcome.value is None else outcome.value
 
 
 def _describe(expected: Outcome) -> str:

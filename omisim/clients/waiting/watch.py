@@ -106,11 +106,7 @@ class Watch:
         running = [member for member in kernel.members if member.wait is None]
         self._ring(running)
         frames = self._note_places(running)
-        if self._same_seconds >= MAX_SLEEP:
-            self._same_seconds = 0.0
-            for member, frame in frames:
-                if _is_sleeping(member, frame):
-                    self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
+        self._check_real_sleep(frames)
         is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
         is_locked = is_still and all(_is_locking(member, frame) and not _is_running(member) for member, frame in frames)
         is_busy = kernel.is_busy() or not all(map(_get_ident, running))  # a busy machine begins a new thread late
@@ -145,6 +141,14 @@ class Watch:
         self._same_looks += 1
         self._places = places
         return frames
+
+    def _check_real_sleep(self, frames: list[tuple[Member, FrameType]]) -> None:
+        """End a test of which a thread has slept really for `MAX_SLEEP`."""
+        if self._same_seconds >= MAX_SLEEP:
+            self._same_seconds = 0.0
+            for member, frame in frames:
+                if _is_sleeping(member, frame):
+                    self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
 
     def _describe(self) -> str:
         """Return the error of a deadlock: each thread, and the line at which it waits."""
