@@ -116,6 +116,11 @@ class TestRuleCatalogue:
             names |= {name} if name and not name.islower() else set()
         assert names <= oapi_names()
 
+    def test_has_no_plural_behind_a_number_that_may_be_one(self) -> None:
+        """A text such as "has 1 characters" is avoided by another order. FLT-012 has more than a thousand values."""
+        plural = re.compile(r"\{(?:count|length)\} (?:\w+ )?\w+s\b")
+        assert [rule.id for rule in REFUSALS if plural.search(rule.details)] == ["FLT-012"]
+
     def test_includes_the_illegal_cells(self) -> None:
         """Each illegal cell has its own id, and an error of the table."""
         rules = list_cell_rules()
