@@ -15,6 +15,7 @@ from omisim.model.ids import Id
 
 ANY = TypeVar("ANY")
 TEXT = TypeVar("TEXT", str, bytes)
+MAX_GIB = 1_000_000  # of all disks of a resource; the largest volume has 14,901
 # a nested argument: the dataclass, or a dict with snake_case keys
 OrDict: TypeAlias = Union[ANY, Mapping[str, Any]]  # noqa: UP007 - mypy takes no other spelling of a generic alias
 
@@ -26,15 +27,16 @@ class MayBeEmpty:
 
 @frozen()
 class Format:
-    """Marks a text of a row that `parse` reads. It raises ValueError for another text."""
+    """Marks a value of a row that `parse` reads. It raises ValueError for another value."""
 
     name: str
-    parse: Callable[[str], object]
+    parse: Callable[[Any], object]
 
 
 Address = Annotated[str, Format("an IPv4 address", IPv4Address)]
 IpRange = Annotated[str, Format("an IPv4 range in CIDR notation", IPv4Network)]
 NetRange = Annotated[str, Format("an IPv4 range in CIDR notation, /16 to /32", parse_net_range)]
+Gib = Annotated[int, Format(f"a number of GiB from 0 to {MAX_GIB}", range(MAX_GIB + 1).index)]
 AccountId = Annotated[str, Id("account")]
 TextOrEmpty = Annotated[str, MayBeEmpty()]  # a text that may be "", for example a description
 ImageId = Annotated[str, Id("image")]

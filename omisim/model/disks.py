@@ -6,7 +6,7 @@ import datetime as dt
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, ImageState, LinkState, SnapshotState, UpdateState, VolumeState, internal
+from omisim.model.base import Entity, Gib, ImageState, LinkState, SnapshotState, UpdateState, VolumeState, internal
 from omisim.model.parts import BlockDeviceMappingImage, LinkedVolume, PermissionsOnResource, ResourceTag, StateComment
 
 
@@ -72,7 +72,7 @@ class Snapshot(Entity):
     state: SnapshotState
     tags: tuple[ResourceTag, ...] = ()
     volume_id: str | None = None
-    volume_size: int
+    volume_size: Gib
     import_error: str = internal("")  # reason why its source file cannot be imported
 
 
@@ -86,7 +86,7 @@ class Volume(Entity):
     creation_date: dt.datetime
     iops: int | None = None
     linked_volumes: tuple[LinkedVolume, ...] = ()
-    size: int
+    size: Gib
     snapshot_id: str | None = None
     state: VolumeState
     subregion_name: str
@@ -116,7 +116,7 @@ class VolumeUpdateParameters:
     """Size (GiB), type and IOPS of a volume before or after an update."""
 
     iops: int
-    size: int
+    size: Gib
     volume_type: str
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 from omisim.base.frozen import frozen
 from omisim.model.base import (
     AccountId,
+    Gib,
     LinkState,
     NicId,
     SecurityGroupId,
@@ -49,7 +50,7 @@ class BsuToCreate:
     delete_on_vm_deletion: bool | None = None
     iops: int | None = None
     snapshot_id: SnapshotId | None = None
-    volume_size: int | None = None
+    volume_size: Gib | None = None
     volume_type: str | None = None
 
 

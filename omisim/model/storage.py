@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, internal
+from omisim.model.base import Entity, Gib, internal
 from omisim.model.disks import Image
 from omisim.model.parts import ResourceTag
 
@@ -83,7 +83,7 @@ class ImageExportTask(Entity):
     task_id: str
     account_id: str = internal("")
     api_key: OsuApiKey | None = internal(None)
-    size: int = internal(0)  # GiB to upload
+    size: Gib = internal(0)  # GiB to upload
     source: Image | None = internal(None)  # the OMI at the time of the request
 
 
@@ -102,7 +102,7 @@ class SnapshotExportTask(Entity):
     task_id: str
     account_id: str = internal("")
     api_key: OsuApiKey | None = internal(None)
-    size: int = internal(0)  # GiB to upload
+    size: Gib = internal(0)  # GiB to upload
 
 
 @frozen()

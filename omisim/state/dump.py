@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -18,11 +17,7 @@ from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
-from omisim.spec.catalog import load_catalog
-from omisim.spec.lifecycle import LIFECYCLES
-from omisim.spec.limits import ROOT
-from omisim.spec.vm_types import find_vm_shape
-from omisim.state.references import list_references
+from omisim.state.dump_checks import check_rows
 from omisim.state.settings import Durations, Settings
 from omisim.state.state import ROWS, Change, State
 
@@ -37,11 +32,6 @@ _RENAMED: Mapping[str, Mapping[str, str | None]] = {
     "origin": {"id": None},
 }
 MAX_NUMBER = 2**53  # of a change or a creation: other programs read such numbers exactly, and SQLite stores them
-# kind → its field that names a part of the catalogue, what that is, and a function that finds it
-_CATALOGUED: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
-    "account": ("region", "Region", lambda name: name in load_catalog().regions),
-    "vm": ("vm_type", "VM type", find_vm_shape),
-}
 _KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
 
@@ -257,9 +247,7 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
     if not isinstance(data["journal"], list):
         raise InvalidData(f"must be a list, not {shorten(data['journal'])}", ".journal")
     state.restore(rows, _read_journal(data["journal"], trimmed), trimmed)
-    _check_names(state, rows)
-    _check_disks(state, rows.get("image", {}))
-    _check_due(state)
+    check_rows(state, rows)
 
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
@@ -281,44 +269,6 @@ def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
 
 def _is_number(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_NUMBER
-
-
-def _check_names(state: State, rows: Mapping[str, Mapping[str, tuple[int, Any]]]) -> None:
-    """Refuse a row with the name of another row, a Region, a VM type or a state of its kind that does not exist."""
-    for kind, saved in rows.items():
-        checks: list[tuple[str, Callable[[Any], Any], str, Callable[[Any], object]]] = [
-            (path, get, target, partial(state.get, target)) for path, get, target in list_references(kind)
-        ]
-        if kind in _CATALOGUED:
-            path, target, find = _CATALOGUED[kind]
-            checks.append((path, attrgetter(path), target, find))
-        if kind in LIFECYCLES:
-            checks.append(("state", attrgetter("state"), "state", LIFECYCLES[kind].moves.__contains__))
-        for path, get, target, find in checks:
-            names = {get(row) for _, row in saved.values() if row is not None} - {None}
-            if missing := {name for name in names if not find(name)}:
-                row_id, name = next((i, get(row)) for i, (_, row) in saved.items() if row and get(row) in missing)
-                raise InvalidData(f"there is no {target} {str(name)!r}", f".rows.{kind}.{row_id}.{path}")
-
-
-def _check_disks(state: State, images: Mapping[str, tuple[int, Any]]) -> None:
-    """Refuse an OMI that cannot be launched, because its root or one of its snapshots is missing."""
-    for image_id, (_, image) in images.items():
-        if image is None:
-            continue
-        disks = {device.device_name: device.bsu.snapshot_id for device in image.block_device_mappings if device.bsu}
-        missing = [each for each in disks.values() if each and not state.get("snapshot", each)]
-        if missing or not disks.get(ROOT):
-            reason = f"there is no snapshot {missing[0]!r}" if missing else f"{ROOT} must have a snapshot"
-            raise InvalidData(reason, f".rows.image.{image_id}.block_device_mappings")
-
-
-def _check_due(state: State) -> None:
-    """Refuse a due transition that its resource does not have: every call would fail on it."""
-    for key, due in state.rows("due").items():
-        row = state.get(due.kind, due.id) if due.kind in LIFECYCLES else None
-        if key != f"{due.kind}:{due.id}" or row is None or due.event not in LIFECYCLES[due.kind].moves[row.state]:
-            raise InvalidData("must be a transition of a resource", f".rows.due.{key}")
 
 
 def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:
