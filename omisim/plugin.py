@@ -179,8 +179,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the cloud's section to a failing test, and fail a test that sent a request to OUTSCALE."""
     report = yield
-    if call.excinfo is not None and isinstance(error := call.excinfo.value, pytest.FixtureLookupError):
-        _suggest_fixture(report, error.argname)
+    if call.excinfo is not None:
+        _explain_fixtures(report, call.excinfo.value)
     watched, strays = item.stash.get(WATCHED, None), pop_strays(item)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
@@ -204,13 +204,19 @@ def pytest_runtest_makereport(
     return report
 
 
-def _suggest_fixture(report: pytest.TestReport, name: str | None) -> None:
-    """Add the fixture of omisim that was probably meant to the report of a test whose fixture does not exist."""
-    from omisim.base.suggest import suggest
+def _explain_fixtures(report: pytest.TestReport, error: BaseException) -> None:
+    """Add what to do to the report of a test that asks for a fixture in vain: a mistyped one, or as a TestCase."""
+    fixtures = [name for name in globals() if name.startswith("omi_")]
+    text = ""
+    if isinstance(error, pytest.FixtureLookupError) and error.argname not in fixtures:
+        from omisim.base.suggest import suggest
 
-    fixtures = [fixture for fixture in globals() if fixture.startswith("omi_")]
-    if name not in fixtures and (text := suggest(name, fixtures, "Did you mean the fixture {}?")):
-        report.sections.append(("omisim", text))
+        text = suggest(error.argname, fixtures, "Did you mean the fixture {}?")
+    elif isinstance(error, TypeError) and "required positional argument" in str(error) and "'omi_" in str(error):
+        text = (
+            "The methods of a TestCase take no fixtures: use omisim.unittest.CloudTestCase, or a class without a base."
+        )
+    report.sections += [("omisim", text)] if text else []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

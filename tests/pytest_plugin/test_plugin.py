@@ -140,6 +140,18 @@ class TestFixtures:
         result.stdout.fnmatch_lines(["*- omisim -*", "Did you mean the fixture omi_cloud?"])
         assert result.stdout.str().count("Did you mean") == 1
 
+    def test_of_a_test_case_are_replaced_by_its_own_base_class(self, pytester: pytest.Pytester) -> None:
+        """A method of a TestCase gets no fixtures, which its TypeError does not say."""
+        source = """
+            import unittest
+
+            class TestImages(unittest.TestCase):
+                def test_bake(self, omi_cloud): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*- omisim -*", "*TestCase take no fixtures: use omisim.unittest.CloudTestCase*"])
+
     def test_refuse_a_wider_scope_with_an_alternative(self, pytester: pytest.Pytester) -> None:
         """A fixture of a wider scope cannot use them, and the error says what to use there."""
         source = """
