@@ -70,13 +70,14 @@ def update_access_key(
 ) -> AccessKey:
     """Change the state, the expiration date or the tag of a key.
 
-    An empty date or tag clears it, as does a state without a date (AK-006).
+    An empty date or tag clears it, as does a state without a date (AK-006). A date beside ClearExpirationDate, and a tag
+    beside ClearTag, are ignored (AK-006/clear).
     """
     changes = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
     call.check(any(value is not None for value in changes), "AK-005")
     call.check(state in (None, *STATES), "AK-005/state", state=state)
     _check_user(call, user_name)
-    expires = _parse_date(call, expiration_date, "AK-004/update")
+    expires = _parse_date(call, None if clear_expiration_date else expiration_date, "AK-004/update")
     key = call.get_owned(AccessKey, access_key_id, "AK-007/update")
     call.check_state(key)
     keeps = expiration_date is None and state is None and not clear_expiration_date

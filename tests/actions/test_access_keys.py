@@ -101,6 +101,14 @@ class TestUpdateAccessKey:
         )
         assert (cleared.expiration_date, cleared.tag) == (None, None)
 
+    def test_ignores_a_date_and_a_tag_that_are_cleared(self, alice: Account) -> None:
+        """A date or a tag beside the parameter that clears it is ignored, even a past date. [AK-006/clear]"""
+        key = alice.create_access_key(expiration_date="2030-01-01", tag="x").access_key_id
+        cleared = alice.update_access_key(
+            access_key_id=key, clear_expiration_date=True, clear_tag=True, expiration_date="2020-01-01", tag="y"
+        )
+        assert (cleared.expiration_date, cleared.tag) == (None, None)
+
     def test_needs_a_change_to_an_existing_state(self, alice: Account, access_key: dict[str, Any]) -> None:
         """An update without a change, or to an unknown state, is refused. [AK-005]"""
         assert expect_refusal(alice, "UpdateAccessKey", AccessKeyId=access_key["AccessKeyId"]).code == "7000"
