@@ -11,8 +11,7 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.nics import check_one_change, create_nic_with_addresses, read_count, update_nic
-from omisim.actions.public_ips import PublicIpId, check_id_or_ip, get_public_ip, unlink_public_ip
-from omisim.actions.public_ips import delete_public_ip as delete_unlinked_public_ip
+from omisim.actions.public_ips import check_id_or_ip, delete_public_ip
 from omisim.actions.tags import delete_all_tags
 from omisim.actions.tags import delete_tags as delete_named_tags
 from omisim.base.frozen import replace
@@ -47,14 +46,6 @@ def create_nic(
     ips = as_parsed_list(private_ips)
     more = read_count(call, ips, secondary_private_ip_count)
     return create_nic_with_addresses(call, subnet_id, ips, more, security_group_ids, description)
-
-
-def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
-    """Release an address, which is disassociated first from an instance of the public Cloud (FCU-040)."""
-    ip = get_public_ip(call, public_ip, public_ip_id)
-    if ip.vm_id is not None:
-        unlink_public_ip(call, link_public_ip_id=ip.link_public_ip_id)
-    delete_unlinked_public_ip(call, public_ip_id=ip.public_ip_id)
 
 
 def delete_tags(call: Call, *, resource_ids: Sequence[str], tags: Sequence[OrDict[ResourceTag]] | None = None) -> None:
@@ -115,7 +106,7 @@ def is_fcu_only(action: str, arguments: Mapping[str, Any]) -> bool:
     """Whether OAPI has no such action, not with these arguments, or not with this effect."""
     if action not in FCU_ONLY or action not in ACTIONS:
         return action in FCU_ONLY
-    if action == "DeletePublicIp":  # which may disassociate the address (FCU-040)
+    if action == "DeletePublicIp":  # which may have both an id and an address (FCU-040)
         return True
     shape = ACTIONS[action].shape
     return not arguments.keys() <= shape.all_fields.keys() or any(f.name not in arguments for f in shape.required)

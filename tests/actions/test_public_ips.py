@@ -89,6 +89,18 @@ class TestPublicIpOnVm:
         alice.delete_public_ip(public_ip=ip.public_ip)
         assert alice.read_public_ips() == ()
 
+    @pytest.mark.parametrize("runs", [True, False])
+    def test_is_unlinked_by_its_deletion(self, alice: Account, vm: Vm, ip: PublicIp, runs: bool) -> None:
+        """DeletePublicIp unlinks a public IP from its VM, which has another address if it runs. [PIP-014/vm]"""
+        alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
+        if not runs:
+            alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.delete_public_ip(public_ip_id=ip.public_ip_id)
+        assert alice.read_public_ips() == ()
+        address = reread(alice, vm).public_ip
+        assert address != ip.public_ip
+        assert (address is not None) == runs
+
     def test_can_be_linked_to_a_stopped_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A stopped VM shows the public IP it is given, and none once that is unlinked."""
         alice.stop_vms(vm_ids=[vm.vm_id])
@@ -127,6 +139,14 @@ class TestPublicIpInNet:
         assert holder(alice, ip) == (None, ids["secondary"])
         alice.delete_nic(nic_id=ids["secondary"])
         assert holder(alice, ip) == (None, None)
+
+    def test_cannot_be_deleted_before_it_is_unlinked(self, alice: Account) -> None:
+        """DeletePublicIp refuses a public IP that is linked to a NIC. [PIP-014]"""
+        ids: dict[str, str] = {}
+        add_networks(alice, alice.read_images()[0].image_id, ids)
+        assert expect_refusal(alice, "DeletePublicIp", PublicIpId=ids["nic_ip"]).code == "9029"
+        alice.call("UnlinkPublicIp", LinkPublicIpId=ids["nic_ip_link"])
+        alice.call("DeletePublicIp", PublicIpId=ids["nic_ip"])
 
     def test_is_released_with_its_private_ip(self, alice: Account) -> None:
         """A secondary private IP that is removed from its NIC releases its public IP. [NIC-032]"""

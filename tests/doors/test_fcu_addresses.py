@@ -135,15 +135,19 @@ class TestAddresses:
     def test_of_instances_of_the_public_cloud_are_released(
         self, ec2: Any, cloud: Cloud, ubuntu: Image, interface_id: str, gateway_id: str
     ) -> None:
-        """ReleaseAddress disassociates an address from such an instance; an interface's is in use. [FCU-040]"""
+        """ReleaseAddress disassociates an address from such an instance; an interface's is in use.
+
+        It takes either name of the address, or both. [PIP-014/vm, FCU-040]
+        """
         vm = launch(ec2, ubuntu)
-        for name in ("PublicIp", "AllocationId"):
+        for names in (["PublicIp"], ["AllocationId"], ["PublicIp", "AllocationId"]):
             address = ec2.allocate_address()
             ec2.associate_address(PublicIp=address["PublicIp"], InstanceId=vm["InstanceId"])
             before = cloud.fork()
-            assert code_of(ec2.release_address, **{name: address[name]}, DryRun=True) == "DryRunOperation"
+            given = {name: address[name] for name in names}
+            assert code_of(ec2.release_address, **given, DryRun=True) == "DryRunOperation"
             assert cloud == before
-            ec2.release_address(**{name: address[name]})
+            ec2.release_address(**given)
             assert read_instance(ec2, vm)["PublicIpAddress"] != address["PublicIp"]
         address = ec2.allocate_address(Domain="vpc")
         ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface_id)
@@ -151,7 +155,7 @@ class TestAddresses:
         assert len(ec2.describe_addresses()["Addresses"]) == 1
 
     def test_stay_associated_if_their_release_is_refused(self, ec2: Any, cloud: Cloud, ubuntu: Image) -> None:
-        """A throttled ReleaseAddress changes nothing. [FCU-040]"""
+        """A throttled ReleaseAddress changes nothing. [PIP-014/vm]"""
         allocation_id, vm = ec2.allocate_address()["AllocationId"], launch(ec2, ubuntu)
         ec2.associate_address(AllocationId=allocation_id, InstanceId=vm["InstanceId"])
         (address,) = ec2.describe_addresses()["Addresses"]

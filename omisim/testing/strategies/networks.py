@@ -120,7 +120,7 @@ ACCEPTED: Mapping[tuple[str, str], Callable[[RequestBuilder, Any], bool]] = {
     ("DeleteInternetService", "internet_service"): lambda _, service: service.net_id is None,
     ("DeleteNet", "net"): lambda builder, net: _is_net_empty(builder, net.net_id),
     ("DeleteNic", "nic"): lambda _, nic: nic.link_nic is None,
-    ("DeletePublicIp", "public_ip"): lambda _, ip: ip.link_public_ip_id is None,
+    ("DeletePublicIp", "public_ip"): lambda _, ip: ip.nic_id is None,
     ("DeleteRouteTable", "route_table"): lambda _, table: not table.link_route_tables,
     ("DeleteRoute", "route_table"): lambda _, table: len(table.routes) > 1,
     ("DeleteSecurityGroup", "security_group"): lambda builder, group: (
