@@ -74,6 +74,8 @@ def choose_boot_mode(
     mode = boot_mode or ("uefi" if "uefi" in image.boot_modes else "legacy")
     call.check(mode in image.boot_modes, "VM-020", boot_mode=mode, offered=image.boot_modes)
     call.check(not (image.tpm_mandatory and tpm_enabled is False), "VM-021", image_id=image.image_id)
+    needs_uefi = image.tpm_mandatory or bool(tpm_enabled)
+    call.check(not (needs_uefi and mode == "legacy"), "VM-021/legacy")
     secure_boot = actions.secure_boot if actions else None
     check_secure_boot(call, secure_boot, mode)
     return mode

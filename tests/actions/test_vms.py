@@ -127,7 +127,7 @@ class TestLaunch:
         assert alice.can("CreateVms", ImageId=find_official(alice, "Debian*").image_id, VmType="t2.micro")
 
     def test_adds_a_vtpm_on_request_or_demand_of_the_omi(self, alice: Account, ubuntu: Image) -> None:
-        """A vTPM is added if requested or if the OMI demands it; then it cannot be declined. [VM-021]"""
+        """A vTPM is added if requested or if the OMI demands it; then it cannot be declined. [VM-021, VM-021/legacy]"""
         root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": str(_snapshot_of(alice, ubuntu))}}
         image = alice.create_image(
             image_name="trusted",
@@ -138,6 +138,12 @@ class TestLaunch:
         )
         assert alice.create_vms(image_id=image.image_id)[0].tpm_enabled is True
         assert expect_refusal(alice, "CreateVms", ImageId=image.image_id, TpmEnabled=False).rule == "VM-021"
+        both = alice.create_image(
+            image_name="either", root_device_name="/dev/sda1", block_device_mappings=[root], tpm_mandatory=True,
+            boot_modes=["legacy", "uefi"],
+        )  # fmt: skip
+        legacy = {"ImageId": both.image_id, "BootMode": "legacy"}
+        assert expect_refusal(alice, "CreateVms", **legacy).rule == "VM-021/legacy"
         assert alice.create_vms(image_id=ubuntu.image_id)[0].tpm_enabled is False
 
 

@@ -53,6 +53,8 @@ def _check_boot(call: Call, image: Row) -> None:
     """Check the boot mode and the vTPM against the OMI. [VM-020, VM-021]"""
     call.check(call["BootMode"] is None or call["BootMode"] in image["BootModes"], "4045", after=EXISTENCE)
     call.check(not (image["TpmMandatory"] and call["TpmEnabled"] is False), "4045", after=EXISTENCE)
+    mode = call["BootMode"] or ("uefi" if "uefi" in image["BootModes"] else "legacy")
+    call.check(mode != "legacy" or not (image["TpmMandatory"] or call["TpmEnabled"]), "4045", after=EXISTENCE)
 
 
 def _build_disks(call: Call, image: Row | None) -> list[Row]:
