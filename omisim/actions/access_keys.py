@@ -70,8 +70,8 @@ def update_access_key(
 ) -> AccessKey:
     """Change the state, the expiration date or the tag of a key.
 
-    An empty date or tag clears it, as does a state without a date (AK-006). A date beside ClearExpirationDate, and a tag
-    beside ClearTag, are ignored (AK-006/clear).
+    An empty date or tag clears it, as does a state without a date (AK-006). A date beside ClearExpirationDate and a tag
+    beside ClearTag are ignored (AK-006/clear).
     """
     changes = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
     call.check(any(value is not None for value in changes), "AK-005")

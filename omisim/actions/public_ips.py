@@ -244,7 +244,7 @@ def _check_id_xor_ip(call: Call, parameters: Mapping[str, Any]) -> None:
 
 @action("DeletePublicIp", combinations=_check_id_xor_ip)
 def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
-    """Release a public IP, given by its id or its address. It is unlinked from a VM of the public Cloud (PIP-014/vm)."""
+    """Release a public IP, given by its id or its address; it is unlinked from a VM outside Nets (PIP-014/vm)."""
     ip = get_public_ip(call, public_ip, public_ip_id)
     call.check(ip.nic_id is None, "PIP-014", public_ip=ip.public_ip, link_public_ip_id=ip.link_public_ip_id)
     call.stop_if_refused()

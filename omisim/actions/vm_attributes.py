@@ -6,13 +6,12 @@ from omisim.actions.framework.call import Call
 from omisim.actions.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from omisim.formats.user_data import decode_user_data, parse_section
 from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ResourceTag, ShutdownBehaviorConfiguration
-from omisim.spec.limits import TENANCY
 from omisim.spec.vm_types import PERFORMANCES, VmShape
 
 __all__ = [
-    "add_section_tags", "check_attributes", "check_keypair", "check_secure_boot", "check_tenancy", "check_windows",
-    "choose_boot_mode", "format_vm_type", "get_os_family", "get_shutdown_actions", "merge_shutdown_behavior",
-    "show_boot_actions",
+    "add_section_tags", "check_attributes", "check_keypair", "check_nested_virtualization", "check_secure_boot",
+    "check_windows", "choose_boot_mode", "format_vm_type", "get_os_family", "get_shutdown_actions",
+    "merge_shutdown_behavior", "show_boot_actions",
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000
@@ -51,11 +50,9 @@ def add_section_tags(tags: tuple[ResourceTag, ...], user_data: str) -> tuple[Res
     return tuple(({tag.key: tag for tag in tags} | new).values())
 
 
-def check_tenancy(call: Call, tenancy: str | None, *, nested_virtualization: bool) -> None:
-    """Check the tenancy of a VM, which must be dedicated for nested virtualization (VM-017, VM-018)."""
-    call.check(tenancy is None or TENANCY.fullmatch(tenancy), "VM-017", tenancy=tenancy)
-    dedicated = tenancy is not None and tenancy != "default"
-    call.check(dedicated or not nested_virtualization, "VM-018", tenancy=tenancy or "default")
+def check_nested_virtualization(call: Call, tenancy: str | None, *, enabled: bool | None) -> None:
+    """Check the tenancy of a VM, which must be dedicated for nested virtualization (VM-018)."""
+    call.check(not enabled or tenancy not in (None, "default"), "VM-018", tenancy=tenancy or "default")
 
 
 def check_keypair(call: Call, name: str | None) -> None:

@@ -14,6 +14,7 @@ from omisim.actions.vm_attributes import (
     add_section_tags,
     check_attributes,
     check_keypair,
+    check_nested_virtualization,
     check_secure_boot,
     format_vm_type,
     merge_shutdown_behavior,
@@ -190,6 +191,7 @@ def update_vm(
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
     links = _update_links(call, vm, as_parsed_list(block_device_mappings))
     call.check_state(vm, "UpdateVm (stopped only)" if any(value is not None for value in stop_only) else "UpdateVm")
+    check_nested_virtualization(call, vm.placement.tenancy, enabled=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     call.check(is_source_dest_checked is None or vm.net_id, "VM-075", vm_id=vm_id)
     call.stop_if_refused()

@@ -17,7 +17,7 @@ from omisim.actions.vm_attributes import (
     add_section_tags,
     check_attributes,
     check_keypair,
-    check_tenancy,
+    check_nested_virtualization,
     check_windows,
     choose_boot_mode,
     format_vm_type,
@@ -51,6 +51,7 @@ from omisim.model import (
     VolumeState,
 )
 from omisim.model.base import keep_view
+from omisim.spec.limits import TENANCY
 from omisim.spec.rules import refuse
 from omisim.spec.vm_types import VmShape, find_vm_shape
 from omisim.state.state import State
@@ -128,8 +129,7 @@ def create_vms(
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
-    tenancy = place.tenancy
-    check_tenancy(call, tenancy, nested_virtualization=nested_virtualization)
+    call.check(place.tenancy is None or TENANCY.fullmatch(place.tenancy), "VM-017", tenancy=place.tenancy)
     check_shapes(call, mappings, VM_DEVICE)
     check_duplicates(call, mappings, "BDM-014")
     # independent checks come before an unknown OMI ends the call
@@ -140,6 +140,8 @@ def create_vms(
     networks = plan_networks(call, nics, subnet_id, private_ips, security_group_ids, security_groups)
     subnet = networks.subnet
     subregion = _choose_subregion(call, place.subregion_name, subnet)
+    tenancy = _choose_tenancy(call, place.tenancy, subnet)
+    check_nested_virtualization(call, tenancy, enabled=nested_virtualization)
     if image is None or shape is None:
         raise Stop
     mode = choose_boot_mode(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)
@@ -171,7 +173,7 @@ def create_vms(
         os_family=get_os_family(image) if call.switch("os_family") == "sent" else None,
         has_flagged_type=shape.flagged,
         performance=shape.performance if shape.flagged else performance or "high",
-        placement=Placement(subregion_name=subregion, tenancy=_choose_tenancy(call, tenancy, subnet)),
+        placement=Placement(subregion_name=subregion, tenancy=tenancy),
         product_codes=image.product_codes,
         reservation_id=call.new_id("reservation"),
         security_groups=networks.groups,

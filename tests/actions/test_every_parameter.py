@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from support.expect import expect_refusal
 from support.official import index_by_api_name
 from support.surface import list_core_actions
 from support.world import World, get_world
@@ -251,6 +252,20 @@ class TestVmAttributes:
         alice.stop_vms(vm_ids=[vm["VmId"]])
         updated = alice.call("UpdateVm", VmId=vm["VmId"], NestedVirtualization=False, UserData="aGk=")["Vm"]
         assert (updated["NestedVirtualization"], updated["UserData"]) == (False, "aGk=")
+        assert alice.call("UpdateVm", VmId=vm["VmId"], NestedVirtualization=True)["Vm"]["NestedVirtualization"]
+
+    def test_nested_virtualization_is_refused_on_default_tenancy(self, alice: Account, vm: Vm) -> None:
+        """A stopped VM on default tenancy cannot get nested virtualization; false is accepted. [VM-018]"""
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        assert expect_refusal(alice, "UpdateVm", VmId=vm.vm_id, NestedVirtualization=True).rule == "VM-018"
+        assert alice.can("UpdateVm", VmId=vm.vm_id, NestedVirtualization=False)
+
+    def test_nested_virtualization_is_allowed_in_a_dedicated_net(self, alice: Account, ubuntu: Image) -> None:
+        """A VM in a dedicated Net needs no Tenancy of its own. [VM-018, NET-005/vm]"""
+        net = alice.create_net(ip_range="10.0.0.0/16", tenancy="dedicated")
+        subnet = alice.create_subnet(ip_range="10.0.0.0/24", net_id=net.net_id)
+        request = {"ImageId": ubuntu.image_id, "SubnetId": subnet.subnet_id, "NestedVirtualization": True}
+        assert alice.call("CreateVms", **request)["Vms"][0]["NestedVirtualization"]
 
     def test_security_group_is_given_by_name_or_id(self, alice: Account, ubuntu: Image, vm: Vm) -> None:
         """The default security group can be given by its name and by its id. [VM-009]"""

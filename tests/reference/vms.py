@@ -144,6 +144,8 @@ def update_vm(call: Call) -> Row:
     call.check(call["KeypairName"] is None, "5071")
     if vm:
         call.check_state("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.parameters) else "UpdateVm")
+        nested = call["NestedVirtualization"] and vm["Placement"]["Tenancy"] == "default"
+        call.check(not nested, "4045", after=EXISTENCE)
         if call["BsuOptimized"] is not None:
             stopped = vm["State"] == "stopped"
             call.check(stopped, "6006")
