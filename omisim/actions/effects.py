@@ -117,15 +117,15 @@ def _stop_vm(tx: Transaction, vm: Vm, _comment: str) -> Values:
     return {**addresses, **end_first_boot(vm), "stops": (*vm.stops, make_stop_entry(vm, tx.at))}
 
 
-def _restart_vm(tx: Transaction, vm: Vm, _comment: str) -> None:
-    """Start a stopped VM again that was stopped for this."""
-    if vm.restarts:
-        tx.schedule(vm, "start", 0)
+def _follow_stop(tx: Transaction, vm: Vm, _comment: str) -> None:
+    """Start a stopped VM again, or delete it, if it was stopped for this."""
+    if vm.after_stop:
+        tx.schedule(vm, vm.after_stop, 0)
 
 
 def _start_vm(tx: Transaction, vm: Vm, _comment: str) -> Values:
     """Give a restarted VM of the public Cloud a new private address (VM-030)."""
-    values: Values = {"restarts": False, "state_reason": ""}
+    values: Values = {"after_stop": "", "state_reason": ""}
     if vm.net_id is not None:
         return values
     ip = make_private_ip(tx.next_number("private_ip"))
@@ -226,7 +226,7 @@ EFFECTS = Effects(
         ("volume_update", "completed"): _apply_update,
         ("volume_update", "failed"): _drop_update,
         ("vm", None): _drop_console,
-        ("vm", "stopped"): _restart_vm,
+        ("vm", "stopped"): _follow_stop,
         ("vm", "terminated"): _drop_links,
     },
 )

@@ -159,7 +159,7 @@ def _create_from_vm(
     image = add_image(call, image_id, name, mappings, ImageState.PENDING, {**inherited, **requested})
     call.record_origin(image, name, ("made from", vm_id))
     if vm.state is VmState.RUNNING and not no_reboot:  # OMI-017: stopped for the snapshot, then restarted
-        call.move(vm, "stop", restarts=True, state_reason="Client.ApiGracefulShutdown")
+        call.move(vm, "stop", after_stop="start", state_reason="Client.ApiGracefulShutdown")
     return image
 
 

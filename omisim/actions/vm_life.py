@@ -45,6 +45,7 @@ from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 from omisim.spec.vm_types import find_vm_shape, get_vm_shape, strip_flag
 
+AFTER_STOP = {"restart": "start", "terminate": "delete"}  # shutdown behavior → what follows a stop (VM-024/stop)
 STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")
 ANY_STATE = (
     "deletion_protection", "security_group_ids", "keypair_name", "is_source_dest_checked", "bsu_optimized",
@@ -111,17 +112,23 @@ def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...
 def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
     """Stop running VMs, all or none. Stopping and stopped VMs are left as they are.
 
-    `force_stop` powers the VMs off. Returns the states of each before and after (stopping).
+    `force_stop` powers the VMs off. A VM with the shutdown behavior restart or terminate is started again, or
+    terminated, as soon as it has stopped (VM-024/stop). Returns the states of each before and after (stopping).
     """
     vms = _get_all_owned(call, vm_ids)
     for vm in vms:
         call.check_state(vm)
     reason = "" if force_stop else "Client.ApiGracefulShutdown"
 
+    followed = call.switch("stop_behavior") == "followed"
+
     def stop(vm: Vm) -> Vm:
+        after_stop = AFTER_STOP.get(vm.vm_initiated_shutdown_behavior, "") if followed else ""
         if vm.state is VmState.RUNNING:
-            return call.move(vm, "stop", state_reason=reason)
-        return call.put(replace(vm, restarts=False))  # a VM that CreateImage has stopped is not restarted
+            return call.move(vm, "stop", after_stop=after_stop, state_reason=reason)
+        if vm.state is VmState.STOPPING:  # perhaps by CreateImage, which would start it again
+            return call.put(replace(vm, after_stop=after_stop))
+        return vm
 
     return _move_all(call, vms, stop)
 
@@ -147,7 +154,7 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
         call.check_state(vm)
         call.check(vm.state in ENDED_VM_STATES or not vm.deletion_protection, "VM-045", vm_id=vm.vm_id)
     return _move_all(
-        call, vms, lambda vm: vm if vm.state in ENDED_VM_STATES else call.move(vm, "delete", restarts=False)
+        call, vms, lambda vm: vm if vm.state in ENDED_VM_STATES else call.move(vm, "delete", after_stop="")
     )
 
 

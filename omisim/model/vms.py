@@ -80,7 +80,7 @@ class Vm(Entity):
     launch_group_ids: tuple[str, ...] = internal(())  # the security groups of the launch (SG-011)
     has_flagged_type: bool = internal(False)  # its type was requested with its performance (VMT-004)
     started: bool = internal(False)  # has left its first pending state
-    restarts: bool = internal(False)  # starts again as soon as it has stopped (OMI-017)
+    after_stop: str = internal("")  # start or delete: what happens as soon as it has stopped (OMI-017, VM-024/stop)
     first_boot: bool = internal(True)  # has not booted a second time
     admin_password: str | None = internal(None)  # encrypted with its keypair, set at the first boot (VM-057)
     stops: tuple[VmsStopHistory, ...] = internal(())

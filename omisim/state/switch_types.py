@@ -190,6 +190,7 @@ class Switches(RuleErrors, total=False):
     snapshot_cut: Literal["request", "completion"]
     spec_version: Literal["1.42", "1.40"]
     start_running: Literal["refuse", "no-op"]
+    stop_behavior: Literal["followed", "ignored"]
     stopped_public_ip: Literal["kept", "released"]
     strict_licences: bool
     strict_windows: bool

@@ -321,6 +321,61 @@ class TestLifeOfAVm:
         alice.update_vm(vm_id=other.vm_id, deletion_protection=False)
         assert alice.can("DeleteVms", VmIds=ids)
 
+    @pytest.mark.parametrize(
+        ("behavior", "states"),
+        [
+            ("stop", ["stopping", "stopped"]),
+            ("restart", ["stopping", "stopped", "pending", "running"]),
+            ("terminate", ["stopping", "stopped", "shutting-down", "terminated"]),
+        ],
+    )
+    def test_goes_on_after_a_stop_by_its_shutdown_behavior(
+        self, cloud: Cloud, alice: Account, vm: Vm, behavior: str, states: list[str]
+    ) -> None:
+        """StopVms follows the shutdown behavior, also of a protected VM; a stopped VM is left alone. [VM-024/stop]"""
+        alice.update_vm(vm_id=vm.vm_id, vm_initiated_shutdown_behavior=behavior, deletion_protection=True)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        seen = [state for state, _ in groupby(change.after.state for change in cloud.timeline(vm.vm_id))]
+        assert seen == ["pending", "running", *states]
+
+    @pytest.mark.parametrize("behavior", ["restart", "terminate"])
+    def test_stays_stopped_if_its_behavior_is_stop_by_then(self, alice: Account, vm: Vm, behavior: str) -> None:
+        """Terraform's provider sets stop before a stop, and the behavior again after it. [VM-024/stop]"""
+        for value in (behavior, "stop"):
+            alice.update_vm(vm_id=vm.vm_id, vm_initiated_shutdown_behavior=value)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.update_vm(vm_id=vm.vm_id, vm_initiated_shutdown_behavior=behavior)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        assert reread(alice, vm).state == "stopped"
+        alice.start_vms(vm_ids=[vm.vm_id])
+        assert reread(alice, vm).state == "running"
+
+    @pytest.mark.parametrize(("behavior", "state"), [("stop", "stopped"), ("terminate", "terminated")])
+    def test_is_stopped_for_an_omi_and_then_by_a_request(self, slow: Cloud, behavior: str, state: str) -> None:
+        """A VM that CreateImage stops is started again, whatever its behavior, but not after StopVms. [VM-024/stop]"""
+        alice = slow.account("alice")
+        vm = alice.create_vms(
+            image_id=slow.images.official("debian").image_id, vm_initiated_shutdown_behavior=behavior
+        )[0]
+        slow.settle()
+        alice.create_image(vm_id=vm.vm_id, image_name="first")
+        slow.settle()
+        assert reread(alice, vm).state == "running"
+        alice.create_image(vm_id=vm.vm_id, image_name="second")
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        slow.settle()
+        assert reread(alice, vm).state == state
+
+    @pytest.mark.parametrize("behavior", ["restart", "terminate"])
+    def test_ends_stopped_under_a_switch(self, behavior: str) -> None:
+        """With stop_behavior "ignored" StopVms only stops. [VM-024/stop]"""
+        cloud = Cloud(switches={"stop_behavior": "ignored"})
+        alice = cloud.account("alice")
+        ubuntu = cloud.images.official("ubuntu").image_id
+        vm = alice.create_vms(image_id=ubuntu, vm_initiated_shutdown_behavior=behavior)[0]
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        assert reread(alice, vm).state == "stopped"
+
     def test_changes_its_public_ip_with_each_stop(self, alice: Account, vm: Vm) -> None:
         """In the public Cloud the public address lasts as long as the VM runs; its volumes stay. [VM-030, VM-050]"""
         first = reread(alice, vm)

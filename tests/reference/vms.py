@@ -108,7 +108,8 @@ def stop_vms(call: Call) -> Row:
     vms = _find_vms(call, "StopVms")
     call.raise_if_refused()
     for vm in vms:
-        vm["restarts"] = False  # a VM that CreateImage stopped is not started again
+        old = vm["VmInitiatedShutdownBehavior"] if vm["State"] in ("running", "stopping") else "stop"
+        vm["restarts"], vm["ends"] = old == "restart", old == "terminate"  # [VM-024]
     return _move(vms, {"running": "stopping"})
 
 
@@ -127,7 +128,7 @@ def delete_vms(call: Call) -> Row:
     call.raise_if_refused()
     ending = dict.fromkeys(("pending", "running", "stopping", "stopped"), "shutting-down")
     for vm in vms:
-        vm["restarts"] = vm["stays"] = False
+        vm["restarts"] = vm["stays"] = vm["ends"] = False
     return _move(vms, ending)
 
 

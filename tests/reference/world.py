@@ -129,6 +129,8 @@ class World:
         if kind == "Vm":
             if row["State"] == "stopped" and row.get("restarts"):
                 return "pending"
+            if row["State"] == "stopped" and row.get("ends"):
+                return "shutting-down"
             if row["State"] == "pending" and row.get("stays"):
                 return "stopped"  # BootOnCreation was false [ST-VM-2]
         return NEXT.get(kind, {}).get(row["State"])
@@ -240,6 +242,8 @@ def _after_link(world: World, row: Row, to: str) -> None:
 def _after_vm(world: World, row: Row, to: str) -> None:
     if to == "pending":
         row["restarts"] = False
+    elif to == "shutting-down":
+        row["ends"] = False
     elif to == "running":
         row["ran"] = True
     elif to == "stopped":
