@@ -99,7 +99,7 @@ def start_vms(call: Call) -> Row:
         call.check(any(link["DeviceName"] == ROOT for link in links), "6003")
     call.raise_if_refused()
     for vm in vms:
-        vm["restarts"] = False
+        vm["restarts"] = vm["ends"] = False
     return _move(vms, {"stopped": "pending"})
 
 
@@ -108,8 +108,9 @@ def stop_vms(call: Call) -> Row:
     vms = _find_vms(call, "StopVms")
     call.raise_if_refused()
     for vm in vms:
-        old = vm["VmInitiatedShutdownBehavior"] if vm["State"] in ("running", "stopping") else "stop"
-        vm["restarts"], vm["ends"] = old == "restart", old == "terminate"  # [VM-024]
+        if vm["State"] in ("running", "stopping"):  # [VM-024]
+            behaviour = vm["VmInitiatedShutdownBehavior"]
+            vm["restarts"], vm["ends"] = behaviour == "restart", behaviour == "terminate"
     return _move(vms, {"running": "stopping"})
 
 
