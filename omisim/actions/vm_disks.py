@@ -38,9 +38,9 @@ def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVm
             devices.pop(name, None)
         elif mapping.bsu is not None:
             other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
-            call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
-            if mapping.bsu.snapshot_id is not None and name != ROOT:
+            if mapping.bsu.snapshot_id is not None and (other or name != ROOT):
                 requested_snapshots.append(get_usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
+            call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
             requested[name] = mapping.bsu
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
     call.check(len(devices) <= MAX_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MAX_VOLUMES_PER_VM)

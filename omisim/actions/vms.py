@@ -130,6 +130,8 @@ def create_vms(
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
     call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
     call.check(place.tenancy is None or TENANCY.fullmatch(place.tenancy), "VM-017", tenancy=place.tenancy)
+    is_public = subnet_id is None and not nics
+    check_nested_virtualization(call, place.tenancy, enabled=is_public and nested_virtualization)
     check_shapes(call, mappings, VM_DEVICE)
     check_duplicates(call, mappings, "BDM-014")
     # independent checks come before an unknown OMI ends the call
@@ -141,7 +143,7 @@ def create_vms(
     subnet = networks.subnet
     subregion = _choose_subregion(call, place.subregion_name, subnet)
     tenancy = _choose_tenancy(call, place.tenancy, subnet)
-    check_nested_virtualization(call, tenancy, enabled=nested_virtualization)
+    check_nested_virtualization(call, tenancy, enabled=not is_public and nested_virtualization)
     if image is None or shape is None:
         raise Stop
     mode = choose_boot_mode(call, image, boot_mode, next_boot, tpm_enabled=tpm_enabled)

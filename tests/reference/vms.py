@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-from reference.call import EXISTENCE, Call
+from reference.call import EXISTENCE, STATE, Call
 from reference.values import parse_vm_type
 from reference.world import ROOT, Row
 
@@ -147,7 +147,7 @@ def update_vm(call: Call) -> Row:
     if vm:
         call.check_state("Vm", vm, "UpdateVm stopped" if STOP_ONLY & set(call.parameters) else "UpdateVm")
         nested = call["NestedVirtualization"] and vm["Placement"]["Tenancy"] == "default"
-        call.check(not nested, "4045", after=EXISTENCE)
+        call.check(not nested, "4045", after=STATE)
         if call["BsuOptimized"] is not None:
             stopped = vm["State"] == "stopped"
             call.check(stopped, "6006")
