@@ -23,7 +23,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = [
     "PublicIpId", "assign_public_address", "attach_tagged_ip", "check_id_or_ip", "delete_public_ip",
-    "get_public_ip", "keep_public_address", "unlink_public_ip", "unlink_public_ips",
+    "keep_public_address", "unlink_public_ip", "unlink_public_ips",
 ]  # fmt: skip
 
 _NO_ADDRESS = {"public_dns_name": None, "public_ip": None}
@@ -134,7 +134,7 @@ def read_public_ips(
     return call.select(own, parsed_filters)
 
 
-def get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
+def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:
     """Return a public IP of the caller by id or by address, or refuse."""
     if ip_id is not None:
         return call.get_owned(PublicIp, ip_id, "PIP-001")
@@ -168,7 +168,7 @@ def link_public_ip(
     """
     vm = call.get_owned(Vm, vm_id, "VM-041") if vm_id is not None else None
     nic = call.get_owned(Nic, nic_id or "", "NIC-001") if vm is None else None
-    ip = get_public_ip(call, public_ip, public_ip_id)
+    ip = _get_public_ip(call, public_ip, public_ip_id)
     if vm is not None:
         call.check_state(vm)
         nics = find_nics(call.state, vm.vm_id)
@@ -226,7 +226,7 @@ def unlink_public_ip(
             raise refuse("PIP-013", link_public_ip_id=link_public_ip_id)
         ip = linked[0]
     else:
-        ip = get_public_ip(call, public_ip, None)
+        ip = _get_public_ip(call, public_ip, None)
         call.check(ip.link_public_ip_id is not None, "PIP-013/ip", public_ip=public_ip)
     call.stop_if_refused()
     _unlink(call.tx, ip)
@@ -245,7 +245,7 @@ def _check_id_xor_ip(call: Call, parameters: Mapping[str, Any]) -> None:
 @action("DeletePublicIp", combinations=_check_id_xor_ip)
 def delete_public_ip(call: Call, *, public_ip: str | None = None, public_ip_id: PublicIpId | None = None) -> None:
     """Release a public IP, given by its id or its address; it is unlinked from a VM outside Nets (PIP-014/vm)."""
-    ip = get_public_ip(call, public_ip, public_ip_id)
+    ip = _get_public_ip(call, public_ip, public_ip_id)
     call.check(ip.nic_id is None, "PIP-014", public_ip=ip.public_ip, link_public_ip_id=ip.link_public_ip_id)
     call.stop_if_refused()
     if ip.vm_id is not None:

@@ -45,7 +45,7 @@ from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 from omisim.spec.vm_types import find_vm_shape, get_vm_shape, strip_flag
 
-AFTER_STOP = {"restart": "start", "terminate": "delete"}  # shutdown behavior → what follows a stop (VM-024/stop)
+AFTER_STOP = {"restart": "start", "terminate": "delete"}  # shutdown behavior → the event after a stop (VM-024/stop)
 STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")
 ANY_STATE = (
     "deletion_protection", "security_group_ids", "keypair_name", "is_source_dest_checked", "bsu_optimized",
