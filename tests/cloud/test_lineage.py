@@ -202,6 +202,7 @@ class TestDeletion:
         deletion = cloud.lineage(mapping.bsu.snapshot_id or "").deletion
         assert deletion is not None
         assert deletion.refused.endswith("(SNP-016)")
+        assert f"DeleteSnapshot is refused now: {deletion.refused}" in deletion.lines()
         assert deletion.used_by == (f"OMI {golden.image_id} golden maps it",)
         assert deletion.gib == 10
 
