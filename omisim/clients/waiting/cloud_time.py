@@ -25,14 +25,15 @@ FOREVER: Final = 1e8  # seconds; a longer wait counts as one without a time limi
 class CloudTime:
     """A monotonic clock in seconds. It begins at `started`, and moves by as much as the cloud's clock.
 
-    `clocks` holds what each clock that follows it showed at the start; it is empty if none follows.
+    `clocks` holds what each clock that follows it showed at the start; it is empty if none follows. `reached` is the
+    time when it was last read: reading it again may move a clock of freezegun.
     """
 
     def __init__(self, cloud: Cloud, clocks: Mapping[str, Any]) -> None:
         self._cloud = cloud
         self.clocks = clocks
         self.started: float = read_monotonic()
-        self._time = self.started
+        self.reached = self.started
         self._reading = -inf
         self._overshoot = 0.0  # seconds by which the readings are ahead of the time
         self._shown: dict[str, tuple[float, Any]] = {}  # by clock: the last reading, and what the clock showed then
@@ -45,9 +46,9 @@ class CloudTime:
         with MUTEX:
             at = self._cloud.now
             if at != self._cloud_time:
-                self._time += max(0.0, (at - self._cloud_time).total_seconds())
+                self.reached += max(0.0, (at - self._cloud_time).total_seconds())
                 self._cloud_time = at
-            return self._time
+            return self.reached
 
     def read(self) -> float:
         """Return the time for the code under test. As on a real clock, a wait takes a little longer."""
@@ -107,7 +108,7 @@ class CloudTime:
             moved = (self._cloud.now - before).total_seconds()  # a SystemClock follows the frozen time
             self._cloud.advance(max(0.0, seconds - moved))
         with MUTEX:
-            self._time, self._cloud_time = max(self.now(), deadline), self._cloud.now
+            self.reached, self._cloud_time = max(self.now(), deadline), self._cloud.now
         self._overshoot += rounding
         self._check_progress()
 

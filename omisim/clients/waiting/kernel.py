@@ -3,7 +3,8 @@
 A thread that takes part is a `Member`, and either runs or waits. Time stands still while one of them runs, and while
 work outside them is outstanding. When all members wait, the one with the earliest deadline wakes: it moves the cloud's
 clock to its deadline and goes on alone. Members with the same deadline wake one after the other, in the order in which
-their threads were started. The start of a thread counts as a wake-up too, so that a test repeats itself exactly.
+their threads were started. So do new threads, and members that another one lets go on, for example by an event: one
+member runs at a time, so that a test repeats itself exactly.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from omisim.clients.waiting.watch_thread import MUTEX, look_often
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud
 
-__all__ = ["Kernel", "current_kernel", "current_member", "has_outlived_context"]
+__all__ = ["Kernel", "current_kernel", "current_member", "has_outlived_context", "waiting_really"]
 
 _members: dict[int, list[Member]] = {}  # by thread, the innermost kernel's last
 
@@ -42,6 +43,7 @@ class Kernel:
         self.closed: bool = False
         self.moves: int = 0  # starts and ends of waits and members: the watch sees that something happens
         self.outside: list[Callable[[], bool]] = []  # each returns whether work outside the members is outstanding
+        self.arriving: list[Callable[[], bool]] = []  # each returns whether a job is about to become a member
         self.alarm: Alarm | None = None  # of `signal.setitimer`, for the main thread
         self.owner: Member
 
@@ -99,16 +101,16 @@ class Kernel:
             self.settle()
 
     def take_turn(self) -> None:
-        """Let a new member wait until all others wait, so that threads start in a fixed order."""
-        self.wait(Wait(self.time.now(), starts=True))
+        """Let a member that can go on wait until all others wait, so that only one runs, in a fixed order."""
+        self.wait(Wait(self.time.now(), in_turn=True))
 
     def let_start(self) -> None:
         """Let the threads that have not had their first turn run until they wait."""
         with MUTEX:
-            if not any(wait.starts for wait in self.list_waits()):
+            if not any(wait.in_turn for wait in self.list_waits()):
                 return
         self.owner.number = sys.maxsize  # after all others
-        self.wait(Wait(self.time.now(), starts=True))
+        self.wait(Wait(self.time.now(), in_turn=True))
 
     # --- waiting
 
@@ -145,7 +147,8 @@ class Kernel:
             if not wait.outcome:
                 look_often()
         try:
-            if not wait.outcome:
+            has_waited = not wait.outcome
+            if has_waited:
                 (block or wait.block)()
         finally:
             with MUTEX:
@@ -157,8 +160,10 @@ class Kernel:
             return "ready"
         if wait.outcome == "time" and self.alarm is not None and self.find_wake_up(wait) == self.alarm.at:
             return "alarm"
-        if wait.outcome == "time" and not wait.starts:
+        if wait.outcome == "time" and not wait.in_turn:
             self.time.move_to(wait.deadline or 0.0)
+        if has_waited and wait.outcome in ("", "ready"):
+            self.take_turn()
         return wait.outcome or "ready"
 
     def wake(self, wait: Wait, outcome: Outcome) -> None:
@@ -182,7 +187,10 @@ class Kernel:
         if ready or not waits or (not jump and len(waits) < len(self.members)):
             return
         earliest = self.find_earliest()
-        if earliest is not None and (jump or not self.is_busy(starts=earliest.starts)):
+        if earliest is None:
+            return
+        is_held = self.has_arrivals() if self.is_due(earliest) else self.is_busy()
+        if jump or not is_held:
             self.wake(earliest, "time")
 
     def find_earliest(self) -> Wait | None:
@@ -200,29 +208,25 @@ class Kernel:
             return wait.deadline
         return self.alarm.at if wait.deadline is None else min(wait.deadline, self.alarm.at)
 
-    def is_busy(self, *, starts: bool = False) -> bool:
-        """Whether work outside the members is outstanding. The caller holds MUTEX.
+    def is_due(self, wait: Wait) -> bool:
+        """Whether a wait can end by time although the clock stands still. The caller holds MUTEX."""
+        return (self.find_wake_up(wait) or 0.0) <= self.time.reached
 
-        Where a thread `starts`, a member that waits for such work does not count: the thread may have to do it.
-        """
-        if any(is_outstanding() for is_outstanding in self.outside):
-            return True
+    def is_busy(self) -> bool:
+        """Whether work outside the members is outstanding. The caller holds MUTEX."""
         threads = {member.thread for member in self.members}
-        return not starts and any(
-            wait.is_busy or (wait.target is not None and wait.target not in threads and wait.target.is_alive())
-            for wait in self.list_waits()
+        return (
+            any(
+                wait.is_busy or (wait.target is not None and wait.target not in threads and wait.target.is_alive())
+                for wait in self.list_waits()
+            )
+            or any(is_outstanding() for is_outstanding in self.outside)
+            or self.has_arrivals()
         )
 
-    @contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """Let time stand still inside the block, although this thread waits in it."""
-        with MUTEX:
-            self.outside.append(_always)
-        try:
-            yield
-        finally:
-            with MUTEX:
-                self.outside.remove(_always)
+    def has_arrivals(self) -> bool:
+        """Whether a job is about to become a member, whose turn may be the next one. The caller holds MUTEX."""
+        return any(is_arriving() for is_arriving in self.arriving)
 
     def close(self) -> None:
         """End the context: every member that still waits goes on in real time, and ends at its next sleep."""
@@ -239,10 +243,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_members.clear)
 
 
-def _always() -> bool:
-    return True
-
-
 def current_member() -> Member | None:
     """Return the member that this thread is, in its innermost context that has not ended, or None."""
     stack = _members.get(get_ident())
@@ -253,6 +253,17 @@ def current_kernel() -> Kernel | None:
     """Return the innermost kernel that this thread takes part in, or None."""
     member = current_member()
     return None if member is None else member.kernel
+
+
+@contextmanager
+def waiting_really() -> Iterator[None]:
+    """Let the waits of this thread be real ones inside the block. It counts as running: time stands still."""
+    members = _members.pop(get_ident(), [])
+    try:
+        yield
+    finally:
+        if members:
+            _members[get_ident()] = members
 
 
 def has_outlived_context() -> bool:

@@ -15,7 +15,7 @@ from threading import Thread, Timer
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from omisim.clients.waiting.kernel import Kernel, current_kernel
+from omisim.clients.waiting.kernel import Kernel, current_kernel, waiting_really
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import WorkItem, get_max_workers, get_target, is_pending, is_thread_pool
 from omisim.clients.waiting.processes import note_child
@@ -52,7 +52,7 @@ def _start(thread: Thread) -> None:
         _real["Thread.start"](thread)
         return
     if not _takes_part(thread):
-        with kernel.standing_still():  # start() waits until the thread runs
+        with waiting_really():  # until the thread runs
             _real["Thread.start"](thread)
         if _waits_for_child(thread):
             note_child(id(thread), thread.is_alive)
@@ -69,7 +69,8 @@ def _start(thread: Thread) -> None:
 
     thread.run = run_in_turn  # type: ignore[method-assign]
     try:
-        _real["Thread.start"](thread)
+        with waiting_really():
+            _real["Thread.start"](thread)
     except BaseException:
         kernel.remove(member)
         raise
@@ -120,7 +121,7 @@ class _Outside:
     def __init__(self, kernel: Kernel) -> None:
         self.queued: dict[Future[Any], _Job] = {}
         self.running: list[_Job] = []
-        kernel.outside.append(self.is_outstanding)
+        kernel.arriving.append(self.is_outstanding)
 
     def is_outstanding(self) -> bool:
         """Whether a job is about to begin."""

@@ -27,7 +27,7 @@ class Wait:
         is_ready: whether it can end now for another reason. Other threads call it, so it must not block.
         is_busy: whether work that does not take part in virtual time will end it, so that time must not jump.
         target: the thread whose end it waits for, or None.
-        starts: whether it is a new thread's wait for its turn.
+        in_turn: whether it is the wait of a thread that can go on, for its turn: no time passes.
         outcome: why it ended: "ready", "time" (the deadline), "alarm" (before it), or "closed" (the context has ended);
             "" until then.
         error: the exception to raise instead.
@@ -40,13 +40,13 @@ class Wait:
         *,
         is_busy: bool = False,
         target: Thread | None = None,
-        starts: bool = False,
+        in_turn: bool = False,
     ) -> None:
         self.deadline = deadline
         self.is_ready = is_ready
         self.is_busy = is_busy
         self.target = target
-        self.starts = starts
+        self.in_turn = in_turn
         self.outcome: Outcome = ""
         self.error: BaseException | None = None
         self.member: Member | None = None

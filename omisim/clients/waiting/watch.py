@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Watch"]
 
 LOCKED_LOOKS: Final = 10  # looks at one line with a lock, of 2 ms each, after which a thread counts as blocked by it
-STALLED_LOOKS: Final = 25  # looks at any one line after which new threads begin although the thread still runs
+STALLED_LOOKS: Final = 25  # looks at any one line after which another thread has its turn although one still runs
 MIN_REAL: Final = 1.0  # seconds for which outstanding work holds up even the shortest wait
 MAX_SLEEP: Final = 1.0  # real seconds that a sleep may last which the kernel does not see
 ALARM: Final = getattr(signal, "SIGURG", None)  # ignored by default, and used by hardly any program
@@ -109,15 +109,15 @@ class Watch:
         self._check_real_sleep(frames)
         is_still = self._same_looks >= (LOCKED_LOOKS if earliest else 1)
         is_locked = is_still and all(_is_locking(member, frame) and not _is_running(member) for member, frame in frames)
-        is_busy = kernel.is_busy() or not all(map(_get_ident, running))  # a busy machine begins a new thread late
-        is_stuck = (not running or is_locked) and not is_busy
+        has_begun = all(map(_get_ident, running))  # a busy machine begins a new thread late
+        is_stuck = (not running or is_locked) and has_begun and not kernel.is_busy()
         if earliest is None:
             if is_stuck and min(self._lull, self._silent) >= self._patience:
                 self._lull = 0.0
                 self._raise(RuntimeError(self._describe()))
         elif is_stuck or self._lull >= max(MIN_REAL, (kernel.find_wake_up(earliest) or 0.0) - kernel.time.now()):
             kernel.settle(jump=True)
-        elif earliest.starts and running and self._same_looks >= STALLED_LOOKS and not is_busy:
+        elif self._is_stalled(running) and has_begun and kernel.is_due(earliest) and not kernel.has_arrivals():
             kernel.wake(earliest, "time")
 
     def _ring(self, running: list[Member]) -> None:
@@ -149,6 +149,12 @@ class Watch:
             for member, frame in frames:
                 if _is_sleeping(member, frame):
                     self._raise(RuntimeError(_SLEEPS_REALLY.format(_find_line(frame))))
+
+    def _is_stalled(self, running: list[Member]) -> bool:
+        """Whether the turn goes to another thread although these have not ended theirs."""
+        if not running or self._same_looks < 1 or any(map(_is_running, running)):
+            return False
+        return self._same_looks >= STALLED_LOOKS or all(map(_is_blocked, running))
 
     def _describe(self) -> str:
         """Return the error of a deadlock: each thread, and the line at which it waits."""
@@ -232,6 +238,12 @@ def _find_wait(member: Member) -> str:
         blocked_in = Path(f"/proc/self/task/{task}/wchan").read_text("utf-8")
         return "" if blocked_in == "0" else blocked_in
     return ""
+
+
+def _is_blocked(member: Member) -> bool:
+    """Whether a thread waits for something else than a thread, as Linux says."""
+    blocked_in = _find_wait(member)
+    return blocked_in != "" and "futex" not in blocked_in
 
 
 def _is_sleeping(member: Member, frame: FrameType) -> bool:

@@ -27,6 +27,36 @@ LOCK = threading.Lock()  # made before any context, as by a module under test
 EXECUTOR = ThreadPoolExecutor(2)
 
 
+def make_meeting(kind: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return a function with which threads wait for another one, and the function with which it wakes them."""
+    event, condition, lock, items = threading.Event(), threading.Condition(), threading.Lock(), queue.Queue[int]()
+
+    def wait_for_condition() -> None:
+        with condition:
+            condition.wait()
+
+    def notify() -> None:
+        with condition:
+            condition.notify_all()
+
+    def pass_lock() -> None:
+        with lock:
+            pass
+
+    def put() -> None:
+        for number in range(8):
+            items.put(number)
+
+    lock.acquire()
+    meetings: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "event": (event.wait, event.set),
+        "condition": (wait_for_condition, notify),
+        "lock": (pass_lock, lock.release),
+        "queue": (items.get, put),
+    }
+    return meetings[kind]
+
+
 class TestExecutor:
     def test_of_the_test_moves_the_clock(self, cloud: Cloud, alice: Account) -> None:
         """A polling loop in a ThreadPoolExecutor ends."""
@@ -105,6 +135,30 @@ class TestThreads:
         assert woken == [
             ("b", 2), ("a", 3), ("b", 4), ("a", 6), ("b", 6), ("c", 6), ("a", 9), ("c", 12), ("c", 18),
         ]  # fmt: skip
+
+    @pytest.mark.parametrize("kind", ["event", "condition", "lock", "queue"])
+    def test_take_turns_where_one_wakes_them(self, cloud: Cloud, kind: str) -> None:
+        """Threads that can go on at the same moment do so in the order of their start, one until it waits."""
+        order: list[int] = []
+
+        def act() -> None:
+            wait, wake = make_meeting(kind)
+
+            def run(number: int) -> None:
+                wait()
+                order.append(number)
+
+            threads = [threading.Thread(target=run, args=[number]) for number in range(8)]
+            for thread in threads:
+                thread.start()
+            time.sleep(10)
+            wake()
+            for thread in threads:
+                thread.join()
+
+        for _ in range(3):
+            measure(cloud, act)
+        assert order == [*range(8)] * 3
 
     def test_are_joined_in_virtual_time(self, cloud: Cloud) -> None:
         """`join` with a time limit returns when it is over; without one, when the thread ends."""

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from support.waiting import measure
 
 from omisim import Account, Cloud
 from omisim.clients.waiting import cloud_time, outside, watch
@@ -319,6 +320,29 @@ class TestThreadThatIsBeingStarted:
         kernel.remove(starting)
         assert look() == ending
         assert (wait.error is None) is (ending == "time")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells where a thread waits")
+class TestThreadThatIsBlocked:
+    def test_leaves_its_turn_to_others(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Beside a thread that waits where the kernel cannot see it, others go on long before a real second is over."""
+        reader, writer = os.pipe()
+        event = threading.Event()
+
+        def write() -> None:
+            event.wait()
+            os.write(writer, b"x")
+
+        def act() -> None:
+            threading.Thread(target=write).start()
+            threading.Thread(target=event.set).start()
+            assert os.read(reader, 1) == b"x"
+
+        monkeypatch.setattr(watch, "MIN_REAL", 60)
+        monkeypatch.setattr(watch, "STALLED_LOOKS", 30_000)
+        assert measure(cloud, act) == 0
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a thread runs")
