@@ -14,9 +14,10 @@ from omisim import Account, Cloud
 from omisim.cloud.console import PAGE_POLICY, list_page_files
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Image
+from omisim.server import streams
 from omisim.server.app import App
 from omisim.server.control import Control
-from omisim.server.streams import MAX_STREAMS, Streams, ViewFeed
+from omisim.server.streams import MAX_STREAMS, ViewFeed
 
 HOST = "127.0.0.1:8333"
 TOKEN = {"x-omisim-token": "t"}
@@ -170,12 +171,13 @@ class TestStream:
 
     def test_writes_a_comment_when_nothing_happens(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         """A write is what reveals that a client has gone."""
-        monkeypatch.setattr("omisim.server.streams.POLL_SECONDS", 0)
-        monkeypatch.setattr("omisim.server.streams.KEEP_ALIVE_POLLS", 2)
+        # not by its name: a test that imports the package again leaves another module under it
+        monkeypatch.setattr(streams, "POLL_SECONDS", 0)
+        monkeypatch.setattr(streams, "KEEP_ALIVE_POLLS", 2)
         events: Iterator[Any] = iter([[], [], [("now", {})]])
         # another test's browser may still listen to another cloud
         monkeypatch.setattr(ViewFeed, "read_new", lambda _, shown: next(events) if shown is cloud else [])
-        stream = Streams().open_view(cloud)
+        stream = streams.Streams().open_view(cloud)
         assert [next(stream), next(stream)] == [b": omisim\n\n", b": still here\n\n"]
 
     def test_holds_no_secrets(self, cloud: Cloud, alice: Account) -> None:
