@@ -258,7 +258,10 @@ class State:
 
     def take_from(self, other: State) -> None:
         """Continue as a fork of another State, which was forked from the same one as this and has got further."""
-        vars(self).update(vars(other.fork()), stored=self.stored, reverted=self.reverted)  # at once: see `Checkpoint`
+        other.fork()  # so that it copies what it writes to
+        tables, journal, start = other.tables.copy(), other.journal, other.position
+        # in one line, for an interruption (`Checkpoint`); and after `vars(self)`, Python is slower with attributes
+        self.tables, self._owned, self._shared, self._journal, self._start = tables, {}, journal, [], start
 
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
         """Fill the State from a dump: (creation number, row) by kind and id, and the journal. None removes a row."""

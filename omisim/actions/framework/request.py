@@ -93,12 +93,11 @@ def copy_arguments(value: Any, levels: int = MAX_DEPTH) -> Any:
         items = [item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
     if cls is dict or isinstance(value, Mapping):
-        return {
-            key if isinstance(key, str) else shorten(key): (
-                item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1)
-            )
-            for key, item in value.items()
-        }
+        copy = {}
+        for key, item in value.items():
+            name = key if isinstance(key, str) else shorten(key)
+            copy[name] = item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1)
+        return copy
     if is_frozen(value) or isinstance(value, Filters):
         return replace(value, **{f.name: copy_arguments(getattr(value, f.name), levels - 1) for f in fields(value)})
     return _copy_scalar(value)
