@@ -9,6 +9,7 @@ import pytest
 from support.injection import OPERATIONS, TIMINGS, Case, Injection, iter_lines
 
 from omisim import Account, Cloud
+from omisim.engine.checkpoint import ENGINE
 from omisim.engine.engine import Engine
 from omisim.engine.keeper import Keeper
 from omisim.state.sqlite_store import SqliteStore, create_tables, read_dump
@@ -25,6 +26,13 @@ def test_an_exception_at_any_line_changes_nothing_or_everything(name: str) -> No
     problems = [injection.try_line(*line) for line in iter_lines(injection, step, 1 + number % step)]
     assert len(problems) > SHARE // 2
     assert not any(problems)
+
+
+def test_an_interrupted_unit_restores_each_attribute_of_the_engine(cloud: Cloud) -> None:
+    """A checkpoint knows all attributes of an engine that a unit may replace: a new one belongs to a list here."""
+    fixed = {"lock", "_start", "_is_copy", "_keeper"}  # only `keep_in` and a forked process replace some of them
+    counted = {"_depth"}  # by the unit itself
+    assert set(vars(cloud.engine)) == {*ENGINE, *fixed, *counted}
 
 
 def test_an_exception_in_a_fault_undoes_the_call(cloud: Cloud, alice: Account) -> None:
