@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import cache
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
@@ -27,7 +27,7 @@ class Frozen:
 
     def __repr__(self) -> str:
         """Return the class with the values of the fields."""
-        shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)  # type: ignore[arg-type]
+        shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in _list_fields(self) if one.repr)
         return f"{self.__class__.__qualname__}({shown})"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -40,7 +40,12 @@ class Frozen:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make an equal instance."""
-        return _restore, (self.__class__, {one.name: getattr(self, one.name) for one in fields(self)})  # type: ignore[arg-type]
+        return _restore, (self.__class__, {one.name: getattr(self, one.name) for one in _list_fields(self)})
+
+
+def _list_fields(instance: Any) -> tuple[Field[Any], ...]:
+    """Return the fields of a dataclass, as mypy cannot know that `Frozen` is one."""
+    return fields(instance)
 
 
 _SHARED = {name: vars(Frozen)[name] for name in ("__repr__", "__setattr__", "__delattr__", "__reduce__")}

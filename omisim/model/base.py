@@ -37,6 +37,7 @@ Address = Annotated[str, Format("an IPv4 address", IPv4Address)]
 IpRange = Annotated[str, Format("an IPv4 range in CIDR notation", IPv4Network)]
 NetRange = Annotated[str, Format("an IPv4 range in CIDR notation, /16 to /32", parse_net_range)]
 Gib = Annotated[int, Format(f"a number of GiB from 0 to {MAX_GIB}", range(MAX_GIB + 1).index)]
+EventAfterStop = Annotated[str, Format("'', 'start' or 'delete'", ("", "start", "delete").index)]
 AccountId = Annotated[str, Id("account")]
 TextOrEmpty = Annotated[str, MayBeEmpty()]  # a text that may be "", for example a description
 ImageId = Annotated[str, Id("image")]

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Address, Entity, VmState, internal, omitted_if_empty
+from omisim.model.base import Address, Entity, EventAfterStop, VmState, internal, omitted_if_empty
 from omisim.model.nics import NicLight
 from omisim.model.parts import (
     ActionsOnNextBoot,
@@ -80,7 +80,7 @@ class Vm(Entity):
     launch_group_ids: tuple[str, ...] = internal(())  # the security groups of the launch (SG-011)
     has_flagged_type: bool = internal(False)  # its type was requested with its performance (VMT-004)
     started: bool = internal(False)  # has left its first pending state
-    after_stop: str = internal("")  # start or delete: what happens as soon as it has stopped (OMI-017, VM-024/stop)
+    after_stop: EventAfterStop = internal("")  # what happens as soon as it has stopped (OMI-017, VM-024/stop)
     first_boot: bool = internal(True)  # has not booted a second time
     admin_password: str | None = internal(None)  # encrypted with its keypair, set at the first boot (VM-057)
     stops: tuple[VmsStopHistory, ...] = internal(())

@@ -52,7 +52,7 @@ def find_profiles(environ: Mapping[str, str], home: Path | None, named: Mapping[
 
 def _read_profile(home: Path | None, name: str) -> Profile:
     if home is None:
-        raise ValueError(f"profile {name!r} would be in ~/.osc/config.json, but there is no home folder: set HOME")
+        raise ValueError(f"profile {name!r} needs a home folder with .osc/config.json: set HOME")
     path = home / ".osc" / "config.json"
     profiles = read_file(path, parse_json)
     try:

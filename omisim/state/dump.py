@@ -28,9 +28,10 @@ READABLE = (1, VERSION)  # version 1 is that of omisim 0.1
 # kind → the fields that version 1 calls otherwise, or that have gone since (None)
 _RENAMED: Mapping[str, Mapping[str, str | None]] = {
     "snapshot": {"flaw": "import_error"},
-    "vm": {"boot_modes": None},
+    "vm": {"boot_modes": None, "restarts": "after_stop"},
     "origin": {"id": None},
 }
+_EVENTS_AFTER_STOP = {True: "start", False: ""}  # by the `restarts` of a VM in version 1
 MAX_NUMBER = 2**53  # of a change or a creation: other programs read such numbers exactly, and SQLite stores them
 _KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
@@ -159,6 +160,8 @@ def _rename(kind: str, row: Any) -> Any:
     if not isinstance(row, Mapping):
         return row
     names = _RENAMED[kind]
+    if type(row.get("restarts")) is bool:
+        row = {**row, "restarts": _EVENTS_AFTER_STOP[row["restarts"]]}
     return {names.get(name, name): value for name, value in row.items() if names.get(name, name) is not None}
 
 

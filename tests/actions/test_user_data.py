@@ -1,4 +1,4 @@
-"""User data of VMs: its OUTSCALE section sets tags, a public IP, or that there is none."""
+"""The OUTSCALE section of user data: tags, the public IP of a VM, and private_only."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from omisim.model.serialize import api_name
 
 
 class Hostile:
-    """An object like an array: it has neither a repr nor a truth value, and its comparison is no bool."""
+    """An object like an array: its repr and its truth value raise an error, and a comparison returns no bool."""
 
     def __repr__(self) -> NoReturn:
         """Raise."""

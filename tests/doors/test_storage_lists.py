@@ -74,7 +74,7 @@ def test_a_request_deletes_a_thousand_keys_at_most(oos: Any) -> None:
 
 
 def test_parts_in_another_order_are_refused(oos: Any) -> None:
-    """A client that lists its parts as they were finished is told so, and the upload goes on. [OOS-006]"""
+    """Parts out of order are refused with InvalidPartOrder, and the upload can still be completed. [OOS-006]"""
     named = {"Bucket": BUCKET, "Key": "big"}
     named["UploadId"] = oos.create_multipart_upload(**named)["UploadId"]
     parts = [

@@ -26,7 +26,7 @@ def test_a_list_of_buckets_names_the_caller_as_a_grant_takes_it(oos: Any, bob: A
 
 
 def test_each_entry_of_a_list_has_its_owner(oos: Any, alice: Account, bob: Account) -> None:
-    """Objects and uploads belong to the account that made them, whoever owns the bucket. [OOS-004]"""
+    """The owner of an object or an upload is the account that created it, not that of the bucket. [OOS-004]"""
     other = bob.client("oos")
     for client, key in ((oos, "<alice's>"), (other, "\x01 bob's")):
         client.put_object(Bucket=BUCKET, Key=key)

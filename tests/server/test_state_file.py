@@ -370,10 +370,14 @@ class TestFile:
 
     def test_takes_over_a_dump_of_the_first_version(self, tmp_path: Path) -> None:
         """A JSON dump becomes a database with the same cloud, and is kept as FILE.bak."""
-        first = Cloud()
+        first = Cloud(timing="manual")
         alice = first.account("alice")
-        alice.create_snapshot(volume_id=alice.create_volume(subregion_name=SUBREGION, size=4).volume_id)
-        alice.create_vms(image_id=first.images.official("debian").image_id)
+        volume_id = alice.create_volume(subregion_name=SUBREGION, size=4).volume_id
+        vm_id = alice.create_vms(image_id=first.images.official("debian").image_id)[0].vm_id
+        first.complete(volume_id)
+        first.complete(vm_id)
+        alice.create_snapshot(volume_id=volume_id)
+        alice.create_image(vm_id=vm_id, image_name="golden")  # stops the VM and starts it again
         dump = json.loads(json.dumps(first.dump() | {"omisim": 1}))
         rows = [row for _, _, before, after in (entry[2:6] for entry in dump["journal"]) for row in (before, after)]
         rows += [row for kind in ("snapshot", "vm") for _, row in dump["rows"][kind].values()]
@@ -382,6 +386,7 @@ class TestFile:
                 row["flaw"] = row.pop("import_error", None)
             elif isinstance(row, dict) and "vm_type" in row:
                 row["boot_modes"] = ["legacy"]
+                row["restarts"] = row.pop("after_stop") == "start"
         del dump["settings"]["licences"], dump["settings"]["unserved"]
         (tmp_path / "cloud.json").write_text(json.dumps(dump))
         for _ in range(2):

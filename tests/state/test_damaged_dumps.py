@@ -1,4 +1,4 @@
-"""Dumps that were edited by hand: each is refused with the path of the wrong value, or its cloud answers every call."""
+"""Edited dumps: loading one names the path of the wrong value, or gives a cloud that answers every call."""
 
 from __future__ import annotations
 

@@ -419,7 +419,7 @@ class TestWithoutHome:
         ("options", "text"),
         [
             ("", "no keys: set OSC_ACCESS_KEY and OSC_SECRET_KEY, or name a profile with --profile"),
-            ("--profile work", "profile 'work' would be in ~/.osc/config.json, but there is no home folder: set HOME"),
+            ("--profile work", "profile 'work' needs a home folder with .osc/config.json: set HOME"),
         ],
     )
     def test_a_probe_says_what_it_needs(self, capsys: pytest.CaptureFixture[str], options: str, text: str) -> None:
