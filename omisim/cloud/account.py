@@ -41,6 +41,7 @@ class Typed(Generic[P, R]):
 
     def __init__(self, function: Callable[Concatenate[Call, P], R]) -> None:
         action = NAMES[function]
+        shows_images = ACTIONS[action].answer in ("Image", "Images")
 
         @wraps(function)
         def method(account: Account, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -49,6 +50,8 @@ class Typed(Generic[P, R]):
             request = Request(action, copy_arguments(kwargs), PYTHON)
             engine = account.cloud.engine
             value: R = run_call(engine, request, account.account_id, account.region).value
+            if not shows_images:
+                return value
             with engine.lock:
                 return add_origin(engine.state, value, account.account_id)
 

@@ -7,14 +7,14 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from omisim.actions.framework.registry import ACTIONS
+from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.session import CallRecord
-from omisim.engine.unserved import find_unserved
+from omisim.engine.unserved import Unserved, find_unserved
 from omisim.model import AccountRow
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -50,7 +50,7 @@ def run_call(engine: Engine, request: Request, account_id: str | None, region: s
     `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
     connection, Killed if it kills the client, and ValueError for an account that does not exist.
     """
-    if location := _find_import(request):
+    if request.action in IMPORTS and (location := request.parameters.get("file_location")):
         request.decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, location)
     try:
         outcome = engine.run(answer_call, engine, request, account_id, region, _NO_HEADERS)
@@ -83,14 +83,13 @@ def answer_call(
     try:
         action = dialect.own.get(request.action) or ACTIONS.get(request.action)
         if action is None:
-            unserved = find_unserved(engine.settings, request.action)
-            record.by_user = unserved is not None and unserved.own is not None
-            action = unserved.action if unserved else find_action(request.action)
+            action, unserved = _find_unregistered(engine, record)
         if session.faults.pending and (fault := _take_fault(engine, record)):
             state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
             position = state.position
             fault.raise_before_effect(request.action)
-        _adopt_unknown(engine, request, region)
+        if engine.settings.unknown_images:
+            _adopt_unknown(engine, request, region)
         if unserved is None:
             page_size = fault.page_size if fault else None
             tx = engine.begin(action.name)
@@ -99,8 +98,6 @@ def answer_call(
             answer = unserved.answer(request, record)
     except (ApiError, Dropped, Killed) as error:
         state.undo_to(position)
-        if isinstance(error, ApiError) and engine.settings.timing == "reads" and headers:
-            engine.scheduler.count_refusal(error)
         return _record_failure(engine, record, error, dialect)
     record.warnings, record.status = answer.warnings, 200
     if action.paged:
@@ -161,7 +158,8 @@ def _collect_refusals(engine: Engine, request: Request, account_id: str, region:
             if unserved is not None:
                 return unserved.list_refusals(request)
             action = find_action(request.action)
-            _adopt_unknown(engine, request, region)
+            if engine.settings.unknown_images:
+                _adopt_unknown(engine, request, region)
             return collect_refusals(engine.begin("why_not", observed=False), action, request, account, region)
         except ApiError as error:
             return [error]
@@ -212,6 +210,15 @@ def check_action(engine: Engine, name: str) -> None:
         find_action(name)
 
 
+def _find_unregistered(engine: Engine, record: CallRecord) -> tuple[Action, Unserved | None]:
+    """Return the action of a call that is not registered, and how it is answered. Raises ApiError if it is not."""
+    unserved = find_unserved(engine.settings, record.action)
+    if unserved is None:
+        return find_action(record.action), None
+    record.by_user = unserved.own is not None
+    return unserved.action, unserved
+
+
 def _get_account(engine: Engine, account_id: str | None) -> AccountRow | None:
     if account_id is None:
         return None
@@ -233,7 +240,7 @@ def _take_fault(engine: Engine, record: CallRecord) -> Fault | None:
 
 
 def _adopt_unknown(engine: Engine, request: Request, region: str) -> None:
-    if engine.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
+    if request.action in ("CreateVms", "CreateImage", "ReadImages"):
         for image_id in tuple(islice(find_unknown_images(engine.state, request.parameters), MAX_ADOPTED)):
             adopt(engine.begin("adopt"), image_id, region, "Ubuntu")
 
@@ -241,6 +248,8 @@ def _adopt_unknown(engine: Engine, request: Request, region: str) -> None:
 def _record_failure(engine: Engine, record: CallRecord, error: Failed, dialect: Dialect | None = None) -> Failed:
     if dialect is not None and isinstance(error, ApiError):
         error.spell_names(dialect.spell)
+        if engine.settings.timing == "reads" and record.headers:
+            engine.scheduler.count_refusal(error)
     record.record_failure(error)
     _observe(engine, record)
     return error
@@ -284,14 +293,8 @@ def _call_within(
     headers: Mapping[str, str],
 ) -> Answer:
     """Run a call inside the unit of its request."""
-    location = _find_import(request)
-    if location and decoded is None:
-        raise NotDecoded(location)
-    if location and decoded is not None:
+    if request.action in IMPORTS and (location := request.parameters.get("file_location")):
+        if decoded is None:
+            raise NotDecoded(location)
         request.decoded = decoded
     return raise_failure(answer_call(engine, request, account_id, region, headers))
-
-
-def _find_import(request: Request) -> object:
-    """Return the URL that an import reads, or None for any other call."""
-    return request.parameters.get("file_location") if request.action in IMPORTS else None

@@ -75,7 +75,8 @@ class Change(NamedTuple):
 class State:
     """The tables and the journal of one cloud.
 
-    `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them.
+    `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them. `position` is the
+    number of the next change, and `trimmed` that of the oldest kept one.
 
     `stored` is the position up to which a JournalStore has the changes, and `reverted` the rows of stored changes that
     were undone since; without a store they stay 0 and empty.
@@ -90,7 +91,8 @@ class State:
         self._shared: list[Change] = journal or []  # the part of the journal that forks share
         self._journal: list[Change] = []  # the later changes
         self._start = trimmed + len(self._shared)  # the number of the first of them
-        self._trimmed = trimmed  # number of changes dropped from the front of the journal
+        self.position: int = self._start  # an attribute, because every call asks for it several times
+        self.trimmed: int = trimmed
         self.stored: int = 0
         self.reverted: set[tuple[str, str]] = set()
 
@@ -135,16 +137,6 @@ class State:
         return self.tables[kind].order(row_id)
 
     @property
-    def position(self) -> int:
-        """The number of the next change."""
-        return self._start + len(self._journal)
-
-    @property
-    def trimmed(self) -> int:
-        """The number of the oldest kept change."""
-        return self._trimmed
-
-    @property
     def journal(self) -> list[Change]:
         """The kept changes, the oldest first. Do not change the list."""
         return self._own_journal() if self._journal else self._shared
@@ -168,9 +160,9 @@ class State:
 
     def find_divergence(self, other: State) -> int | None:
         """Return the position after the last change that two forks of one State share; None without such a change."""
-        start = max(self._trimmed, other.trimmed)
+        start = max(self.trimmed, other.trimmed)
         mine, theirs = (state.position - start for state in (self, other))
-        offsets = start - self._trimmed, start - other.trimmed
+        offsets = start - self.trimmed, start - other.trimmed
         journals = self.journal, other.journal
         shared = bisect_left(
             range(max(min(mine, theirs), 0)),
@@ -183,7 +175,7 @@ class State:
         """Return the changes from a position on, which must be kept."""
         if position >= self._start:
             return self._journal[position - self._start :]
-        return self.journal[position - self._trimmed :]
+        return self.journal[position - self.trimmed :]
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # State changes
 
@@ -197,9 +189,10 @@ class State:
         table = self._owned.get(kind) or self.writable(kind)
         journal = self._journal
         before = table.by_id.get(row_id)
-        seq = self._start + len(journal)
+        seq = self.position
         order = seq if before is None else table.order(row_id) if after is None else 0
         journal.append(_new(Change, (seq, at, kind, row_id, before, after, cause, order)))
+        self.position = seq + 1
         table.put(row_id, before, after, order)
 
     def undo_to(self, position: int) -> None:
@@ -208,9 +201,10 @@ class State:
         Each row gets back what it was before its first change. If an exception interrupts it, calling it again
         completes it.
         """
-        if position < self._trimmed:
-            raise ValueError(f"position must be at least {self._trimmed}, the start of the journal, not {position}")
-        if self.position == position:
+        if position < self.trimmed:
+            raise ValueError(f"position must be at least {self.trimmed}, the start of the journal, not {position}")
+        if self._start + len(self._journal) == position:
+            self.position = position  # which an interrupted write may have left behind
             return
         journal = self._journal if position >= self._start else self._own_journal()
         start = position - self._start
@@ -229,12 +223,13 @@ class State:
             for row_id, change in changes.items():
                 table.put(row_id, table.get(row_id), change.before, change.order)
         del journal[start:]
+        self.position = self._start + len(journal)
 
     def trim(self, position: int) -> None:
         """Drop the changes before this position. They can no longer be undone or listed."""
-        count = position - self._trimmed
+        count = position - self.trimmed
         if count > 0:
-            self._shared, self._journal, self._start, self._trimmed = [], self.journal[count:], position, position
+            self._shared, self._journal, self._start, self.trimmed = [], self.journal[count:], position, position
 
     def forget(self, kind: str, row_id: str) -> None:
         """Remove a row that no kept change concerns, without a change in the journal (`state/forgetting.py`)."""
@@ -250,7 +245,7 @@ class State:
         self._owned = {}
         if self._journal:
             self._shared, self._journal, self._start = self._own_journal(), [], self.position
-        return State(self.tables.copy(), self._shared, self._trimmed)
+        return State(self.tables.copy(), self._shared, self.trimmed)
 
     def equals_fork(self, other: State) -> bool:
         """Whether this is a fork of another State, and neither has been written to since. It compares no rows."""
@@ -262,6 +257,7 @@ class State:
         tables, journal, start = other.tables.copy(), other.journal, other.position
         # in one line, for an interruption (`Checkpoint`); and after `vars(self)`, Python is slower with attributes
         self.tables, self._owned, self._shared, self._journal, self._start = tables, {}, journal, [], start
+        self.position = start
 
     def restore(self, rows: Mapping[str, Mapping[str, tuple[int, Any]]], journal: list[Change], trimmed: int) -> None:
         """Fill the State from a dump: (creation number, row) by kind and id, and the journal. None removes a row."""
@@ -271,7 +267,8 @@ class State:
                 old = table.get(row_id)
                 if row is not None or old is not None:
                     table.put(row_id, old, row, order if old is None else table.order(row_id))
-        self._shared, self._journal, self._start, self._trimmed = [], journal, trimmed, trimmed
+        self._shared, self._journal, self._start, self.trimmed = [], journal, trimmed, trimmed
+        self.position = trimmed + len(journal)
 
     def writable(self, kind: str) -> Table:
         """Return the table of a kind for writing. Copies it first if a fork shares it."""
@@ -283,7 +280,7 @@ class State:
     def _own_journal(self) -> list[Change]:
         """Return the whole journal, after copying the part that forks share."""
         if self._shared:
-            self._shared, self._journal, self._start = [], self._shared + self._journal, self._trimmed
+            self._shared, self._journal, self._start = [], self._shared + self._journal, self.trimmed
         return self._journal
 
     # --- due transitions
@@ -293,12 +290,11 @@ class State:
 
         `timers` includes timers. `until` excludes later transitions.
         """
-        table = self.due_table
+        table: DueTable = self.tables["due"]  # type: ignore[assignment]  # by _make_table
         transients, others = table.heaps
-        firsts = transients[:1] + others[:1] if timers else transients[:1]
-        if not firsts:
+        if not transients and not (timers and others):
             return None
-        at, _, row_id = min(firsts)
+        at, _, row_id = min(transients[:1] + others[:1]) if timers else transients[0]
         return table.by_id[row_id] if until is None or at <= until else None
 
     @property

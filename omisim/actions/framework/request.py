@@ -89,15 +89,17 @@ def copy_arguments(value: Any, levels: int = MAX_DEPTH) -> Any:
         return value
     if not levels:
         raise TypeError(f"the arguments of a call must not be nested more than {MAX_DEPTH} levels deep")
-    if isinstance(value, _LISTS):
-        items = [item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1) for item in value]
-        return tuple(items) if isinstance(value, tuple) else items
+    if cls is list and _PLAIN.issuperset(map(type, value)):  # most lists: of ids or names
+        return value.copy()
     if cls is dict or isinstance(value, Mapping):
         copy = {}
         for key, item in value.items():
             name = key if isinstance(key, str) else shorten(key)
             copy[name] = item if item.__class__ in _PLAIN else copy_arguments(item, levels - 1)
         return copy
+    if isinstance(value, _LISTS):
+        items = [copy_arguments(item, levels - 1) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
     if is_frozen(value) or isinstance(value, Filters):
         return replace(value, **{f.name: copy_arguments(getattr(value, f.name), levels - 1) for f in fields(value)})
     return _copy_scalar(value)
