@@ -24,7 +24,7 @@ _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_HTTP_1_0 = re.compile(rb"[^\r\n]* HTTP/1\.0\r\n")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})  # replaced by the length of the whole body
 # option of the header Connection → the line that cheroot understands, which compares whole values
 _CONNECTION = {b"close": b"Connection: close", b"keep-alive": b"Connection: Keep-Alive"}
@@ -56,13 +56,19 @@ class Limits:
     clouds: int = MAX_CLOUDS
 
 
-def _check_target(line: bytes) -> None:
-    """Reject a request whose URL Python cannot parse: cheroot would fail to answer it."""
-    for target in line.split(b" ")[1:2]:
-        try:
-            parse_target(target.decode("latin-1"))
-        except ValueError as error:
-            raise HttpError(HTTPStatus.BAD_REQUEST, f"the URL of the request is malformed: {error}") from None
+def _parse_request_line(line: bytes) -> bytes:
+    """Return the version of HTTP. Raises HttpError for what cheroot would read differently, or fail to answer."""
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise HttpError(HTTPStatus.BAD_REQUEST, "the first line of a request must be METHOD URL HTTP/1.1")
+    method, target, version = match.groups()
+    if method == b"CONNECT":
+        raise HttpError(HTTPStatus.NOT_IMPLEMENTED, "the server opens no tunnels to others")
+    try:
+        parse_target(target.decode("latin-1"))
+    except ValueError as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"the URL of the request is malformed: {error}") from None
+    return bytes(version)
 
 
 class RequestBuffer:
@@ -134,7 +140,7 @@ class RequestBuffer:
 
     def _parse_head(self, head: bytes) -> None:
         first, *lines = head.split(b"\r\n")
-        _check_target(first)
+        version = _parse_request_line(first)
         kept, framing = [first], {}
         seen: set[bytes] = set()
         options: set[bytes] = set()
@@ -158,7 +164,7 @@ class RequestBuffer:
                 kept.append(line)
         kept += [line for option, line in _CONNECTION.items() if option in options][:1]
         self._head = b"\r\n".join(kept)
-        self._set_length(framing, is_1_0=_HTTP_1_0.match(head + b"\r\n") is not None)
+        self._set_length(framing, is_1_0=version == b"1.0")
 
     def _set_length(self, framing: dict[bytes, bytes], *, is_1_0: bool) -> None:
         length, coding = framing.get(b"content-length"), framing.get(b"transfer-encoding")
