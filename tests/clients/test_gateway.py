@@ -20,6 +20,7 @@ import urllib3
 from freezegun import freeze_time
 from osc_sdk_python import Gateway
 from osc_sdk_python.outscale_gateway import ActionNotExists, ParameterNotValid
+from osc_sdk_python.problem import LegacyProblemDecoder
 from requests import HTTPError
 
 from omisim import Account, ApiError, Cloud
@@ -95,6 +96,12 @@ class TestGateway:
         """A client under freezegun signs with the frozen time, which the door accepts as the host's. [AUTH-007]"""
         with freeze_time(date):
             assert Cloud().account("alice").gateway().ReadVms()["Vms"] == []
+
+    def test_is_not_searched_for_a_problem_that_it_does_not_have(self, cloud: Cloud, alice: Account) -> None:
+        """The SDK decodes an answer once; its search for a problem, which decodes it too, finds none at once."""
+        for gateway in (alice.gateway(), own_gateway(alice)):
+            with cloud.intercept(), mock.patch.object(LegacyProblemDecoder, "decode", side_effect=AssertionError):
+                assert gateway.ReadVms()["Vms"] == []
 
     def test_does_not_change_the_sdk(self, alice: Account) -> None:
         """The cache for the SDK's parsers is installed only while a Gateway is created."""

@@ -6,6 +6,7 @@ The urllib3 patch would answer it too. What these patches leave out takes twice 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -93,4 +94,8 @@ def _answer(adapter: HTTPAdapter, request: Any) -> Any:
     raw = HTTPResponse(BytesIO(), **describe_response(answer), preload_content=False, enforce_content_length=False)
     response = adapter.build_response(request, raw)
     vars(response).update(_content=answer.body, _content_consumed=True)  # requests offers no other way
+    if "osc_sdk_python.problem" in sys.modules:
+        from omisim.clients.intercept.sdk_response import SdkResponse  # noqa: PLC0415 - needs the SDK
+
+        response.__class__ = SdkResponse
     return response
