@@ -8,6 +8,7 @@ waiting (`framing.RequestBuffer` says when a request is whole), and closes conne
 from __future__ import annotations
 
 import errno
+import os
 import selectors
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
-from socket import SHUT_WR, socket
+from socket import SHUT_WR, SO_REUSEADDR, SOL_SOCKET, socket
 from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 from threading import Event
 from typing import Any
@@ -25,6 +26,7 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
+from omisim.base.process import watch_forks
 from omisim.server.framing import MIB, Limits, RequestBuffer
 from omisim.server.http_error import HttpError
 
@@ -213,6 +215,26 @@ class LimitedServer(Server):
         """Bind the address and start the threads."""
         super().prepare()
         self._connections = _Connections(self)
+        watch_forks(self)
+
+    @staticmethod
+    def bind_socket(sock: socket, address: tuple[str, int]) -> socket:
+        """Bind a socket, so that the next server can have its port at once.
+
+        The connections of this server keep the option until the last one has ended, minutes after the server; cheroot
+        sets it only for a given port. It is set after the port is bound: otherwise, a free port might be the port of
+        another program that does not listen yet. On Windows, it lets two servers listen on one port.
+        """
+        sock.bind(address)
+        if os.name == "posix":
+            sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        return sock
+
+    def after_fork(self) -> None:
+        """Close the port in a forked process: it would stay in use as long as that process, without a server."""
+        if self.socket:
+            self.socket.close()
+            self.socket = None
 
     def process_conn(self, conn: _Connection) -> None:
         """Give a connection with a whole request to a thread, and watch any other one."""

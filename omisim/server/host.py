@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from errno import EACCES, EADDRINUSE
 from functools import partial
 from pathlib import Path
-from socket import AF_INET, AF_INET6, create_server
+from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
@@ -113,14 +113,13 @@ def run_server(
     limits = limits or Limits()
     app = App(cloud, token, log, record, fresh, access, limits.clouds)
     with ExitStack() as stack:
-        server = LimitedServer((host, port), app, THREADS, limits)
+        server = LimitedServer((_find_address(host, port), port), app, THREADS, limits)
         server.shutdown_timeout = 1
         server.expiration_interval = 0.02  # seconds between two checks for a stop
         ca = None
         if tls:
             files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _issue_certificate(stack, host)
             server.ssl_adapter = _make_tls_adapter(*files)
-        _check_address(host, port)
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)
         thread.start()
@@ -164,10 +163,13 @@ def _make_url(host: str, port: int, *, is_secure: bool) -> str:
     return f"{'https' if is_secure else 'http'}://{netloc}:{port}"
 
 
-def _check_address(host: str, port: int) -> None:
-    """Raise OSError if the port is in use or the host is invalid. cheroot would leak a socket."""
+def _find_address(host: str, port: int) -> str:
+    """Return the address of a host. Raises OSError if the port is in use or the host is invalid."""
+    family = AF_INET6 if ":" in host else AF_INET
+    is_dual = host == "::" and has_dualstack_ipv6()  # it takes the port of IPv4 too
     try:
-        create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
+        with create_server((host, port), family=family, dualstack_ipv6=is_dual) as listening:
+            return str(listening.getsockname()[0])
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         more = "; port 0 picks a free one" if error.errno in (EADDRINUSE, EACCES) else ""

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -176,6 +177,19 @@ class TestServeCommand:
             assert main(["serve", "--port", str(port)]) == 1
         reason = f"cannot listen on 127.0.0.1, port {port}: Address already in use; port 0 picks a free one"
         assert capsys.readouterr().err == f"omisim serve: {reason}\n"
+
+    def test_has_its_port_again_after_it_was_killed(self) -> None:
+        """A server that was killed with a client connected can be started again at its port at once."""
+        first = Process()
+        port = urlsplit(first.variables["OMISIM_URL"]).port
+        with socket.create_connection(("127.0.0.1", port or 0), timeout=60) as client:
+            client.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+            first.run.kill()
+            first.run.communicate()
+            second = Process("--port", str(port))
+        assert second.variables["OMISIM_URL"] == first.variables["OMISIM_URL"]
+        assert second.stop() == (0, "")
 
     @pytest.mark.parametrize("port", ["65536", "-1", "http"])
     def test_refuses_an_invalid_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:

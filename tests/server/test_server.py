@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -186,12 +189,55 @@ def post_signed(session: requests.Session, account: Account, server: Running) ->
     return session.post(f"{server.url}/api/v1/CreateVolume", data=body, headers=headers, timeout=60).status_code
 
 
-def test_server_releases_its_port(cloud: Cloud) -> None:
-    """After its context the port is free again."""
-    with cloud.serve() as server:
-        port = int(server.url.rpartition(":")[2])
-    with cloud.serve(port=port) as second_server:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "::", "localhost"])
+class TestPort:
+    """The port of a server, whatever address it listens on."""
+
+    @staticmethod
+    def _serve(cloud: Cloud, host: str, port: int = 0) -> AbstractContextManager[Running]:
+        if ":" in host and not socket.has_dualstack_ipv6():
+            pytest.skip("no IPv6")
+        return cloud.serve(port=port, host=host, token="t")
+
+    def test_is_free_at_once(self, host: str) -> None:
+        """After its context the port is free again, although a client has not closed its connection yet."""
+        cloud = Cloud(auth="strict")
+        with self._serve(cloud, host) as server:
+            port = urlsplit(server.url).port or 0
+            client = socket.create_connection((host, port), timeout=60)
+            client.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+        with client, self._serve(cloud, host, port) as second_server:
+            assert second_server.url == server.url
+
+    def test_is_refused_while_it_is_served(self, host: str) -> None:
+        """A second server at the port of a first one is refused with the address and the reason."""
+        cloud = Cloud(auth="strict")
+        with self._serve(cloud, "127.0.0.1" if host == "::" else host) as server:
+            port = urlsplit(server.url).port or 0
+            with (
+                pytest.raises(OSError, match=f"cannot listen on {host}, port {port}: Address already in use"),
+                self._serve(cloud, host, port),
+            ):
+                raise AssertionError
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_server_releases_a_port_that_a_forked_process_has(cloud: Cloud) -> None:
+    """A process that was forked while the server ran, and outlives it, does not keep its port."""
+    end_of_child, end_of_parent = os.pipe()
+    with cloud.serve() as server, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+        child = os.fork()
+        if not child:
+            os.close(end_of_parent)
+            os.read(end_of_child, 1)
+            os._exit(0)
+    with cloud.serve(port=urlsplit(server.url).port or 0) as second_server:
         assert second_server.url == server.url
+    os.close(end_of_parent)
+    os.waitpid(child, 0)
+    os.close(end_of_child)
 
 
 def test_server_has_all_its_threads_from_the_beginning(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
