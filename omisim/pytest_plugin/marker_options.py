@@ -120,11 +120,12 @@ def _create(config: pytest.Config, options: Mapping[str, Any]) -> Cloud:
         if name in options and not isinstance(options[name], expected_type):
             raise ValueError(f"{name} must be {description}, not {options[name]!r}")
     arguments = {name: value for name, value in options.items() if name not in EXTRA_OPTIONS}
-    if "clock" in arguments:
+    if arguments.get("clock") is not None:
         arguments["clock"] = check_clock(arguments["clock"]).copy()  # several tests share the clock of one marker
     if "scenario" in options:
-        file = config.rootpath / options["scenario"]
-        cloud = Cloud.from_scenario(file if file.is_file() else options["scenario"], **arguments)
+        scenario = options["scenario"]
+        is_file = scenario.endswith(".toml")
+        cloud = Cloud.from_scenario(config.rootpath / scenario if is_file else scenario, **arguments)
     else:
         cloud = Cloud(**arguments)
     _open_accounts(cloud, options)
@@ -138,7 +139,7 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         settings.seed,
         options.get("timing", settings.timing),
         options.get("auth", settings.auth),
-        {**settings.switches, **options.get("switches", {})},
+        {**settings.switches, **(options.get("switches") or {})},
         options.get("unserved", settings.unserved),
     )
     settings.timing, settings.auth, settings.switches = changed.timing, changed.auth, changed.switches

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
 
 import pytest
 from support.plugged import run_plugin, run_plugin_isolated
+
+from omisim import Cloud
 
 pytest_plugins = ["pytester"]
 
@@ -288,6 +291,23 @@ class TestMarker:
         """
         run_plugin(pytester, source).assert_outcomes(passed=2)
 
+    def test_may_give_each_argument_its_default(self, pytester: pytest.Pytester) -> None:
+        """The default of each parameter of Cloud is valid in a marker, too, and changes nothing."""
+        source = """
+            from inspect import signature
+            import pytest
+            from omisim import Cloud
+
+            @pytest.mark.parametrize("name", [
+                pytest.param(name, marks=pytest.mark.omisim(**{name: parameter.default}))
+                for name, parameter in signature(Cloud).parameters.items()
+            ])
+            def test_default(omi_cloud, name):
+                assert omi_cloud == Cloud()
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(passed=len(signature(Cloud).parameters))
+
     @pytest.mark.parametrize(
         ("marker", "line"),
         [
@@ -313,7 +333,9 @@ class TestMarker:
             ("history='all'", "history must be a positive int, not 'all'"),
             ("limiter='yes'", "limiter must be True or False, not 'yes'"),
             ("seed=None", "seed must be int or str, not None"),
-            ("scenario='nowhere'", "*nowhere*"),
+            ("scenario='nowhere'", "unknown scenario 'nowhere'; *"),
+            ("scenario='no/where.toml'", "*no/where.toml: No such file or directory"),
+            ("scenario='x' * 300 + '.toml'", "*x.toml: File name too long"),
         ],
     )
     def test_with_a_mistake_is_refused_at_collection(self, pytester: pytest.Pytester, marker: str, line: str) -> None:
