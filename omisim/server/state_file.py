@@ -130,7 +130,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _has_log(path: Path) -> bool:
-    return path.with_name(path.name + "-wal").exists()
+    return Path(f"{path}-wal").exists()
 
 
 def _check_log(path: Path, has_log: bool) -> None:

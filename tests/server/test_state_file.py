@@ -539,6 +539,13 @@ class TestDamage:
         assert (tmp_path / "one").is_symlink()
 
     @POSIX
+    @pytest.mark.parametrize("name", [".", "/"])
+    def test_of_a_directory_is_refused(self, name: str) -> None:
+        """A directory is refused by the error of opening it, the root directory too."""
+        with pytest.raises(ValueError, match="Is a directory"), reopen(Path(name)):
+            pass
+
+    @POSIX
     @pytest.mark.parametrize("kind", ["pipe", "device"])
     def test_by_its_kind_is_refused(self, tmp_path: Path, kind: str) -> None:
         """A pipe would be waited for, and a device could be read without end."""
