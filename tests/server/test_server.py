@@ -225,19 +225,19 @@ class TestPort:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_server_releases_a_port_that_a_forked_process_has(cloud: Cloud) -> None:
     """A process that was forked while the server ran, and outlives it, does not keep its port."""
-    end_of_child, end_of_parent = os.pipe()
+    ours, theirs = socket.socketpair()
     with cloud.serve() as server, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
         child = os.fork()
         if not child:
-            os.close(end_of_parent)
-            os.read(end_of_child, 1)
+            ours.close()
+            theirs.send(b"running")
+            theirs.recv(1)
             os._exit(0)
-    with cloud.serve(port=urlsplit(server.url).port or 0) as second_server:
+        ours.recv(7)
+    with ours, theirs, cloud.serve(port=urlsplit(server.url).port or 0) as second_server:
         assert second_server.url == server.url
-    os.close(end_of_parent)
     os.waitpid(child, 0)
-    os.close(end_of_child)
 
 
 def test_server_has_all_its_threads_from_the_beginning(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
