@@ -32,7 +32,7 @@ def open_account(
         email=f"{name}@example.com",
         first_name=name,
         name=name,
-        password=ids.derive_hex(seed, name, "password")[:16],
+        password=ids.derive_hex(f"{seed}:{name}:password")[:16],
         quotas=tuple(sorted(quotas.items())),
         region=region,
     )

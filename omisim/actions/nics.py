@@ -94,7 +94,7 @@ def add_nic(
 ) -> Nic:
     """Create a NIC, linked to a VM if `link` is given."""
     nic_id = call.new_id("nic")
-    digits = ids.derive_hex(nic_id, "mac")[:10].upper()
+    digits = ids.derive_hex(f"{nic_id}:mac")[:10].upper()
     return call.add(
         Nic(
             account_id=call.account.account_id,

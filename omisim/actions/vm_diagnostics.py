@@ -75,9 +75,9 @@ def make_boot_password(tx: Transaction, vm: Vm) -> str | None:
     if not keys or keys[0].keypair_type != "ssh-rsa":
         return vm.admin_password
     seed = tx.settings.seed
-    password = derive_hex(seed, vm.vm_id, "administrator")[:16]
+    password = derive_hex(f"{seed}:{vm.vm_id}:administrator")[:16]
     key = ssh_keys.parse(keys[0].public_key)
-    return base64.b64encode(key.encrypt(password.encode(), derive_hex(seed, vm.vm_id, "padding"))).decode()
+    return base64.b64encode(key.encrypt(password.encode(), derive_hex(f"{seed}:{vm.vm_id}:padding"))).decode()
 
 
 def end_first_boot(vm: Vm) -> Mapping[str, Any]:

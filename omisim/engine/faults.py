@@ -126,7 +126,7 @@ class Fault:
         self.hits += 1
         if self.hits % self.every:
             return False
-        chance = int(derive_hex(seed, "fault", self.number, self.hits)[:8], 16) / 2**32
+        chance = int(derive_hex(f"{seed}:fault:{self.number}:{self.hits}")[:8], 16) / 2**32
         return chance < self.probability
 
 

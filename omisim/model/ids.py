@@ -78,13 +78,13 @@ def _make_pattern(kind: str) -> re.Pattern[str]:
 @lru_cache(maxsize=1024)  # the resources of each test have the same ids
 def make_id(kind: str, seed: str, number: int) -> str:
     """Return an id that depends only on the kind, the cloud's seed and the number."""
-    return PREFIXES[kind][0] + derive_hex(seed, number, kind)[: _HEX_DIGITS.get(kind, 8)]
+    return PREFIXES[kind][0] + derive_hex(f"{seed}:{number}:{kind}")[: _HEX_DIGITS.get(kind, 8)]
 
 
 @lru_cache(maxsize=256)
 def make_account_id(seed: str, name: str) -> str:
     """Return an account id: twelve digits (ID-011)."""
-    return f"{int(derive_hex(seed, name, 'account'), 16) % 10**12:012d}"
+    return f"{int(derive_hex(f'{seed}:{name}:account'), 16) % 10**12:012d}"
 
 
 def make_access_key(seed: str, number: int) -> tuple[str, str]:
@@ -102,24 +102,24 @@ def make_first_access_key(seed: str, account: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)  # every test has an account of the same name; it takes a sixth of a fresh cloud's first write
 def _encode_key(seed: str, of: int | str, kind: str) -> tuple[str, str]:
-    access_key = _encode_letters(derive_hex(seed, of, f"{kind}access_key"), 20)
-    return access_key, _encode_letters(derive_hex(seed, of, f"{kind}secret_key"), 40)
+    access_key = _encode_letters(derive_hex(f"{seed}:{of}:{kind}access_key"), 20)
+    return access_key, _encode_letters(derive_hex(f"{seed}:{of}:{kind}secret_key"), 40)
 
 
 def make_request_id(seed: str, number: int) -> str:
     """Return a request id: a lower-case UUID of version 4 that starts with the number (ID-014)."""
-    return f"{number & 0xFFFFFFFF:08x}{_make_request_tail(seed)}"
+    return (number & 0xFFFFFFFF).to_bytes(4).hex() + _make_request_tail(seed)
 
 
 @lru_cache(maxsize=1024)
 def _make_request_tail(seed: str) -> str:
-    digits = derive_hex(seed, "request")
+    digits = derive_hex(f"{seed}:request")
     return f"-{digits[:4]}-4{digits[4:7]}-8{digits[7:10]}-{digits[10:22]}"
 
 
-def derive_hex(*parts: object) -> str:
-    """Return a hash of the parts as 64 hex digits."""
-    return blake2b(":".join(map(str, parts)).encode(), digest_size=32).hexdigest()
+def derive_hex(text: str) -> str:
+    """Return a hash of a text as 64 hex digits."""
+    return blake2b(text.encode(), digest_size=32).hexdigest()
 
 
 def _encode_letters(digits: str, count: int) -> str:

@@ -82,7 +82,7 @@ class PlatformCatalog:
     def services(self, region: str) -> Iterator[Service]:
         """Yield the services of a Region that Net access points can reach."""
         for name, ranges in self._services.items():
-            service_id = f"pl-{derive_hex(SEED, region, name, 'service')[:8]}"
+            service_id = f"pl-{derive_hex(f'{SEED}:{region}:{name}:service')[:8]}"
             yield Service(ip_ranges=tuple(ranges), service_id=service_id, service_name=f"com.outscale.{region}.{name}")
 
     @property
@@ -163,7 +163,7 @@ def _make_platform_account(alias: str, region: str) -> AccountRow:
         email=f"{alias.lower()}.{region}@example.com",
         first_name=alias,
         name=name,
-        password=derive_hex(SEED, name, "password"),
+        password=derive_hex(f"{SEED}:{name}:password"),
         region=region,
     )
 
@@ -217,4 +217,4 @@ def _make_snapshot(owner: AccountRow, name: str, created: dt.datetime, disk: Map
 
 
 def _derive_number(owner: AccountRow, name: str) -> int:
-    return int(derive_hex(owner.account_id, name)[:12], 16)
+    return int(derive_hex(f"{owner.account_id}:{name}")[:12], 16)

@@ -128,7 +128,7 @@ def vm(number: int = 1, /, **values: Any) -> Vm:
 
 def keypair(number: int = 1, /, **values: Any) -> Keypair:
     """Return a keypair as ReadKeypairs does, without its private key."""
-    digits = ids.derive_hex(SEED, number, "fingerprint")[:32]
+    digits = ids.derive_hex(f"{SEED}:{number}:fingerprint")[:32]
     return _build_entity(
         Keypair,
         number,

@@ -236,7 +236,7 @@ class Call:
 
     def _compute_fingerprint(self) -> str:
         """Return a hash of the parameters as the caller sent them, without defaults."""
-        return derive_hex(*sorted((name, repr(value)) for name, value in self.values.items()))
+        return derive_hex(":".join(str((name, repr(value))) for name, value in sorted(self.values.items())))
 
 
 def as_parsed(value: OrDict[T] | None) -> T | None:

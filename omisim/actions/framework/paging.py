@@ -49,7 +49,7 @@ def paginate(
         size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
-    mark = derive_hex(action, repr(filters))[:16]
+    mark = derive_hex(f"{action}:{filters!r}")[:16]
     start = 0 if next_token is None else _find_start(state, rows, _parse_token(next_token, mark))
     end = start + (size or MAX_RESULTS)
     if end >= len(rows):

@@ -222,7 +222,7 @@ class MotoBridge:
             known_upload: Upload | None = self._state.get("upload", upload_id)
             if known_upload is None:
                 number = self._tx.next_number("upload")
-                new_id = derive_hex(self._tx.settings.seed, number, "upload")[:32]
+                new_id = derive_hex(f"{self._tx.settings.seed}:{number}:upload")[:32]
                 self._tx.write("upload", new_id, self._make_upload_row(upload, new_id))
                 body = response.body.replace(upload_id.encode(), new_id.encode())
                 return HttpResponse(response.status, body, response.headers)

@@ -279,4 +279,4 @@ def _sample(items: Sequence[Any], limit: int | None, seed: int) -> list[Any]:
 
 def _draw(seed: int, number: int) -> int:
     """Return a large number that depends on the seed."""
-    return int(derive_hex(str(seed), "sweep", number)[:8], 16)
+    return int(derive_hex(f"{seed}:sweep:{number}")[:8], 16)
