@@ -208,7 +208,7 @@ def _is_api_name(name: str) -> bool:
 
 
 def _shorten(value: object) -> str:
-    """Format a fact, shortened because a request may contain megabytes."""
+    """Format a fact, shortened because a request may contain megabytes. A lone surrogate becomes an escape."""
     if isinstance(value, dt.datetime):
         from omisim.model.serialize import format_date  # noqa: PLC0415 - `omisim explain` needs no model
 
@@ -216,7 +216,8 @@ def _shorten(value: object) -> str:
     if isinstance(value, list | tuple):
         return _list_items(value)
     text = str(value)
-    return text if len(text) <= MAX_FACT_LENGTH else f"{text[:MAX_FACT_LENGTH]}… ({len(text)} characters)"
+    shown = text[:MAX_FACT_LENGTH].encode(errors="backslashreplace").decode()
+    return shown if len(text) <= MAX_FACT_LENGTH else f"{shown}… ({len(text)} characters)"
 
 
 def _list_items(items: Sequence[object]) -> str:
