@@ -1,11 +1,11 @@
-"""Texts: those in JSON data, and words of a sentence: a number with its noun, an article, alternatives."""
+"""Texts: those in JSON data, lone surrogates, and words of a sentence: a number with its noun, alternatives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["get_article", "iter_texts", "join_alternatives", "pluralize"]
+__all__ = ["check_encodable", "escape_surrogates", "get_article", "iter_texts", "join_alternatives", "pluralize"]
 
 
 def iter_texts(value: Any) -> Iterator[str]:
@@ -18,6 +18,17 @@ def iter_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from iter_texts(item)
+
+
+def escape_surrogates(text: str) -> str:
+    """Return text that UTF-8 can encode: each lone surrogate becomes its escape in Python and JSON."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def check_encodable(name: str, text: str) -> None:
+    """Raise ValueError for an argument with a lone surrogate, which no dump, report or terminal can show."""
+    if text != escape_surrogates(text):
+        raise ValueError(f"{name} must not contain a lone surrogate, as {text!r} does")
 
 
 def pluralize(number: int, noun: str) -> str:

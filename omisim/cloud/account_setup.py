@@ -13,6 +13,7 @@ from omisim.base.clock import EPOCH
 from omisim.base.frozen import replace
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import check_known
+from omisim.base.texts import check_encodable
 from omisim.engine.engine import Engine
 from omisim.model import AccessKey, AccountRow
 from omisim.spec.catalog import QuotaName, load_catalog
@@ -88,9 +89,11 @@ def _prepare_first_account(
 def _check_new_account(name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> None:
     if not isinstance(name, str) or not name:
         raise ValueError(f"name must be a non-empty str, not {name!r}")
+    check_encodable("name", name)
     check_known("region", region, load_catalog().regions)
     if alias is not None and not isinstance(alias, str):
         raise ValueError(f"alias must be a str, not {alias!r}")
+    check_encodable("alias", alias or "")
     if not isinstance(quotas, Mapping):
         raise ValueError(f"quotas must be a mapping of names to numbers, not {quotas!r}")
     for quota, limit in quotas.items():

@@ -11,6 +11,7 @@ from omisim.base.clock import Clock
 from omisim.base.redact import REDACTED, redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import shorten
+from omisim.base.texts import escape_surrogates
 from omisim.engine.faults import Dropped, Faults, Killed
 from omisim.model.serialize import to_api_names
 from omisim.spec.errors import ApiError
@@ -70,7 +71,7 @@ class CallRecord:
         parameters = "".join(f" {name}={shorten(value)}" for name, value in self.parameters.items())
         failure = " → dropped" if self.dropped else f" → {self.error}" if self.error else ""
         failure = failure or (" → answered by Cloud.answer" if self.by_user else "")
-        return f"{self.action} by {self.account or 'no account'}{parameters}{failure}"
+        return escape_surrogates(f"{self.action} by {self.account or 'no account'}{parameters}{failure}")
 
     @property
     def parameters(self) -> dict[str, Any]:

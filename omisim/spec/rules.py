@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen, replace
+from omisim.base.texts import escape_surrogates
 from omisim.spec.errors import ERRORS, ApiError
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _shorten(value: object) -> str:
     if isinstance(value, list | tuple):
         return _list_items(value)
     text = str(value)
-    shown = text[:MAX_FACT_LENGTH].encode(errors="backslashreplace").decode()
+    shown = escape_surrogates(text[:MAX_FACT_LENGTH])
     return shown if len(text) <= MAX_FACT_LENGTH else f"{shown}… ({len(text)} characters)"
 
 

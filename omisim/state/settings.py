@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, get_args
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
 from omisim.base.suggest import check_known, suggest
+from omisim.base.texts import check_encodable
 from omisim.model import Entity
 from omisim.spec.catalog import load_catalog
 from omisim.spec.cell_rules import load_every_rule
@@ -77,6 +78,7 @@ class Settings:
         check_known("unserved", unserved, UNSERVED_MODES)
         if not isinstance(seed, int | str):
             raise ValueError(f"seed must be int or str, not {seed!r}")
+        check_encodable("seed", str(seed))
         if switches is not None and not isinstance(switches, Mapping):
             raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")
         for name, value in (switches or {}).items():

@@ -28,6 +28,12 @@ class TestAccount:
         with pytest.raises(ValueError, match="name must be a non-empty str"):
             cloud.account("")
 
+    @pytest.mark.parametrize("arguments", [{"name": "a\ud800"}, {"name": "alice", "alias": "a\ud800"}])
+    def test_has_a_name_that_utf_8_can_encode(self, cloud: Cloud, arguments: dict[str, Any]) -> None:
+        """A name or alias with a lone surrogate is refused: no terminal or file could show it."""
+        with pytest.raises(ValueError, match=r"must not contain a lone surrogate, as 'a\\ud800' does"):
+            cloud.account(**arguments)
+
     def test_cannot_be_asked_for_again_with_another_region(self, cloud: Cloud, alice: Account) -> None:
         """A second use of a name returns the same account; an argument that differs from the first is refused."""
         assert cloud.account("alice", region="eu-west-2") is alice

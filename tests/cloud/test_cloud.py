@@ -45,6 +45,7 @@ class TestCloudConstructor:
         [
             ({"seed": None}, "seed must be int or str, not None"),
             ({"seed": 1.5}, "seed must be int or str, not 1.5"),
+            ({"seed": "\udcff"}, r"seed must not contain a lone surrogate, as '\udcff' does"),
             ({"seed": "clock"}, "seed must not be the name of a timing; write timing='clock'"),
             ({"switches": ["snapshot_cut"]}, "switches must be a mapping of names to values, not ['snapshot_cut']"),
             ({"history": "all"}, "history must be a positive int, not 'all'"),

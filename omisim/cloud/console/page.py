@@ -11,6 +11,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
 
+from omisim.base.texts import escape_surrogates
+
 __all__ = ["PAGE_POLICY", "list_page_files", "render_report"]
 
 # the Content-Security-Policy of the served page; scripts cannot even parse a text as HTML
@@ -69,16 +71,6 @@ def _hash(text: str) -> str:
 
 
 def _escape(data: str) -> str:
-    """Escape what could end a script element, in the strings of JSON data. A lone surrogate cannot be written."""
+    """Escape what could end a script element, and lone surrogates, in the strings of JSON data."""
     text = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return (
-        "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text) if not _is_valid(text) else text
-    )
-
-
-def _is_valid(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return escape_surrogates(text)
