@@ -45,9 +45,9 @@ HIDDEN_PREFIXES = ("OSC_", "AWS_", "BOTO_")
 class Environment:
     """The environment of the code under test.
 
-    `variables` are the variables that were set. `home` is a directory with `.osc/config.json`. `strays` lists the
-    requests to OUTSCALE services that omisim does not serve. `threads` names, once the environment has ended, the
-    threads that have outlived it.
+    `variables` are the variables that were set. `home` is a directory with `.osc/config.json` and `.aws/credentials`.
+    `strays` lists the requests to OUTSCALE services that omisim does not serve. `threads` names, once the environment
+    has ended, the threads that have outlived it.
     """
 
     variables: Mapping[str, str]
@@ -62,9 +62,10 @@ def enter_environment(
 ) -> Iterator[Environment]:
     """Set the environment of this process to an account, and redirect its requests to the cloud.
 
-    `OSC_*` and `AWS_*` hold the account's credentials. `~` is a directory with `.osc/config.json`, in which the
-    profile "default" is the account, and each existing account of the cloud has a profile with its name. Other
-    variables with these prefixes are hidden, and restored at the end. Environments may end in any order.
+    `OSC_*` and `AWS_*` hold the account's credentials. `~` is a directory with `.osc/config.json` and
+    `.aws/credentials`, in which the profile "default" is the account, and each existing account of the cloud has a
+    profile with its name. Other variables with these prefixes are hidden, and restored at the end. Environments may end
+    in any order.
 
     Child processes are not intercepted. With `server`, their clients reach the cloud by a server; without it, they get
     an address that refuses by name.
@@ -117,9 +118,22 @@ def _write_profiles(home: Path, cloud: Cloud, account: Account) -> list[str]:
         for name, owner in {**accounts, "default": account}.items()
     }
     (home / ".osc").mkdir()
+    (home / ".aws").mkdir()
     write_private(home / ".osc" / "config.json", json.dumps(profiles, indent=2))
     write_private(home / ".osc" / "variables.json", json.dumps(profiles | {"default": {}}))
+    sections = [_format_section(name, profile) for name, profile in profiles.items() if _is_section(name)]
+    write_private(home / ".aws" / "credentials", "\n".join(sections))
     return list(profiles)
+
+
+def _is_section(name: str) -> bool:
+    """Whether boto3 can read a profile of this name, in any locale. With another, it could read none of the file."""
+    return name.isascii() and name.isprintable()
+
+
+def _format_section(name: str, profile: Mapping[str, str]) -> str:
+    key, secret, region = profile["access_key"], profile["secret_key"], profile["region"]
+    return f"[{name}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\nregion = {region}\n"
 
 
 @contextmanager

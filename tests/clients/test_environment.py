@@ -93,6 +93,15 @@ class TestEnvironment:
         """The profile with the name of an account belongs to that account."""
         assert get_first_name(profile="bob") == "bob"
 
+    @pytest.mark.parametrize("name", ["bob", "default"])
+    def test_has_a_profile_of_boto3_for_each_account(self, cloud: Cloud, name: str) -> None:
+        """A session of boto3 for the profile with the name of an account signs as that account, in its Region."""
+        session = boto3.Session(profile_name=name)
+        assert session.region_name == "eu-west-2"
+        session.client("s3").create_bucket(Bucket="golden")
+        owner = cloud.account("alice" if name == "default" else name)
+        assert [bucket.account_id for bucket in cloud.engine.state.rows("bucket").values()] == [owner.account_id]
+
     def test_lets_a_test_switch_the_account_by_variables(self, bob: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         """Variables that a test sets take precedence over our file, which replaces the real one."""
         monkeypatch.setenv("OSC_ACCESS_KEY", bob.access_key)
@@ -156,6 +165,15 @@ class TestEnvironment:
         """Other hosts are resolved as usual."""
         assert socket.getaddrinfo("127.0.0.1", 80)
         assert socket.getaddrinfo(b"127.0.0.1", 80)
+
+
+def test_profiles_of_boto3_can_be_read_whatever_the_accounts_are_named(cloud: Cloud, alice: Account) -> None:
+    """An account whose name boto3 cannot read has no profile there; the others have."""
+    names = ["two words", "a]b", "# c", "line\nend", "[bracket]\n", "Zoë"]
+    for name in names:
+        cloud.account(name)
+    with alice.environment():
+        assert set(boto3.Session().available_profiles) == {"alice", "default", *names[:3]}
 
 
 class TestOwnClients:
