@@ -18,7 +18,7 @@ from http import HTTPStatus
 from io import BytesIO
 from socket import SHUT_WR, SO_REUSEADDR, SOL_SOCKET, socket
 from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from cheroot.connections import ConnectionManager
@@ -27,7 +27,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
 from omisim.base.process import watch_forks
-from omisim.server.framing import MIB, Limits, RequestBuffer
+from omisim.server.framing import Limits, RequestBuffer
 from omisim.server.http_error import HttpError
 
 __all__ = ["LimitedServer", "TlsAdapter"]
@@ -51,6 +51,7 @@ class _Request(BytesIO):
 class _Connection(HTTPConnection):
     """A connection, and what it has sent of its next request."""
 
+    server: LimitedServer
     # a path with two leading slashes, as osc-cli sends it, stays as it is: proxy mode leaves paths alone
     RequestHandlerClass: Any = staticmethod(partial(HTTPRequest, proxy_mode=True))
 
@@ -58,6 +59,7 @@ class _Connection(HTTPConnection):
         super().__init__(server, sock, makefile)
         self.limits: Limits = server.limits
         self.incoming: RequestBuffer = RequestBuffer(server.limits)
+        self.held: int = 0  # bytes of the request that waits for a thread, or is being answered, and of later ones
         self.deadline: float = time.monotonic() + self.limits.idle_seconds
         self.is_receiving: bool = False  # part of a request has come
         self.is_rejected: bool = False
@@ -84,6 +86,7 @@ class _Connection(HTTPConnection):
                 return False
             if request is not None:
                 self.rfile: Any = _Request(request)
+                self.held = len(request) + len(self.incoming)
                 self.is_receiving = False
                 self.socket.settimeout(self.limits.send_seconds)
                 return True
@@ -122,11 +125,19 @@ class _Connection(HTTPConnection):
         head = f"HTTP/1.1 {error.status} {error.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
         self.is_rejected = True
         self.deadline = time.monotonic() + DRAIN_SECONDS
-        self.incoming = RequestBuffer(self.limits)
+        self.incoming, self.rfile = RequestBuffer(self.limits), _Request()
         with suppress(OSError):  # if it takes no answer, the deadline ends it
             self.socket.send(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
             if not isinstance(self.socket, SSLSocket):
                 self.socket.shutdown(SHUT_WR)
+
+    def communicate(self) -> bool:
+        """Answer the request, and forget it: an idle connection would keep its bytes."""
+        try:
+            return bool(super().communicate())  # type: ignore[no-untyped-call]  # cheroot types its public names
+        finally:
+            self.rfile = _Request()
+            self.server.count_held(-self.held)
 
     def abandon(self) -> None:
         """Close the connection, whatever its state."""
@@ -194,7 +205,7 @@ class _Connections(ConnectionManager):
             for sock_fd, conn in watched[: self._num_connections - most]:
                 self.drop(sock_fd, conn)
 
-    def count_bytes(self) -> int:
+    def count_incoming(self) -> int:
         """Return the size of all requests that are being received."""
         return sum(len(conn.incoming) for _, conn in self._list_watched())
 
@@ -208,6 +219,7 @@ class LimitedServer(Server):
         super().__init__(address, app, numthreads=threads, request_queue_size=128)
         self.limits = limits
         self.serving: Event = Event()
+        self._held, self._counting = 0, Lock()  # the sum of `held` of the connections that threads have or will get
         self.timeout: float = limits.send_seconds
         self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
 
@@ -240,17 +252,28 @@ class LimitedServer(Server):
         """Give a connection with a whole request to a thread, and watch any other one."""
         try:
             is_whole = conn.receive()
-            held = len(conn.incoming)
-            if held > MIB and held + self._connections.count_bytes() > self.limits.memory:
+            if is_excessive := self._is_excessive(conn.held if is_whole else len(conn.incoming)):
                 reason = "the server is receiving too many large requests"
                 conn.reject(HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason))
         except OSError:  # closed, or the TLS handshake has failed
             conn.abandon()
             return
-        if is_whole:
+        if is_whole and not is_excessive:
+            self.count_held(conn.held)
             super().process_conn(conn)
         else:
             self._connections.watch(conn)
+
+    def _is_excessive(self, size: int) -> bool:
+        """Whether the requests of all connections exceed the limit, because one has this size."""
+        if size * self.limits.connections <= self.limits.memory:  # as the average of all may have
+            return False
+        return size + self._held + self._connections.count_incoming() > self.limits.memory
+
+    def count_held(self, size: int) -> None:
+        """Add to the size of the requests that wait for a thread or are being answered."""
+        with self._counting:
+            self._held += size
 
     def put_conn(self, conn: _Connection) -> None:
         """Take a connection back from a thread that has answered its request."""

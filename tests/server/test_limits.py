@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 import re
+import select
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPResponse
+from queue import Queue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,6 +110,23 @@ class TestClients:
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"--limit body=" in answer
 
+    def test_that_wait_for_an_answer_keep_others_from_large_requests(self, cloud: Cloud, alice: Account) -> None:
+        """The requests that are being received or answered have a size together; answered ones are forgotten."""
+        with cloud.serve(limits=Limits(memory=20_000, connections=4)) as server, ExitStack() as stack:
+            lines = [stack.enter_context(connect(server)) for _ in range(2)]
+            for _ in range(2):
+                lines.append(stack.enter_context(connect(server)))
+                with cloud.engine.lock:
+                    for line in lines:
+                        line.sendall(HEAD + b"Content-Length: 9000\r\n\r\n" + b" " * 9000)
+                    (refused,) = select.select(lines, [], [], 60)[0]
+                lines.remove(refused)
+                assert refused.recv(12) == b"HTTP/1.1 503"
+                for line in lines:
+                    answer = HTTPResponse(line)
+                    answer.begin()
+                    assert (answer.status, answer.getheader("Connection"), answer.read()[:1]) == (401, None, b"{")
+
     def test_that_stop_in_a_handshake_leave_others_alone(self, cloud: Cloud, alice: Account) -> None:
         """A client that never continues its TLS handshake does not keep others from theirs."""
         with cloud.serve(tls=True) as server, ExitStack() as stack:
@@ -164,6 +183,21 @@ def test_the_last_read_in_a_row_may_end_a_request(server: Running, monkeypatch: 
     with connect(server) as line:
         line.sendall(SMUGGLED)
         assert line.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_idle_connection_keeps_no_request(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection forgets the bytes of a request with its answer: 30 idle ones kept 1.2 GB."""
+    kept: Queue[int] = Queue()
+    put_conn = connection.LimitedServer.put_conn
+
+    def record(server: Any, conn: Any) -> None:
+        kept.put(len(conn.rfile.getvalue()))
+        put_conn(server, conn)
+
+    monkeypatch.setattr(connection.LimitedServer, "put_conn", record)
+    with connect(server) as line:
+        line.sendall(HEAD + b"Content-Length: 9000\r\n\r\n" + b" " * 9000)
+        assert kept.get(timeout=60) == 0
 
 
 def test_an_unchanged_object_has_no_body(server: Running, alice: Account) -> None:
