@@ -13,7 +13,7 @@ from omisim.base.foreign import parse_target
 from omisim.base.frozen import frozen
 from omisim.server.http_error import HttpError
 
-__all__ = ["MAX_CLOUDS", "MIB", "Limits", "RequestBuffer"]
+__all__ = ["MAX_CLOUDS", "Limits", "RequestBuffer"]
 
 MIB = 2**20
 MAX_CLOUDS = 4096
