@@ -1,7 +1,7 @@
 """Fail a test in whose process any thread has really slept for more than 0.2 seconds.
 
-A pytest plugin, registered by `tests/conftest.py`. The interpreter announces every `time.sleep` to audit hooks, so that
-it takes no clock, and a busy machine changes nothing.
+A pytest plugin, registered by `tests/conftest.py`. From 3.13 on, Python announces each `time.sleep` to audit hooks, so
+that it takes no clock, and a busy machine changes nothing.
 """
 
 from __future__ import annotations
