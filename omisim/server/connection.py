@@ -139,6 +139,15 @@ class _Connection(HTTPConnection):
             self.rfile = _Request()
             self.server.count_held(-self.held)
 
+    def close(self) -> None:
+        """Close the connection, and forget the rest of an answer that the client did not take.
+
+        From 3.13 on, Python prints the error of a file that still tries to write it when it is freed.
+        """
+        super().close()
+        with suppress(OSError):
+            self.wfile.close()
+
     def abandon(self) -> None:
         """Close the connection, whatever its state."""
         with suppress(OSError):
