@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 __all__ = ["PRIVATE", "check_target", "open_private", "write_private"]
@@ -12,8 +13,16 @@ PRIVATE = 0o600
 
 def check_target(option: str, path: Path) -> None:
     """Raise ValueError for the file of an option that could not be written later."""
-    if path.is_dir() or not path.parent.is_dir():
+    try:
+        is_folder, place = stat.S_ISDIR(path.stat().st_mode), path
+    except FileNotFoundError:
+        is_folder, place = False, path.parent
+    except OSError as error:  # a name that is too long, or a folder that may not be searched
+        raise ValueError(f"{option} {path}: {error.strerror}") from None
+    if is_folder or not place.exists():
         raise ValueError(f"{option} must be the path of a file in a folder that exists, not {path}")
+    if not os.access(place, os.W_OK):
+        raise ValueError(f"{option} must be the path of a file that may be written, not {path}")
 
 
 def open_private(path: str | Path, flags: int = 0) -> int:

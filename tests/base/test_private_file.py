@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.syntax import syntax_nodes
 
-from omisim.base.private_file import PRIVATE, open_private, write_private
+from omisim.base.private_file import PRIVATE, check_target, open_private, write_private
 
 # functions that create or open files for writing
 WRITERS = frozenset(
@@ -49,6 +49,32 @@ def test_each_way_to_write_is_noticed(text: str) -> None:
     """The test above finds writers in whatever form they are written, and leaves readers alone."""
     assert writes_file(ast.parse(text, mode="eval").body)
     assert not writes_file(ast.parse("a.open('rb')", mode="eval").body)
+
+
+class TestTargets:
+    @pytest.mark.parametrize(
+        ("name", "problem"),
+        [
+            ("a" * 300, "--out .*a: File name too long$"),
+            ("file/report", "--out .*report: Not a directory$"),
+            ("nowhere/report", "--out must be the path of a file in a folder that exists, not .*report$"),
+            (".", "--out must be the path of a file in a folder that exists, not "),
+        ],
+    )
+    def test_that_cannot_be_written_later_are_refused(self, tmp_path: Path, name: str, problem: str) -> None:
+        """The file of an option is refused before a run, in one line."""
+        (tmp_path / "file").touch()
+        with pytest.raises(ValueError, match=problem):
+            check_target("--out", tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["file", "new"])
+    def test_without_permission_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """A file that may not be written is refused, and a new one in a folder that may not be."""
+        (tmp_path / "file").touch()
+        check_target("--out", tmp_path / name)
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+        with pytest.raises(ValueError, match="--out must be the path of a file that may be written, not "):
+            check_target("--out", tmp_path / name)
 
 
 class TestFiles:
