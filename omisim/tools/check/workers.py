@@ -6,11 +6,13 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from threading import Thread
 
 from omisim.tools.check.actions import Bounds
@@ -19,6 +21,7 @@ from omisim.tools.check.explorer import Explorer, Path, Start, Visit, collect_se
 __all__ = ["Visits", "make_visitor"]
 
 CHUNK_SIZE = 16  # states per task of a worker
+STOP_SECONDS = 5.0  # after which a worker that has not ended is killed
 Visits = Callable[[Sequence[Path]], Iterator[Visit]]
 
 
@@ -39,17 +42,33 @@ def make_visitor(start: Start, workers: int) -> Iterator[Visits]:
         return
     Explorer(*start)  # an invalid scenario or statement is an error of this process
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start)
+    others = set(active_children())
+    processes: set[BaseProcess] = set()
     try:
         with _hold_interrupts():
             for _ in range(workers):
                 pool.submit(collect_seldom)  # starts one
+            processes = {process for process in active_children() if process not in others}
         yield lambda paths: pool.map(
             _visit_in_worker, paths, chunksize=min(CHUNK_SIZE, 1 + len(paths) // (4 * workers))
         )
     except BrokenProcessPool as error:
         raise ChildProcessError("a worker process was killed, possibly for lack of memory") from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        _stop(pool, processes)
+
+
+def _stop(pool: ProcessPoolExecutor, processes: set[BaseProcess]) -> None:
+    """Stop the workers. One that does not end is killed: SIGSTOP may have suspended it, and no other signal ends it."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    deadline = time.monotonic() + STOP_SECONDS
+    try:
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+    finally:  # after a second Ctrl-C, too
+        for process in processes:
+            process.kill()
+        pool.shutdown()
 
 
 @contextmanager

@@ -86,5 +86,5 @@ def _serve_omisim(endpoint: Endpoint) -> Iterator[Endpoint]:
         finally:
             own.connection.close()
     finally:
-        process.terminate()
+        process.kill()  # a suspended process would not end otherwise
         process.communicate()

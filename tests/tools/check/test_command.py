@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from support.checking import plant_bug
@@ -54,11 +55,31 @@ class TestCheckCommand:
             assert process.communicate(timeout=60)[1] == b"omisim check: stopped\n"
             assert process.returncode == 130
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+    @pytest.mark.parametrize("reason", ["Ctrl-C", "a killed worker"])
+    def test_does_not_wait_for_a_suspended_worker(self, reason: str) -> None:
+        """A worker that SIGSTOP has suspended, which no other signal ends, is killed when the check ends."""
+        with run_check("--workers", "2") as process:
+            suspended, other = list_workers(process.pid)
+            os.kill(suspended, signal.SIGSTOP)
+            if reason == "Ctrl-C":
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                os.kill(other, signal.SIGKILL)
+            assert process.communicate(timeout=60)[1].startswith(b"omisim check: ")
+            assert process.returncode == (130 if reason == "Ctrl-C" else 2)
+
     def test_leaves_no_workers_behind_when_killed(self) -> None:
         """When the command is killed, its workers end too and nothing holds its output open."""
         with run_check("--workers", "2") as process:
             process.kill()
             process.communicate(timeout=60)
+
+
+def list_workers(pid: int) -> list[int]:
+    """Return the process ids of the workers of a check."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @contextmanager
