@@ -18,22 +18,23 @@ log. `call` makes a call and checks the laws.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
+from omisim.engine.engine import Engine
 from omisim.engine.marks import Mark
 from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
 from omisim.testing.arguments import takes_cloud
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
 from omisim.testing.laws.calls import make_call
-from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_clouds, of_rows
+from omisim.testing.laws.table import LAWS, Broken, Law, Step, of_calls, of_changes, of_clouds, of_creations, of_rows
 
 __all__ = [
-    "LAWS", "Broken", "Law", "bookkeeping", "broken", "call", "check", "creation", "disks", "history", "images",
-    "networks", "visibility",
+    "LAWS", "Broken", "Law", "bookkeeping", "broken", "call", "check", "check_affected", "check_changes", "creation",
+    "disks", "history", "images", "networks", "visibility",
 ]  # fmt: skip
 
 
@@ -80,6 +81,18 @@ def call(account: Account, action: str, /, **parameters: Any) -> dict[str, Any]:
     return api_call.answer
 
 
+def check_changes(engine: Engine, changes: Sequence[Change]) -> None:
+    """Check the laws about changes for those of one call. Raises Broken."""
+    for finding in _iter_broken_changes(engine, changes):
+        raise finding
+
+
+def check_affected(engine: Engine, changes: Sequence[Change]) -> None:
+    """Check the laws about rows for those that changes have written, and for those related to them. Raises Broken."""
+    for finding in _iter_broken_rows(engine, changes):
+        raise finding
+
+
 def _iter_broken(cloud: Cloud, since: Mark | None, *, whole: bool = True) -> Iterator[Broken]:
     return _check_all(cloud, whole=whole) if since is None else _check_step(cloud, since)
 
@@ -96,18 +109,28 @@ def _check_all(cloud: Cloud, *, whole: bool) -> Iterator[Broken]:
 
 def _check_step(cloud: Cloud, since: Mark) -> Iterator[Broken]:
     cloud.engine.check_mark(since)
-    state = cloud.engine.state
-    changes = state.changes_since(since.position)
-    step = Step(cloud.engine, changes)
+    changes = cloud.engine.state.changes_since(since.position)
+    yield from _iter_broken_changes(cloud.engine, changes)
+    yield from _iter_broken_rows(cloud.engine, changes)
+
+
+def _iter_broken_changes(engine: Engine, changes: Sequence[Change]) -> Iterator[Broken]:
+    step = Step(engine, changes)
     for change in changes:
-        for law in of_changes.get(change.kind, ()):
-            finding = law.check(step, change)
-            if finding is not None:
-                yield Broken(law, finding)
+        is_creation = change.before is None and "#" in change.cause
+        for laws in (of_changes, of_creations) if is_creation else (of_changes,):
+            for law in laws.get(change.kind, ()):
+                finding = law.check(step, change)
+                if finding is not None:
+                    yield Broken(law, finding)
+
+
+def _iter_broken_rows(engine: Engine, changes: Sequence[Change]) -> Iterator[Broken]:
+    state = engine.state
     for kind, row_id in dict.fromkeys(_iter_affected(state, changes)):
         row = state.get(kind, row_id) if kind in of_rows else None
         if row is not None:
-            yield from _apply(of_rows[kind], cloud.engine, row)
+            yield from _apply(of_rows[kind], engine, row)
 
 
 def _apply(laws: Iterable[Law], *subjects: Any) -> Iterator[Broken]:
@@ -117,7 +140,7 @@ def _apply(laws: Iterable[Law], *subjects: Any) -> Iterator[Broken]:
             yield Broken(law, finding)
 
 
-def _iter_affected(state: State, changes: list[Change]) -> Iterator[tuple[str, str]]:
+def _iter_affected(state: State, changes: Sequence[Change]) -> Iterator[tuple[str, str]]:
     """Yield the changed rows, and the rows whose laws depend on them."""
     for change in changes:
         kind, row_id = change.kind, change.id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
 from omisim.base.frozen import frozen
@@ -23,6 +22,7 @@ __all__ = [
     "of_calls",
     "of_changes",
     "of_clouds",
+    "of_creations",
     "of_rows",
     "on_call",
     "on_change",
@@ -109,6 +109,7 @@ class Step:
 LAWS: dict[str, Law] = {}
 of_rows: dict[str, list[Law]] = {}
 of_changes: dict[str, list[Law]] = {}
+of_creations: dict[str, list[Law]] = {}
 of_clouds: list[Law] = []
 of_calls: list[Law] = []
 
@@ -125,15 +126,7 @@ def on_change(rule: str, *kinds: str) -> Callable[[Check], Check]:
 
 def on_creation(rule: str, *kinds: str) -> Callable[[Check], Check]:
     """Register a law about rows of these kinds that calls create: (step, change) → the finding, or None."""
-
-    def register(check: Check) -> Check:
-        @wraps(check)
-        def check_new(step: Step, change: Change) -> str | None:
-            return check(step, change) if change.before is None and "#" in change.cause else None
-
-        return on_change(rule, *kinds)(check_new)
-
-    return register
+    return _register(rule, kinds, of_creations)
 
 
 def on_call(rule: str) -> Callable[[Check], Check]:

@@ -103,8 +103,8 @@ class Explorer:
             visit.new_states.append((number, step))
 
     def _try_call(self, step: CheckStep) -> int | None:
-        """Make a call and check the laws on its changes. Returns the number of the new state, or None for a refusal."""
-        position = self._marks[-1].position
+        """Make a call, and check the laws on its changes and on a new state. Returns its number; None for a refusal."""
+        engine, position = self._cloud.engine, self._marks[-1].position
         try:
             self.world.take(step)
         except ApiError as refusal:
@@ -114,9 +114,13 @@ class Explorer:
             return None
         if self._state.position == position:
             return self._current
-        laws.check(self._cloud, since=self._marks[-1])
+        changes = self._state.changes_since(position)
+        laws.check_changes(engine, changes)
         self._statements.check()
-        return self._canonical.hash_state(self._state)
+        number = self._canonical.hash_state(self._state)
+        if number not in self._known_states:
+            laws.check_affected(engine, changes)
+        return number
 
     def _move_to(self, path: Path) -> None:
         """Move the world to the state that these calls lead to."""

@@ -1,8 +1,8 @@
 """The search: breadth-first, visiting each state once (up to renaming) with every law and every call.
 
-To visit a state is to check all laws in it and to try every call in it. The changes of each call, and the resources
-they affect, are checked against the laws at once. The states at the greatest depth, which are found but not visited,
-are therefore checked in this way only.
+To visit a state is to check all laws in it and to try every call in it. The changes of each call are checked against
+the laws at once, and so are the resources that they affect, if the call leads to a new state. The states at the
+greatest depth, which are found but not visited, are therefore checked in this way only.
 
 Workers get consecutive parts of a level, and their results are combined in the order of the level. The result is the
 same for any number of workers.
