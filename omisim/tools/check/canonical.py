@@ -81,24 +81,24 @@ class Canonical:
 
     def _build_graph(self, state: State) -> Graph:
         graph = self._fixed.copy()
-        dues = state.rows("due")
-        changed = {(change.kind, change.id) for change in state.changes_since(self._since)}
+        events = {(due.kind, due.id): due.event for due in state.rows("due").values()}
+        changes = state.changes_since(self._since)
+        changed = {(change.kind, change.id) for change in changes if change.kind in _KINDS}
         changed.update(self._named)
-        for kind, row_id in changed:
-            row = state.get(kind, row_id) if kind in _KINDS else None
+        for place in changed:
+            kind, row_id = place
+            row = state.get(kind, row_id)
             if row is None:
                 continue
             node = self._nodes.get(id(row))
             if node is None:
                 node = self._build_node(kind, row)
             _, colour, edges = node
-            due = dues.get(f"{kind}:{row_id}")
-            key = row_id if kind != "volume_link" else f"link {row_id}"
-            if due is not None:
-                colour = hash((colour, _hash_text(due.event)))
-            if (kind, row_id) in self._named:
-                colour ^= self._named[kind, row_id]
-            graph[key] = (colour, edges)
+            if place in events:
+                colour = hash((colour, _hash_text(events[place])))
+            if place in self._named:
+                colour ^= self._named[place]
+            graph[row_id if kind != "volume_link" else f"link {row_id}"] = (colour, edges)
         return graph
 
     def _build_node(self, kind: str, row: Any) -> tuple[Any, int, list[Edge]]:
