@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from contextlib import closing
 
 import pytest
 from support.injection import OPERATIONS, TIMINGS, Case, Injection, iter_lines
@@ -70,17 +71,17 @@ def test_an_exception_after_the_store_has_a_refusal_undoes_it_there(
     cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refused call changes the count of requests alone; the store loses that, too."""
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    create_tables(database, cloud.engine.describe())
-    cloud.engine.keep_in(SqliteStore(database, "memory"))
-    before, real = read_dump(database), Keeper.save
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        create_tables(database, cloud.engine.describe())
+        cloud.engine.keep_in(SqliteStore(database, "memory"))
+        before, real = read_dump(database), Keeper.save
 
-    def save(keeper: Keeper, engine: Engine) -> None:
-        real(keeper, engine)
-        monkeypatch.undo()
-        raise KeyboardInterrupt
+        def save(keeper: Keeper, engine: Engine) -> None:
+            real(keeper, engine)
+            monkeypatch.undo()
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(Keeper, "save", save)
-    with pytest.raises(KeyboardInterrupt):
-        alice.call("DeleteVolume", VolumeId="vol-12345678")
-    assert read_dump(database) == before == cloud.engine.describe()
+        monkeypatch.setattr(Keeper, "save", save)
+        with pytest.raises(KeyboardInterrupt):
+            alice.call("DeleteVolume", VolumeId="vol-12345678")
+        assert read_dump(database) == before == cloud.engine.describe()

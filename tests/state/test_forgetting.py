@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -121,29 +121,29 @@ def test_a_long_run_keeps_what_live_resources_and_the_history_need(seed: int) ->
     """Nothing else is kept, the ancestors of live resources stay, and forks, dumps, marks and stores agree."""
     cloud, whole = prepare(HISTORY), prepare(10**6)
     draws = random.Random(seed), random.Random(seed)
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    create_tables(database, cloud.engine.describe())
-    cloud.engine.keep_in(SqliteStore(database, "memory"))
-    fork = cloud.fork()
-    for number in range(CALLS):
-        make_call(cloud, draws[0])
-        make_call(whole, draws[1])
-        if number == HISTORY:
-            before = cloud.dump()["rows"]
-            with cloud.savepoint():
-                for _ in range(2 * HISTORY):
-                    make_call(cloud, random.Random(number))
-            assert_undone(before, cloud.dump()["rows"])
-    assert list_unneeded(cloud) == []
-    assert fork == prepare(HISTORY)
-    for kind in KINDS:
-        assert list_own(cloud, kind) == list_own(whole, kind)
-        for row_id in list_own(cloud, kind):
-            assert list_ancestors(cloud.lineage(row_id)) == list_ancestors(whole.lineage(row_id))
-    with cloud.engine.atomic():
-        cloud.engine.next_request_id()  # the store loses with a commit what the one before has forgotten
-    assert {**read_dump(database), "session": None} == {**cloud.dump(), "session": None}
-    assert Cloud.load(cloud.dump()) == cloud
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        create_tables(database, cloud.engine.describe())
+        cloud.engine.keep_in(SqliteStore(database, "memory"))
+        fork = cloud.fork()
+        for number in range(CALLS):
+            make_call(cloud, draws[0])
+            make_call(whole, draws[1])
+            if number == HISTORY:
+                before = cloud.dump()["rows"]
+                with cloud.savepoint():
+                    for _ in range(2 * HISTORY):
+                        make_call(cloud, random.Random(number))
+                assert_undone(before, cloud.dump()["rows"])
+        assert list_unneeded(cloud) == []
+        assert fork == prepare(HISTORY)
+        for kind in KINDS:
+            assert list_own(cloud, kind) == list_own(whole, kind)
+            for row_id in list_own(cloud, kind):
+                assert list_ancestors(cloud.lineage(row_id)) == list_ancestors(whole.lineage(row_id))
+        with cloud.engine.atomic():
+            cloud.engine.next_request_id()  # the store loses with a commit what the one before has forgotten
+        assert {**read_dump(database), "session": None} == {**cloud.dump(), "session": None}
+        assert Cloud.load(cloud.dump()) == cloud
 
 
 def delete_all(cloud: Cloud) -> None:

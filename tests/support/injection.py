@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from weakref import finalize
 
 from support.catalogue import SUBREGION
 
@@ -150,6 +151,7 @@ class Injection:
         self.database: sqlite3.Connection | None = None
         if stored:
             self.database = sqlite3.connect(":memory:", isolation_level=None)
+            finalize(self, self.database.close)
             create_tables(self.database, self.cloud.engine.describe())
             self.cloud.engine.keep_in(SqliteStore(self.database, "memory"))
         if case.name in ("advance", "settle", "fail"):  # with something to do
