@@ -237,7 +237,7 @@ class Engine:
                 self.clock.now(),
                 self.settings.copy(),
                 self.session.copy(),
-                tuple(self.scheduler.failures),
+                self.scheduler.failures,
                 WeakSet(self.marks),
             )
 
@@ -250,7 +250,7 @@ class Engine:
             self.settings = saved.settings.copy()
             self._start_with(saved.state.fork())
             self._take_session(saved.session.copy())
-            self.scheduler.failures = list(saved.failures)
+            self.scheduler.failures = saved.failures
             self.clock.restore(saved.at)
             self.marks = WeakSet(saved.marks)
 
@@ -258,7 +258,7 @@ class Engine:
         """Copy the faults and requested failures of another Engine."""
         self.session.faults = other.session.faults.copy()
         self._take_session(self.session)
-        self.scheduler.failures = list(other.scheduler.failures)
+        self.scheduler.failures = other.scheduler.failures
 
     def reset(self) -> None:
         """Restore the initial state: no accounts, no calls, the clock at its start."""

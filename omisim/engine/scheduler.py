@@ -36,7 +36,8 @@ class Scheduler:
     """The due transitions of one cloud.
 
     `failures` are the requested failures that no transition has met yet. They belong to the session: no rollback
-    restores them. `begin` returns a Transaction on a State, with a cause and a time.
+    restores them. They are replaced, never changed (`Checkpoint`). `begin` returns a Transaction on a State, with a
+    cause and a time.
     """
 
     __slots__ = ("_begin", "_clock", "_settings", "_state", "failures")
@@ -52,7 +53,7 @@ class Scheduler:
         self._settings = settings
         self._clock = clock
         self._begin = begin
-        self.failures: list[Failure] = []
+        self.failures: tuple[Failure, ...] = ()
 
     # --- by the clock
 
@@ -161,7 +162,7 @@ class Scheduler:
             tx.cause = "due"
             tx.move(self._state.get(due.kind, due.id), due.event)
         else:
-            self.failures.remove(failure)
+            self.failures = tuple(other for other in self.failures if other is not failure)
             tx.cause = "fault"
             self._fail(due.kind, due.id, failure.comment, tx)
 
@@ -180,7 +181,7 @@ class Scheduler:
     @contextmanager
     def suspend_failures(self) -> Iterator[None]:
         """Ignore requested failures inside the block, for a dry run that is rolled back."""
-        suspended, self.failures = self.failures, []
+        suspended, self.failures = self.failures, ()
         try:
             yield
         finally:
@@ -203,7 +204,7 @@ class Scheduler:
                 f"{row_id!r} is not a {kind} id (expected {prefix} and 8 hex digits), "
                 "so this failure could never trigger"
             )
-        self.failures.append(Failure(kind, row_id, comment))
+        self.failures = (*self.failures, Failure(kind, row_id, comment))
 
     def complete(self, row_id: str) -> None:
         """Complete one transition in progress. Raises ValueError if there is none."""

@@ -87,15 +87,19 @@ class CallRecord:
 
 
 class Lockouts:
-    """Failed authentications by account. Every fourth in a row locks it, each time a minute longer (AUTH-009)."""
+    """Failed authentications by account. Every fourth in a row locks it, each time a minute longer (AUTH-009).
+
+    `failures` maps an account to the failures in a row and the end of the lock. It is replaced, never changed
+    (`Checkpoint`).
+    """
 
     def __init__(self) -> None:
-        self.failures: dict[str, tuple[int, dt.datetime]] = {}  # account → (failures in a row, end of the lock)
+        self.failures: Mapping[str, tuple[int, dt.datetime]] = {}
 
     def copy(self) -> Lockouts:
         """Return an independent copy."""
         twin = Lockouts()
-        twin.failures = dict(self.failures)
+        twin.failures = self.failures
         return twin
 
     def __len__(self) -> int:
@@ -106,13 +110,9 @@ class Lockouts:
         """Return the accounts with failed authentications: their number in a row, and the end of the lock."""
         return self.failures.items()
 
-    def clear(self) -> None:
-        """Forget every failed authentication."""
-        self.failures.clear()
-
     def load(self, account_id: str, count: int, until: dt.datetime) -> None:
         """Set the failed authentications of an account, as `items` returned them."""
-        self.failures[account_id] = count, until
+        self.failures = {**self.failures, account_id: (count, until)}
 
     def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
         """Return the end of an account's lock, or None if it is not locked."""
@@ -123,7 +123,7 @@ class Lockouts:
         """Count a failed authentication."""
         count = self.failures.get(account_id, (0, now))[0] + 1
         minutes = min(count // FAILURES_PER_LOCK, MAX_MINUTES) if count % FAILURES_PER_LOCK == 0 else 0
-        self.failures[account_id] = count, now + dt.timedelta(minutes=minutes)
+        self.load(account_id, count, now + dt.timedelta(minutes=minutes))
 
     def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
         """Run `proof`, which raises ApiError if it fails, and count the result.
@@ -138,8 +138,8 @@ class Lockouts:
         except ApiError:
             self.record_failure(account_id, clock.now())
             raise
-        if self.failures:
-            self.failures.pop(account_id, None)
+        if account_id in self.failures:
+            self.failures = {other: failed for other, failed in self.failures.items() if other != account_id}
 
 
 class Session:

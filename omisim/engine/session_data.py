@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -24,7 +24,7 @@ _FAULT = tuple(field.name for field in fields(Fault) if field.name != "meanwhile
 _FAILURE = tuple(field.name for field in fields(Failure))
 
 
-def describe_session(session: Session, failures: list[Failure]) -> dict[str, Any]:
+def describe_session(session: Session, failures: Sequence[Failure]) -> dict[str, Any]:
     """Return the kept part of a session as JSON data."""
     return {
         "requests": session.requests,
@@ -35,7 +35,7 @@ def describe_session(session: Session, failures: list[Failure]) -> dict[str, Any
     }
 
 
-def describe_session_text(session: Session, failures: list[Failure]) -> str:
+def describe_session_text(session: Session, failures: Sequence[Failure]) -> str:
     """Return `describe_session` as JSON text, quickly for the usual session."""
     if failures or len(session.faults) or len(session.lockouts):
         return json.dumps(describe_session(session, failures))
@@ -48,7 +48,7 @@ def _describe_fault(fault: Fault) -> dict[str, Any]:
     return values | {"error": fault.error.name if fault.error else None}
 
 
-def read_session(data: Any) -> tuple[Session, list[Failure]]:
+def read_session(data: Any) -> tuple[Session, tuple[Failure, ...]]:
     """Return the session that `describe_session` returned. Raises ValueError, with the path of the wrong value."""
     try:
         check_object(data, "requests faults added_faults failures lockouts", path=".session")
@@ -58,7 +58,7 @@ def read_session(data: Any) -> tuple[Session, list[Failure]]:
         with reading(".session.faults"):
             session.faults.load([_read_fault(number, values) for number, values in enumerate(data["faults"])], added)
         with reading(".session.failures"):
-            failures = [deserialize(Failure, values) for values in data["failures"]]
+            failures = tuple(deserialize(Failure, values) for values in data["failures"])
         with reading(".session.lockouts"):
             for account, (count, until) in data["lockouts"].items():
                 session.lockouts.load(account, deserialize(int, count), deserialize(dt.datetime, until))

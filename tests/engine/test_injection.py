@@ -10,7 +10,6 @@ import pytest
 from support.injection import OPERATIONS, TIMINGS, Case, Injection, iter_lines
 
 from omisim import Account, Cloud
-from omisim.engine.checkpoint import ENGINE
 from omisim.engine.engine import Engine
 from omisim.engine.keeper import Keeper
 from omisim.state.sqlite_store import SqliteStore, create_tables, read_dump
@@ -30,10 +29,20 @@ def test_an_exception_at_any_line_changes_nothing_or_everything(name: str) -> No
 
 
 def test_an_interrupted_unit_restores_each_attribute_of_the_engine(cloud: Cloud) -> None:
-    """A checkpoint knows all attributes of an engine that a unit may replace: a new one belongs to a list here."""
+    """A checkpoint knows all attributes of an engine and of its session, except those that no unit replaces."""
     fixed = {"lock", "_start", "_is_copy", "_keeper"}  # only `keep_in` and a forked process replace some of them
     counted = {"_depth"}  # by the unit itself
-    assert set(vars(cloud.engine)) == {*ENGINE, *fixed, *counted}
+
+    def replace(owner: object, name: str) -> None:
+        setattr(owner, name, object())
+        raise KeyboardInterrupt
+
+    for owner, left_out in ((cloud.engine, {*fixed, *counted}), (cloud.engine.session, set[str]())):
+        for name in vars(owner).keys() - left_out:
+            value = getattr(owner, name)
+            with pytest.raises(KeyboardInterrupt):
+                cloud.engine.run(replace, owner, name)
+            assert getattr(owner, name) is value, name
 
 
 def test_an_exception_in_a_fault_undoes_the_call(cloud: Cloud, alice: Account) -> None:

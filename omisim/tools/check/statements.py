@@ -101,8 +101,8 @@ class Statements:
 
 def _observe(engine: Engine) -> tuple[object, ...]:
     """Return what an expression must not change: the state, the time, the settings and the faults."""
-    failures, faults = list(engine.scheduler.failures), engine.session.faults.save()
-    return id(engine.state), engine.state.position, engine.clock.now(), engine.settings.copy(), failures, faults
+    state, faults = engine.state, engine.session.faults.save()
+    return id(state), state.position, engine.clock.now(), engine.settings.copy(), engine.scheduler.failures, faults
 
 
 def describe_truth(statement: str) -> str:
