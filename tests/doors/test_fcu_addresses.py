@@ -160,7 +160,8 @@ class TestAddresses:
         ec2.associate_address(AllocationId=allocation_id, InstanceId=vm["InstanceId"])
         (address,) = ec2.describe_addresses()["Addresses"]
         cloud.faults.add("DeletePublicIp", times=5)
-        assert refusal_of(ec2.release_address, AllocationId=allocation_id) == (503, "RequestLimitExceeded")
+        with cloud.sleeping():  # boto3 waits between its attempts
+            assert refusal_of(ec2.release_address, AllocationId=allocation_id) == (503, "RequestLimitExceeded")
         assert ec2.describe_addresses()["Addresses"] == [address]
 
     def test_of_others_are_refused(self, ec2: Any, bob: Account) -> None:
