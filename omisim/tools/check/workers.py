@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +20,6 @@ from omisim.tools.check.explorer import Explorer, Path, Start, Visit, collect_se
 __all__ = ["Visits", "make_visitor"]
 
 CHUNK_SIZE = 16  # states per task of a worker
-STOP_SECONDS = 5.0  # after which a worker that has not ended is killed
 Visits = Callable[[Sequence[Path]], Iterator[Visit]]
 
 
@@ -55,20 +53,9 @@ def make_visitor(start: Start, workers: int) -> Iterator[Visits]:
     except BrokenProcessPool as error:
         raise ChildProcessError("a worker process was killed, possibly for lack of memory") from error
     finally:
-        _stop(pool, processes)
-
-
-def _stop(pool: ProcessPoolExecutor, processes: set[BaseProcess]) -> None:
-    """Stop the workers. One that does not end is killed: SIGSTOP may have suspended it, and no other signal ends it."""
-    pool.shutdown(wait=False, cancel_futures=True)
-    deadline = time.monotonic() + STOP_SECONDS
-    try:
-        for process in processes:
-            process.join(max(0.0, deadline - time.monotonic()))
-    finally:  # after a second Ctrl-C, too
-        for process in processes:
+        for process in processes:  # one that SIGSTOP has suspended does not end by any other signal
             process.kill()
-        pool.shutdown()
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
