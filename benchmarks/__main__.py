@@ -20,8 +20,8 @@ from benchmarks.goal import Figure, measure
 
 # those after "fcu" take minutes, or a second idle core
 TOPICS = (
-    "sdk", "core", "fcu", "server", "clouds", "state", "memory", "oos", "plugin", "machine", "look", "sweep", "console",
-    "workers",
+    "sdk", "core", "fcu", "server", "clouds", "state", "memory", "oos", "plugin", "machine", "check", "look", "sweep",
+    "console", "workers",
 )  # fmt: skip
 DEFAULT = TOPICS[:3]
 DOCS = Path(__file__).parents[1] / "docs"
