@@ -16,9 +16,9 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
-from socket import SHUT_WR, SO_REUSEADDR, SOL_SOCKET, socket
-from ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
-from threading import Event, Lock
+from socket import SHUT_RDWR, SHUT_WR, SO_REUSEADDR, SOL_SOCKET, socket
+from ssl import SSLError, SSLSocket, SSLWantReadError, SSLWantWriteError
+from threading import Event
 from typing import Any
 
 from cheroot.connections import ConnectionManager
@@ -48,12 +48,23 @@ class _Request(BytesIO):
         return False
 
 
+class _Exchange(HTTPRequest):
+    """A request and its answer."""
+
+    def respond(self) -> None:
+        """Send the answer. With TLS, cheroot prints a traceback if the client does not take it."""
+        try:
+            super().respond()
+        except (TimeoutError, SSLError) as error:
+            raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
+
+
 class _Connection(HTTPConnection):
     """A connection, and what it has sent of its next request."""
 
     server: LimitedServer
     # a path with two leading slashes, as osc-cli sends it, stays as it is: proxy mode leaves paths alone
-    RequestHandlerClass: Any = staticmethod(partial(HTTPRequest, proxy_mode=True))
+    RequestHandlerClass: Any = staticmethod(partial(_Exchange, proxy_mode=True))
 
     def __init__(self, server: LimitedServer, sock: socket, makefile: Callable[..., Any]) -> None:
         super().__init__(server, sock, makefile)
@@ -137,7 +148,7 @@ class _Connection(HTTPConnection):
             return bool(super().communicate())  # type: ignore[no-untyped-call]  # cheroot types its public names
         finally:
             self.rfile = _Request()
-            self.server.count_held(-self.held)
+            self.server.answering.discard(self)
 
     def close(self) -> None:
         """Close the connection, and forget the rest of an answer that the client did not take.
@@ -228,7 +239,8 @@ class LimitedServer(Server):
         super().__init__(address, app, numthreads=threads, request_queue_size=128)
         self.limits = limits
         self.serving: Event = Event()
-        self._held, self._counting = 0, Lock()  # the sum of `held` of the connections that threads have or will get
+        self.answering: set[_Connection] = set()  # the connections that threads have or will get
+        self.requests._force_close = self._hang_up  # noqa: SLF001 - what cheroot does after `shutdown_timeout`
         self.timeout: float = limits.send_seconds
         self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
 
@@ -268,7 +280,7 @@ class LimitedServer(Server):
             conn.abandon()
             return
         if is_whole and not is_excessive:
-            self.count_held(conn.held)
+            self.answering.add(conn)
             super().process_conn(conn)
         else:
             self._connections.watch(conn)
@@ -277,12 +289,14 @@ class LimitedServer(Server):
         """Whether the requests of all connections exceed the limit, because one has this size."""
         if size * self.limits.connections <= self.limits.memory:  # as the average of all may have
             return False
-        return size + self._held + self._connections.count_incoming() > self.limits.memory
+        held = sum(conn.held for conn in self.answering.copy())
+        return size + held + self._connections.count_incoming() > self.limits.memory
 
-    def count_held(self, size: int) -> None:
-        """Add to the size of the requests that wait for a thread or are being answered."""
-        with self._counting:
-            self._held += size
+    def _hang_up(self, _conn: _Connection | None) -> None:
+        """Close all connections of threads: cheroot would wait for clients that do not read their answers."""
+        for conn in self.answering.copy():
+            with suppress(OSError):
+                socket.shutdown(conn.socket, SHUT_RDWR)  # that of SSLSocket would let a thread send in plain text
 
     def put_conn(self, conn: _Connection) -> None:
         """Take a connection back from a thread that has answered its request."""

@@ -258,6 +258,42 @@ def test_server_forgets_answers_that_a_client_does_not_take(cloud: Cloud, monkey
     assert all(is_closed)
 
 
+def ask_for_a_large_object(server: Running) -> socket.socket:
+    """Return a connection on which the answer to a request has begun, which is larger than the system buffers."""
+    address = urlsplit(server.url)
+    line = socket.create_connection((address.hostname, address.port), timeout=60)
+    if server.ca:
+        line = ssl.create_default_context(cafile=server.ca).wrap_socket(line, server_hostname="localhost")
+    line.sendall(f"GET /oos/eu-west-2/{BUCKET}/large HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert line.recv(5) == b"HTTP/"
+    return line
+
+
+@pytest.mark.parametrize("tls", [False, True])
+class TestAnswersThatClientsDoNotTake:
+    @pytest.fixture(autouse=True)
+    def _large_object(self, alice: Account) -> None:
+        create_bucket(alice).put_object(Bucket=BUCKET, Key="large", Body=bytes(2**24), ACL="public-read")
+
+    @pytest.mark.parametrize("stays", [False, True])
+    def test_cost_no_traceback(
+        self, cloud: Cloud, capsys: pytest.CaptureFixture[str], *, tls: bool, stays: bool
+    ) -> None:
+        """A client that leaves during its answer, or does not read it in time, is no error of the server."""
+        with cloud.serve(tls=tls, limits=Limits(send_seconds=0.2)) as server, ask_for_a_large_object(server) as line:
+            if not stays:
+                line.close()
+        assert capsys.readouterr().err == ""
+
+    def test_do_not_keep_a_server_from_its_end(self, cloud: Cloud, *, tls: bool) -> None:
+        """The server hangs up on a client that reads no more, rather than wait for `send_seconds`."""
+        with ExitStack() as stack:
+            with cloud.serve(tls=tls, limits=Limits(send_seconds=40)) as server:
+                stack.enter_context(ask_for_a_large_object(server))
+                start = time.monotonic()
+            assert time.monotonic() - start < 20
+
+
 def test_server_has_all_its_threads_from_the_beginning(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is slow to start is waited for, so that its threads are told from those of the code under test."""
     serve = LimitedServer.serve
