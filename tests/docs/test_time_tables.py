@@ -32,6 +32,7 @@ from unittest import mock
 import anyio
 import pytest
 import trio
+from support import real_sleeps
 from support.pages import ROOT
 
 from omisim import Cloud
@@ -325,14 +326,18 @@ class TestWaits:
             for index, act in enumerate(acts)
         ],
     )
-    def test_move_the_clock_as_the_table_says(self, slow: Cloud, row: str, act: Callable[[], object]) -> None:
+    def test_move_the_clock_as_the_table_says(
+        self, slow: Cloud, row: str, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A wait of ten seconds moves the clock by ten seconds where the table says so, else not at all."""
+        (cell,) = read_table("wait")[row]
+        if cell == "no, it raises":  # Python 3.13 announces the sleep, which is cut short
+            monkeypatch.setattr(real_sleeps, "MAX_SLEEP", 60)
         if "started before" in row:
             threading.Thread(target=be_early).start()
         before = slow.now
         with slow.sleeping(), suppress(TimeoutError, queue.Empty, queue.Full, threading.BrokenBarrierError):
             act()
-        (cell,) = read_table("wait")[row]
         moved = round((slow.now - before).total_seconds(), 3)
         assert moved == {"yes": 10, "no, it waits": 0, "no, it raises": 0}[cell]
 
