@@ -24,6 +24,7 @@ from typing import Any
 from cheroot.connections import ConnectionManager
 from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
+from cheroot.workers.threadpool import ThreadPool
 from cheroot.wsgi import Server
 
 from omisim.base.process import watch_forks
@@ -230,6 +231,18 @@ class _Connections(ConnectionManager):
         return sum(len(conn.incoming) for _, conn in self._list_watched())
 
 
+class _Threads(ThreadPool):
+    """The threads of a server."""
+
+    server: LimitedServer
+
+    def _force_close(self, _conn: _Connection | None) -> None:
+        """Close all connections of threads: cheroot would wait for clients that do not read their answers."""
+        for conn in self.server.answering.copy():
+            with suppress(OSError):
+                socket.shutdown(conn.socket, SHUT_RDWR)  # that of SSLSocket would let a thread send in plain text
+
+
 class LimitedServer(Server):
     """A cheroot server with `limits`. `serving` is set once it has started all its threads."""
 
@@ -240,7 +253,7 @@ class LimitedServer(Server):
         self.limits = limits
         self.serving: Event = Event()
         self.answering: set[_Connection] = set()  # the connections that threads have or will get
-        self.requests._force_close = self._hang_up  # noqa: SLF001 - what cheroot does after `shutdown_timeout`
+        self.requests: Any = _Threads(self, min=threads)
         self.timeout: float = limits.send_seconds
         self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
 
@@ -291,12 +304,6 @@ class LimitedServer(Server):
             return False
         held = sum(conn.held for conn in self.answering.copy())
         return size + held + self._connections.count_incoming() > self.limits.memory
-
-    def _hang_up(self, _conn: _Connection | None) -> None:
-        """Close all connections of threads: cheroot would wait for clients that do not read their answers."""
-        for conn in self.answering.copy():
-            with suppress(OSError):
-                socket.shutdown(conn.socket, SHUT_RDWR)  # that of SSLSocket would let a thread send in plain text
 
     def put_conn(self, conn: _Connection) -> None:
         """Take a connection back from a thread that has answered its request."""
