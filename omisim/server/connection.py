@@ -277,7 +277,11 @@ class LimitedServer(Server):
         return sock
 
     def after_fork(self) -> None:
-        """Close the port in a forked process: it would stay in use as long as that process, without a server."""
+        """Close the port in a forked process: it would stay in use as long as that process, without a server.
+
+        None of the threads that `stop` waits for runs there.
+        """
+        self.ready = False
         if self.socket:
             self.socket.close()
             self.socket = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import ssl
 import threading
@@ -238,6 +239,24 @@ def test_server_releases_a_port_that_a_forked_process_has(cloud: Cloud) -> None:
     with ours, theirs, cloud.serve(port=urlsplit(server.url).port or 0) as second_server:
         assert second_server.url == server.url
     os.waitpid(child, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_forked_process_leaves_the_context_of_a_server(cloud: Cloud) -> None:
+    """A process that was forked within the context goes on after it at once, and the server goes on as well."""
+    parent = os.getpid()
+    try:
+        with cloud.serve() as server, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+            child = os.fork()
+            if not child:
+                signal.alarm(30)
+            else:
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+                assert requests.get(f"{server.url}/_omisim/health", timeout=60).status_code == 200
+    finally:
+        if os.getpid() != parent:
+            os._exit(7)
 
 
 def test_server_forgets_answers_that_a_client_does_not_take(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
