@@ -206,5 +206,5 @@ def parse_target(text: str) -> SplitResult:
 
 
 def encode_text(text: str) -> bytes:
-    """Return text in UTF-8. A lone surrogate, which only Python code can store, becomes a question mark."""
+    """Return text in UTF-8. A lone surrogate, which no parameter takes, becomes a question mark."""
     return text.encode(errors="replace")

@@ -54,7 +54,7 @@ def find_or_create_account(
     """
     rows: list[AccountRow] = engine.state.find_by("account", "name", name)
     if not rows:
-        region, quotas = region or DEFAULT_REGION, quotas or {}
+        region, quotas = DEFAULT_REGION if region is None else region, {} if quotas is None else quotas
         _check_new_account(name, region, alias, quotas)
         tx = engine.begin("account")
         if tx.at != EPOCH or not engine.state.equals_fork(initial_state()):

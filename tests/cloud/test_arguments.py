@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
-from omisim.actions.framework.schema import Field
+from omisim.actions.framework.schema import MAX_PROBLEMS, Field
 from omisim.cloud.account import Typed
 from omisim.model import Vm
 from omisim.model.parts import BsuToCreate
@@ -139,8 +140,6 @@ def test_any_value_is_answered_or_refused(owner: Account, call: tuple[str, dict[
 @pytest.mark.parametrize(
     ("action", "arguments"),
     [
-        ("CreateVolume", {"SubregionName": "\ud800", "Size": 1}),
-        ("DeleteTags", {"ResourceIds": ["i-00000000", "\ud800"], "Tags": [{"Key": "a", "Value": "b"}]}),
         ("ReadVms", {"\ud800": 1}),
         ("\ud800", {}),
     ],
@@ -153,6 +152,30 @@ def test_a_lone_surrogate_is_escaped_in_texts(owner: Account, action: str, argum
         r"\ud800" in text for text in (str(refusal.value), refusal.value.explain(), str(owner.cloud.calls()[-1]))
     )
     assert all(text.encode() for text in list_texts(owner, refusal.value))
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "path"),
+    [
+        ("CreateVolume", {"SubregionName": "\ud800", "Size": 1}, "SubregionName"),
+        ("CreateTags", {"ResourceIds": ["vol-00000000"], "Tags": [{"Key": "a", "Value": "b\ud800"}]}, "Tags[0].Value"),
+        ("ReadImages", {"Filters": {"ImageNames": ["\udfff*"]}}, "Filters.ImageNames[0]"),
+    ],
+)
+def test_a_text_with_a_lone_surrogate_is_refused(alice: Account, action: str, arguments: Any, path: str) -> None:
+    """No JSON document can have it, so no client sends it, and no report could show it. [REQ-009]"""
+    with pytest.raises(ApiError, match=f"{re.escape(path)} must be a string, not a string with a lone surrogate"):
+        alice.call(action, **arguments)
+
+
+def test_the_rest_of_a_wrong_list_is_not_read(alice: Account) -> None:
+    """After a hundred problems, no further ones are collected: a request of 16 MB took 20 seconds."""
+    requests: list[dict[str, Any]] = [
+        {"Filters": {"VolumeIds": [{}] * 1000}},
+        {f"Unknown{number}": 1 for number in range(1000)},
+    ]
+    for arguments in requests:
+        assert len(alice.why_not("ReadVolumes", **arguments)) == MAX_PROBLEMS
 
 
 def test_an_integer_that_python_cannot_print_is_refused(alice: Account) -> None:

@@ -22,6 +22,7 @@ from omisim.actions.framework.request import Foreign, Request
 from omisim.base.foreign import parse_date
 from omisim.base.subset import shorten
 from omisim.base.suggest import suggest
+from omisim.base.texts import escape_surrogates
 from omisim.model.base import MayBeEmpty
 from omisim.model.filters import Filters
 from omisim.model.filters.match import is_pattern
@@ -31,12 +32,13 @@ from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
 __all__ = [
-    "MISSING", "Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem",
+    "MAX_PROBLEMS", "MISSING", "Field", "Problem", "Problems", "Shape", "compile_signature", "find_id_problem",
     "report_too_many_patterns", "report_wrong_type",
 ]  # fmt: skip
 
 _NAMES = {str: "a string", int: "an integer", bool: "a boolean", float: "a number"}
 MAX_PATTERNS = 1000  # values with wildcards in a filter
+MAX_PROBLEMS = 100  # in one request, after which the rest of a list, or of an object with unknown names, is not read
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
 _LISTS = (list, tuple)
 _MAY_BE_EMPTY = (str, *_LISTS, Mapping)
@@ -140,6 +142,8 @@ class Shape:
             field = known_fields.get(name)
             if field is None:
                 problems.append(Problem(UNKNOWN, "REQ-008", path, name, known=known_fields))
+                if len(problems) >= MAX_PROBLEMS:
+                    break
             elif value or not _is_empty(value) or isinstance(value, field.empty):
                 read = field.read(value, f"{path}{name}", problems)
                 if read is not None:
@@ -244,6 +248,8 @@ def _make_reader(cls: Any, shape: Shape | None, *, may_be_empty: bool = False) -
         return _make_object_reader(shape, may_be_empty=may_be_empty)
     if is_date(cls):
         return _read_date
+    if cls is str:
+        return _read_text
     accepted = (int, float) if cls is float else cls
 
     def read(value: Any, path: str, problems: Problems) -> Any:
@@ -279,6 +285,8 @@ def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> 
         for number, item in enumerate(value):
             if item is not None and (is_filter or item or not _is_empty(item)):
                 read = element(item, f"{path}[{number}]", problems)
+                if read is WRONG and len(problems) >= MAX_PROBLEMS:
+                    break
                 if read is not None:
                     items.append(read)
         if is_filter and len(items) > MAX_PATTERNS:
@@ -297,6 +305,15 @@ def report_too_many_patterns(values: Iterable[Any], path: str, problems: Problem
 
 def _is_empty(value: Any) -> bool:
     return not value and isinstance(value, _MAY_BE_EMPTY)
+
+
+def _read_text(value: Any, path: str, problems: Problems) -> Any:
+    if not isinstance(value, str):
+        return report_wrong_type(value, path, _NAMES[str], problems)
+    if not value.isascii() and value != escape_surrogates(value):  # JSON cannot have it
+        problems.append(_make_type_problem(path, _NAMES[str], "a string with a lone surrogate"))
+        return WRONG
+    return value
 
 
 def _read_date(value: Any, path: str, problems: Problems) -> Any:
