@@ -50,7 +50,7 @@ def run_call(engine: Engine, request: Request, account_id: str | None, region: s
     `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
     connection, Killed if it kills the client, and ValueError for an account that does not exist.
     """
-    if request.action in IMPORTS and (location := request.parameters.get("file_location")):
+    if location := _find_import(request):
         request.decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, location)
     try:
         outcome = engine.run(answer_call, engine, request, account_id, region, _NO_HEADERS)
@@ -88,8 +88,7 @@ def answer_call(
             state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
             position = state.position
             fault.raise_before_effect(request.action)
-        if engine.settings.unknown_images:
-            _adopt_unknown(engine, request, region)
+        _adopt_unknown(engine, request, region)
         if unserved is None:
             page_size = fault.page_size if fault else None
             tx = engine.begin(action.name)
@@ -158,8 +157,7 @@ def _collect_refusals(engine: Engine, request: Request, account_id: str, region:
             if unserved is not None:
                 return unserved.list_refusals(request)
             action = find_action(request.action)
-            if engine.settings.unknown_images:
-                _adopt_unknown(engine, request, region)
+            _adopt_unknown(engine, request, region)
             return collect_refusals(engine.begin("why_not", observed=False), action, request, account, region)
         except ApiError as error:
             return [error]
@@ -240,7 +238,7 @@ def _take_fault(engine: Engine, record: CallRecord) -> Fault | None:
 
 
 def _adopt_unknown(engine: Engine, request: Request, region: str) -> None:
-    if request.action in ("CreateVms", "CreateImage", "ReadImages"):
+    if engine.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
         for image_id in tuple(islice(find_unknown_images(engine.state, request.parameters), MAX_ADOPTED)):
             adopt(engine.begin("adopt"), image_id, region, "Ubuntu")
 
@@ -293,8 +291,13 @@ def _call_within(
     headers: Mapping[str, str],
 ) -> Answer:
     """Run a call inside the unit of its request."""
-    if request.action in IMPORTS and (location := request.parameters.get("file_location")):
+    if location := _find_import(request):
         if decoded is None:
             raise NotDecoded(location)
         request.decoded = decoded
     return raise_failure(answer_call(engine, request, account_id, region, headers))
+
+
+def _find_import(request: Request) -> object:
+    """Return the URL that an import reads, or None for any other call."""
+    return request.parameters.get("file_location") if request.action in IMPORTS else None

@@ -290,7 +290,7 @@ class State:
 
         `timers` includes timers. `until` excludes later transitions.
         """
-        table: DueTable = self.tables["due"]  # type: ignore[assignment]  # by _make_table
+        table = self.due_table
         transients, others = table.heaps
         if not transients and not (timers and others):
             return None

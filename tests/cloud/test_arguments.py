@@ -169,7 +169,7 @@ def test_a_text_with_a_lone_surrogate_is_refused(alice: Account, action: str, ar
 
 
 def test_the_rest_of_a_wrong_list_is_not_read(alice: Account) -> None:
-    """After a hundred problems, no further ones are collected: a request of 16 MB took 20 seconds."""
+    """After a hundred problems, no further ones are collected: a request of 6 MB took 20 seconds."""
     requests: list[dict[str, Any]] = [
         {"Filters": {"VolumeIds": [{}] * 1000}},
         {f"Unknown{number}": 1 for number in range(1000)},
