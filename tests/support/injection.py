@@ -150,9 +150,8 @@ class Injection:
         self.operation = OPERATIONS[case.name]
         self.database: sqlite3.Connection | None = None
         if stored:
-            self.database = sqlite3.connect(
-                ":memory:", isolation_level=None, check_same_thread=False
-            )  # the collector may close it elsewhere
+            # the garbage collector may close it in any thread
+            self.database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             finalize(self, self.database.close)
             create_tables(self.database, self.cloud.engine.describe())
             self.cloud.engine.keep_in(SqliteStore(self.database, "memory"))
