@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -77,10 +77,11 @@ class Canonical:
 
     def hash_state(self, state: State) -> int:
         """Return the canonical hash of a state."""
-        return _compute_least_hash(*_join_edges(self._build_graph(state), self._ends))
+        return _compute_least_hash(*self._join_edges(self._build_graph(state)))
 
     def _build_graph(self, state: State) -> Graph:
-        graph = self._fixed.copy()
+        """Return the resources of a state."""
+        graph: Graph = {}
         events = {(due.kind, due.id): due.event for due in state.rows("due").values()}
         changes = state.changes_since(self._since)
         changed = {(change.kind, change.id) for change in changes if change.kind in _KINDS}
@@ -110,6 +111,31 @@ class Canonical:
             self._nodes.clear()
         node = self._nodes[id(row)] = (row, hash(tuple(shape)), edges)
         return node
+
+    def _join_edges(self, graph: Graph) -> tuple[Colours, Edges]:
+        """Return the colours and the edges of a graph whose nodes are numbered. Both ends of an edge list it.
+
+        Accounts and Regions are added where an edge leads to them: the others are all alike. Ids of the catalogue and
+        of deleted resources get nodes of their own.
+        """
+        nodes = list(graph.items())
+        numbers = {key: number for number, key in enumerate(graph)}
+        colours = [colour for colour, _ in graph.values()]
+        all_edges: Edges = [[] for _ in graph]
+        for node, (key, (_, edges)) in enumerate(nodes):  # which grows meanwhile
+            for place, other in edges:
+                if other == key:
+                    continue
+                end = numbers.get(other)
+                if end is None:
+                    end = numbers[other] = len(all_edges)
+                    added = self._fixed.get(other) or (self._ends.get(other, _DELETED), [])
+                    nodes.append((other, added))
+                    colours.append(added[0])
+                    all_edges.append([])
+                all_edges[node].append((place, end))
+                all_edges[end].append((place ^ _REVERSED, node))
+        return colours, all_edges
 
 
 def _list_names(account: Account) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -166,28 +192,6 @@ def _hash_text(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
-def _join_edges(graph: Graph, ends: Mapping[str, int]) -> tuple[Colours, Edges]:
-    """Return the colours and the edges of a graph whose nodes are numbered. Both ends of an edge list it.
-
-    Ids of the catalogue and of deleted resources get nodes of their own; `ends` has the colours of some of them.
-    """
-    numbers = {key: number for number, key in enumerate(graph)}
-    colours = [colour for colour, _ in graph.values()]
-    all_edges: Edges = [[] for _ in graph]
-    for node, (key, (_, edges)) in enumerate(graph.items()):
-        for place, other in edges:
-            if other == key:
-                continue
-            end = numbers.get(other)
-            if end is None:
-                end = numbers[other] = len(all_edges)
-                colours.append(ends.get(other, _DELETED))
-                all_edges.append([])
-            all_edges[node].append((place, end))
-            all_edges[end].append((place ^ _REVERSED, node))
-    return colours, all_edges
-
-
 def _compute_least_hash(colours: Colours, edges: Edges) -> int:
     """Return the hash of a graph: the minimum over all ways to distinguish nodes of the same colour."""
     colours = _refine_colours(colours, edges)
@@ -204,7 +208,7 @@ def _refine_colours(colours: Colours, edges: Edges) -> Colours:
     count = len(set(colours))
     while True:
         colours = [
-            hash((colour, *sorted([place ^ colours[other] for place, other in neighbours])))
+            hash((colour, sum([place ^ colours[other] for place, other in neighbours])))
             for colour, neighbours in zip(colours, edges, strict=True)
         ]
         before, count = count, len(set(colours))
