@@ -130,14 +130,16 @@ def _find_index_problem(table: Table, initial: Table) -> str | None:
     changed = [row_id for row_id, row in rows.items() if first.get(row_id) is not row]
     replaced = {row_id: row for row_id, row in first.items() if rows.get(row_id) is not row}
     for index, declared in INDEXES.get(table.kind, {}).items():
-        expected: dict[object, set[str]] = {}  # the ids of changed rows by key
+        expected: dict[object, list[str]] = {}  # the ids of changed rows by key
         for row_id in changed:
-            for key in declared.list_keys(rows[row_id]):
-                expected.setdefault(key, set()).add(row_id)
+            for key in dict.fromkeys(declared.list_keys(rows[row_id])):
+                expected.setdefault(key, []).append(row_id)
         other_keys = _list_other_keys(indexes[index], initial.catch_up()[index])
         for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, replaced.values()))}:
-            ids = {*initial.find_ids(index, key)}.difference(replaced).union(expected.get(key, ()))
-            if list(table.find_ids(index, key)) != sorted(ids, key=creation.__getitem__):
+            ids = expected.get(key, [])
+            if first_ids := initial.find_ids(index, key):
+                ids = sorted({*first_ids}.difference(replaced).union(ids), key=creation.__getitem__)
+            if list(table.find_ids(index, key)) != ids:
                 return f"the index {index} of {table.kind} does not match its rows"
     for account_id, totals in table.count_totals().items() if table.totals is not None else ():
         if Counter(totals) != Counter(table.get_totals(str(account_id))):  # 0 is the same as absent
@@ -180,18 +182,23 @@ def eager_timing_leaves_no_transient(cloud: Cloud) -> str | None:
 
 @on_cloud("")
 def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
-    """Undoing all changes of the journal restores the initial state."""
+    """Undoing all kept changes restores what they have changed, and a whole journal restores the initial state."""
     initial, twin = initial_state(), cloud.engine.state.fork()
-    if cloud.engine.state.trimmed != initial.position:
-        return None  # the journal is truncated, or does not start at the initial state
-    for (kind, row_id), after in {(c.kind, c.id): c.after for c in twin.journal}.items():
+    firsts, lasts = {}, {}
+    for change in twin.journal:
+        firsts.setdefault((change.kind, change.id), change.before)
+        lasts[change.kind, change.id] = change.after
+    for (kind, row_id), after in lasts.items():
         if twin.get(kind, row_id) != after:
             return f"{kind} {row_id} differs from its last change"
     try:
-        twin.undo_to(initial.position)
+        twin.undo_to(twin.trimmed)
     except KeyError as error:
         return f"the journal cannot be undone: {error} is missing"
-    differences = _name_differences(initial, twin)
+    for (kind, row_id), before in firsts.items():
+        if twin.get(kind, row_id) != before:
+            return f"after undoing the journal, {kind} {row_id} differs from what it was before"
+    differences = _name_differences(initial, twin) if twin.trimmed == initial.position else ""
     return (
         f"after undoing the journal, the cloud differs from its initial state in {differences}" if differences else None
     )

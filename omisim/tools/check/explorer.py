@@ -51,6 +51,7 @@ class Explorer:
     def __init__(self, bounds: Bounds, scenario: str | None = None, never: Sequence[str] = ()) -> None:
         self.world: CheckWorld = CheckWorld(bounds, scenario)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
+        self._state.trim(self._state.position)  # a dump of each state would have the changes that made the world
         accounts, is_named = list(self.world.accounts.values()), bool(scenario or never)
         self._canonical = Canonical(self._state.fork(), accounts, named=is_named)
         self._statements = Statements(never, self._cloud, self.world.name_resources())
