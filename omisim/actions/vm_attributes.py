@@ -6,6 +6,7 @@ from omisim.actions.framework.call import Call
 from omisim.actions.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from omisim.formats.user_data import decode_user_data, parse_section
 from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ResourceTag, ShutdownBehaviorConfiguration
+from omisim.model.base import SECURE_BOOT_ACTIONS
 from omisim.spec.vm_types import PERFORMANCES, VmShape
 
 __all__ = [
@@ -15,7 +16,6 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_USER_DATA_LENGTH = 512_000
-SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")
 WINDOWS_MINIMUM = (3, 2, 4)  # generation, vCores, GiB (LIC-014)
 
 

@@ -33,11 +33,21 @@ class Format:
     parse: Callable[[Any], object]
 
 
+def _one_of(*values: str) -> Format:
+    """Return the mark of a text that is one of these."""
+    return Format(" or ".join(map(repr, values)), values.index)
+
+
 Address = Annotated[str, Format("an IPv4 address", IPv4Address)]
 IpRange = Annotated[str, Format("an IPv4 range in CIDR notation", IPv4Network)]
 NetRange = Annotated[str, Format("an IPv4 range in CIDR notation, /16 to /32", parse_net_range)]
 Gib = Annotated[int, Format(f"a number of GiB from 0 to {MAX_GIB}", range(MAX_GIB + 1).index)]
-EventAfterStop = Annotated[str, Format("'', 'start' or 'delete'", ("", "start", "delete").index)]
+SECURE_BOOT_ACTIONS = ("enable", "disable", "setup-mode", "none", "restore-factory-keys")
+BootMode = Annotated[str, _one_of("legacy", "uefi")]
+EventAfterStop = Annotated[str, _one_of("", "start", "delete")]
+GuestAction = Annotated[str, _one_of("stop", "terminate")]
+HostAction = Annotated[str, _one_of("restart", "stop")]
+SecureBootAction = Annotated[str, _one_of(*SECURE_BOOT_ACTIONS)]
 AccountId = Annotated[str, Id("account")]
 TextOrEmpty = Annotated[str, MayBeEmpty()]  # a text that may be "", for example a description
 ImageId = Annotated[str, Id("image")]

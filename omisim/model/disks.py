@@ -6,7 +6,17 @@ import datetime as dt
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, Gib, ImageState, LinkState, SnapshotState, UpdateState, VolumeState, internal
+from omisim.model.base import (
+    BootMode,
+    Entity,
+    Gib,
+    ImageState,
+    LinkState,
+    SnapshotState,
+    UpdateState,
+    VolumeState,
+    internal,
+)
 from omisim.model.parts import BlockDeviceMappingImage, LinkedVolume, PermissionsOnResource, ResourceTag, StateComment
 
 
@@ -24,7 +34,7 @@ class Image(Entity):
     account_id: str
     architecture: str = "x86_64"
     block_device_mappings: tuple[BlockDeviceMappingImage, ...]
-    boot_modes: tuple[str, ...] = ("legacy",)
+    boot_modes: tuple[BootMode, ...] = ("legacy",)
     creation_date: dt.datetime
     description: str = ""
     file_location: str

@@ -8,8 +8,11 @@ from omisim.base.frozen import frozen
 from omisim.model.base import (
     AccountId,
     Gib,
+    GuestAction,
+    HostAction,
     LinkState,
     NicId,
+    SecureBootAction,
     SecurityGroupId,
     SnapshotId,
     SubnetId,
@@ -113,15 +116,15 @@ class SecurityGroupLight:
 class ActionsOnNextBoot:
     """The action on a VM's Secure Boot keys at its next boot."""
 
-    secure_boot: str | None = None
+    secure_boot: SecureBootAction | None = None
 
 
 @frozen(kw_only=True)
 class ShutdownBehaviorConfiguration:
     """The reactions of a VM to a shutdown of its guest, and to a failure of its host."""
 
-    guest_action: str | None = None
-    host_action: str | None = None
+    guest_action: GuestAction | None = None
+    host_action: HostAction | None = None
 
 
 # --- values in requests

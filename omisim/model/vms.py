@@ -6,7 +6,7 @@ import datetime as dt
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Address, Entity, EventAfterStop, VmState, internal, omitted_if_empty
+from omisim.model.base import Address, BootMode, Entity, EventAfterStop, VmState, internal, omitted_if_empty
 from omisim.model.nics import NicLight
 from omisim.model.parts import (
     ActionsOnNextBoot,
@@ -41,7 +41,7 @@ class Vm(Entity):
     actions_on_next_boot: ActionsOnNextBoot = ActionsOnNextBoot()
     architecture: str = "x86_64"
     block_device_mappings: tuple[BlockDeviceMappingCreated, ...] = ()
-    boot_mode: str = "legacy"
+    boot_mode: BootMode = "legacy"
     bsu_optimized: bool = False
     client_token: str | None = None
     creation_date: dt.datetime

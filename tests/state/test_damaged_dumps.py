@@ -167,6 +167,11 @@ def is_linked(row: dict[str, Any]) -> bool:
             lambda rows: set_field("image", "device_name", None)({"image": {"x": [0, find_device(rows)]}}),
             "block_device_mappings: each device must have a name",
         ),
+        (set_field("vm", "boot_mode", "bios"), "boot_mode: must be 'legacy' or 'uefi', not 'bios'"),
+        (
+            set_field("vm", "shutdown_behavior_configuration", {"guest_action": "restart", "host_action": "stop"}),
+            "guest_action: must be 'stop' or 'terminate', not 'restart'",
+        ),
         (set_field("volume", "size", -1), "size: must be a number of GiB from 0 to 1000000, not -1"),
         (set_field("snapshot", "volume_size", 2**70), "volume_size: must be a number of GiB from 0 to 1000000, not"),
     ],

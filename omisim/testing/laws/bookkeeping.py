@@ -184,7 +184,8 @@ def eager_timing_leaves_no_transient(cloud: Cloud) -> str | None:
 def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
     """Undoing all kept changes restores what they have changed, and a whole journal restores the initial state."""
     initial, twin = initial_state(), cloud.engine.state.fork()
-    firsts, lasts = {}, {}
+    firsts: dict[tuple[str, str], Any] = {}
+    lasts: dict[tuple[str, str], Any] = {}
     for change in twin.journal:
         firsts.setdefault((change.kind, change.id), change.before)
         lasts[change.kind, change.id] = change.after
