@@ -164,15 +164,13 @@ class Shape:
             value = values.get(field.name)
             if value is None:
                 continue
-            below = f"{path}{spell(field.name)}"
             for item in value if isinstance(value, tuple) else (value,):
                 if field.id is not None:
-                    problem = find_id_problem(field.id, item, below)
-                    if problem is not None:
-                        report(problem)
+                    if not field.id.is_well_formed(item):
+                        report(_refuse_id(field.id, item, f"{path}{spell(field.name)}"))
                 elif field.shape is not None:
                     inner = {f.name: getattr(item, f.name) for f in field.shape.with_ids}
-                    field.shape.report_malformed_ids(inner, f"{below}.", spell, report)
+                    field.shape.report_malformed_ids(inner, f"{path}{spell(field.name)}.", spell, report)
 
 
 def compile_signature(function: Callable[..., Any], *, paged: bool, dry_run: bool) -> Shape:
@@ -354,8 +352,10 @@ def _spell_path(path: str, spell: Spell) -> str:
 
 def find_id_problem(kind: Id, value: str, parameter: str) -> ApiError | None:
     """Return the refusal of a malformed id of a kind (ID-015, ID-016), or None if it is well formed."""
-    if kind.is_well_formed(value):
-        return None
+    return None if kind.is_well_formed(value) else _refuse_id(kind, value, parameter)
+
+
+def _refuse_id(kind: Id, value: str, parameter: str) -> ApiError:
     if kind.kind == "image" and value.startswith("snap-"):
         return refuse("ID-015/snapshot", parameter=parameter, value=value, prefixes=kind.prefixes)
     if not kind.has_prefix(value):
