@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     if options.plot:
         sizes = import_module("benchmarks.sizes")
         curves = sizes.measure_sizes(tuple(size for size in sizes.SIZES if size <= options.most) or sizes.SIZES[:1])
-        PICTURE.write_text(sizes.draw(curves), "utf-8")
+        _write(PICTURE, sizes.draw(curves))
         return 0
     topics = TOPICS if "all" in options.topics else options.topics or DEFAULT
     if unknown := set(topics) - set(TOPICS):
@@ -59,8 +59,16 @@ def main(words: Sequence[str]) -> int:
     if options.json:
         print(json.dumps([asdict(figure) | {"reached": figure.reached} for figure in figures], indent=2))
     if options.table:
-        PAGE.write_text(replace_table(PAGE.read_text("utf-8"), render_table(figures)), "utf-8")
+        _write(PAGE, replace_table(PAGE.read_text("utf-8"), render_table(figures)))
     return int(not all(figure.reached for figure in figures))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file, or exit with the reason in one line."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        sys.exit(f"python -m benchmarks: {path}: {error.strerror}")
 
 
 def _parse_size(text: str) -> int:

@@ -228,11 +228,24 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     ]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the file of --omisim-sweep-json. A worker of pytest-xdist, which has no terminal, leaves it to the rest."""
+    terminalreporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminalreporter is not None and session.config.getoption("--omisim-sweep-json") is not None:
+        from omisim.pytest_plugin.sweeping import merge
+        from omisim.testing.reporting import write_json
+
+        write_json(session, "--omisim-sweep-json", {"tests": merge(_list_sweeps(terminalreporter))})
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the outcomes of sweeps, and the timelines of passing tests under --omisim-timeline."""
-    reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, SWEPT, None)]
-    finished = {report.nodeid: report for report in reports if report.outcome != "rerun"}  # by pytest-rerunfailures
-    _show_sweeps(terminalreporter, list(finished.values()))
+    if reports := _list_sweeps(terminalreporter):
+        from omisim.pytest_plugin.sweeping import summarize
+
+        terminalreporter.write_sep("=", "omisim sweeps")
+        for line in summarize(reports):
+            terminalreporter.write_line(line)
     if terminalreporter.config.getoption("omisim_timeline"):
         for report in terminalreporter.getreports("passed"):
             for title, text in report.sections:
@@ -241,18 +254,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     terminalreporter.write_line(text)
 
 
-def _show_sweeps(terminalreporter: pytest.TerminalReporter, reports: list[Any]) -> None:
-    file = terminalreporter.config.getoption("omisim_sweep_json")
-    if not reports and file is None:
-        return
-    from omisim.pytest_plugin.sweeping import summarize, write_json
-
-    if file is not None:
-        write_json(terminalreporter.config.invocation_params.dir / file, reports)
-    if reports:
-        terminalreporter.write_sep("=", "omisim sweeps")
-        for line in summarize(reports):
-            terminalreporter.write_line(line)
+def _list_sweeps(terminalreporter: pytest.TerminalReporter) -> list[Any]:
+    """Return the reports of swept tests; of a test that ran again, the last one."""
+    reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, SWEPT, None)]
+    finished = {report.nodeid: report for report in reports if report.outcome != "rerun"}  # by pytest-rerunfailures
+    return list(finished.values())
 
 
 def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | None:

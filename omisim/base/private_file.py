@@ -41,8 +41,12 @@ def open_private(path: str | Path, flags: int = 0) -> int:
 
 
 def write_private(path: str | Path, content: str | bytes) -> None:
-    """Write a file with the mode 0600, as UTF-8, in place of what it held. Raises OSError if that fails."""
-    with os.fdopen(open_private(path, getattr(os, "O_BINARY", 0)), "wb") as file:
-        if Path(path).is_file():
-            file.truncate()
-        file.write(content.encode() if isinstance(content, str) else content)
+    """Write a file with the mode 0600, as UTF-8, in place of what it held. Raises OSError, which has the path."""
+    try:
+        with os.fdopen(open_private(path, getattr(os, "O_BINARY", 0)), "wb") as file:
+            if Path(path).is_file():
+                file.truncate()
+            file.write(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # the error of a full disk has none
+        raise

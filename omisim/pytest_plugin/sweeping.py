@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
-from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.engine.marks import Saved
@@ -24,7 +21,7 @@ from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.report import explain_emptiness
 from omisim.testing.sweeps.worlds import PATIENCE
 
-__all__ = ["describe", "parametrize", "read_options", "summarize", "sweep_test", "write_json"]
+__all__ = ["describe", "merge", "parametrize", "read_options", "summarize", "sweep_test"]
 
 MARKER: Final = "omisim_sweep"
 REPORT: Final = pytest.StashKey[SweepReport]()
@@ -181,8 +178,3 @@ def summarize(reports: list[Any]) -> Iterator[str]:
             yield f"  rests on an open question: with {says}: {question['outcome']}"
             yield f"    {question['question']}"
             yield f"    evidence: {question['evidence']}"
-
-
-def write_json(path: Path, reports: list[Any]) -> None:
-    """Write the reports of a test session to a file."""
-    write_private(path, json.dumps({"tests": merge(reports)}, indent=2) + "\n")

@@ -1,10 +1,12 @@
-"""`pytest --omisim-coverage`: record the coverage of a session, merge the coverage of xdist workers, and report it."""
+"""`pytest --omisim-coverage`: record the coverage of a session, merge the coverage of xdist workers, and report it.
+
+`write_json` writes the files of the plugin's options.
+"""
 
 from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from omisim.base.private_file import write_private
 from omisim.testing.coverage import Coverage, recording
 from omisim.testing.coverage_report import MAX_LINES, report
 
-__all__ = ["CoverageReport"]
+__all__ = ["CoverageReport", "write_json"]
 
 _OUTPUT_KEY = "omisim_coverage"  # key of a worker's coverage in its output to the controller
 
@@ -22,8 +24,8 @@ class CoverageReport:
     """The plugin behind `--omisim-coverage`; `omisim.plugin` registers it only when the option is given."""
 
     def __init__(self, config: pytest.Config) -> None:
-        target: str | None = config.getoption("omisim_coverage_json")
-        self._file = None if target is None else Path(config.invocation_params.dir, target)
+        self._has_file: bool = config.getoption("omisim_coverage_json") is not None
+        self._written = ""  # the path of the file, once it is written
         self._minimum: float | None = config.getoption("omisim_coverage_fail_under")
         self._is_worker = hasattr(config, "workerinput")
         self._lost_workers: list[str] = []
@@ -48,8 +50,8 @@ class CoverageReport:
         if self._is_worker:
             session.config.workeroutput[_OUTPUT_KEY] = self._coverage.to_json()  # type: ignore[attr-defined]  # xdist's
             return
-        if self._file is not None:
-            write_private(self._file, json.dumps(self._coverage.to_json(), indent=2) + "\n")
+        if self._has_file:
+            self._written = write_json(session, "--omisim-coverage-json", self._coverage.to_json())
         if self._is_below_minimum and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -62,8 +64,8 @@ class CoverageReport:
             terminalreporter.write_line(
                 f"The coverage of crashed workers is missing: {', '.join(self._lost_workers)}", yellow=True
             )
-        if self._file is not None:
-            terminalreporter.write_line(f"Full coverage written to {self._file}")
+        if self._written:
+            terminalreporter.write_line(f"Full coverage written to {self._written}")
         if self._is_below_minimum:
             terminalreporter.write_line(
                 f"FAIL omisim coverage of {self._coverage.percent:.1f} % is under {self._minimum:g} %", red=True
@@ -72,3 +74,21 @@ class CoverageReport:
     def pytest_unconfigure(self) -> None:
         """Stop recording."""
         self._recording.close()
+
+
+def write_json(session: pytest.Session, option: str, data: object) -> str:
+    """Write data to the file of an option at the end of a session, and return its path.
+
+    If that fails, return "", make pytest end with the reason, and turn the exit status of a passed session into that of
+    a usage error, as for a file that is refused before the tests.
+    """
+    path = session.config.invocation_params.dir / session.config.getoption(option)
+    try:
+        write_private(path, json.dumps(data, indent=2) + "\n")
+    except OSError as error:
+        reasons = [str(session.shouldfail)] if session.shouldfail else []
+        session.shouldfail = "; ".join([*reasons, f"{option} {path}: {error.strerror}"])
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        return ""
+    return str(path)

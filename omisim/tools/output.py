@@ -11,7 +11,10 @@ from typing import Any, TextIO
 
 from omisim.base.suggest import suggest
 
-__all__ = ["TIMINGS", "CommandParser", "add_command", "get_width", "parse_kind", "print_text", "report_error"]
+__all__ = [
+    "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width", "parse_kind", "print_text",
+    "report_error",
+]  # fmt: skip
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 TIMINGS = ("eager", "clock", "manual", "reads")
@@ -83,7 +86,12 @@ def report_error(command: str, error: object, status: int = 1) -> int:
     """
     if isinstance(error, BrokenPipeError):
         raise error
-    if isinstance(error, OSError) and error.strerror:
-        error = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    print_text(f"omisim {command}: {error}", sys.stderr)
+    print_text(f"omisim {command}: {describe_error(error)}", sys.stderr)
     return status
+
+
+def describe_error(error: object) -> str:
+    """Return the text of an error. That of an OSError is its file and reason, without the number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

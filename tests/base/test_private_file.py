@@ -109,3 +109,9 @@ class TestFiles:
         """The error of the operating system is raised."""
         with pytest.raises(FileNotFoundError):
             open_private(tmp_path / "no" / "a")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+    def test_on_a_full_disk_are_named_in_the_error(self) -> None:
+        """The error has the path, which the operating system names only when it opens a file."""
+        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+            write_private("/dev/full", "a")

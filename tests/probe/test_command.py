@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import threading
@@ -16,6 +17,8 @@ import pytest
 from omisim import Cloud
 from omisim.server import run_server
 from omisim.tools.cli import main
+from omisim.tools.probe import command
+from omisim.tools.probe.output import check_outputs
 
 CALLERS = {"": ("alice", "eu-west-2"), "_2": ("bob", "eu-west-2"), "_3": ("carol", "us-east-2")}
 Run = Callable[..., tuple[int, str, str]]
@@ -108,6 +111,21 @@ class TestRuns:
         status, out, err = run(url, "--rule", "VOL-004", "--rule", "VOL-005", "--report", "run.json")
         assert (status, out.split()) == (0, ["VOL-004", "agrees", "VOL-005", "agrees"])
         assert "0 resources" not in err
+
+    def test_print_what_they_found_if_their_report_cannot_be_written(
+        self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A folder that vanishes during the run costs the report, in one line that names it, not the results."""
+
+        def check_and_remove(options: argparse.Namespace) -> None:
+            check_outputs(options)
+            Path("gone").rmdir()
+
+        Path("gone").mkdir()
+        monkeypatch.setattr(command, "check_outputs", check_and_remove)
+        status, out, err = run(url, "--rule", "VOL-004", "--report", "gone/run.json")
+        assert (status, out.split()) == (2, ["VOL-004", "agrees"])
+        assert f"omisim probe: {Path('gone/run.json.new')}: No such file or directory\n" in err
 
     def test_say_why_rules_are_undecided(self, run: Run, url: str) -> None:
         """The reasons are counted at the end, and a rule of the user's own is printed too."""

@@ -330,6 +330,28 @@ class TestPytestOption:
             ["*--omisim-coverage-json must be the path of a file in a folder that exists, not *nowhere*"]
         )
 
+    @pytest.mark.parametrize("option", ["--omisim-coverage-json", "--omisim-sweep-json"])
+    def test_names_a_file_that_cannot_be_written_after_the_tests(self, pytester: pytest.Pytester, option: str) -> None:
+        """If its folder vanishes, one line has the option, the file and the reason, and the outcomes are shown."""
+        pytester.mkdir("gone")
+        vanish = "def test_removes_it(): __import__('pathlib').Path('gone').rmdir()"
+        result = run_plugin(pytester, vanish, option, "gone/a.json")
+        result.assert_outcomes(passed=1)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        file = pytester.path / "gone" / "a.json"
+        result.stdout.fnmatch_lines([f"*! {option} {file}: No such file or directory !*"])
+        assert result.stderr.lines == []
+        result.stdout.no_fnmatch_line("Full coverage written*")
+
+    def test_names_each_file_that_cannot_be_written(self, pytester: pytest.Pytester) -> None:
+        """Two files have two reasons. The exit status of failing tests stays."""
+        pytester.mkdir("gone")
+        vanish = "def test_removes_it(): assert __import__('pathlib').Path('gone').rmdir()"
+        files = ("--omisim-coverage-json=gone/a.json", "--omisim-sweep-json=gone/b.json")
+        result = run_plugin(pytester, vanish, *files)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["*! --omisim-coverage-json */a.json: *; --omisim-sweep-json */b.json: * !*"])
+
     def test_imports_nothing_when_it_is_not_given(self, pytester: pytest.Pytester) -> None:
         """Without the option nothing is imported and nothing is recorded."""
         source = """

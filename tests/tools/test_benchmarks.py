@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import re
 import subprocess
@@ -99,6 +100,21 @@ class TestCommand:
                 "least": False, "reached": True,
             }
         ]  # fmt: skip
+
+    def test_names_a_page_that_cannot_be_written(
+        self, goals: list[Goal], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """`--table` ends with one line that has the file and the reason."""
+        goals.append(make_goal(5))
+        (tmp_path / "page.md").touch()
+        monkeypatch.setattr(runner, "PAGE", tmp_path / "page.md")
+
+        def write_text(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", write_text)
+        with pytest.raises(SystemExit, match=r"^python -m benchmarks: .*page\.md: No space left on device$"):
+            runner.main(["core", "--table"])
 
     def test_measures_only_what_is_named(self, goals: list[Goal], capsys: pytest.CaptureFixture[str]) -> None:
         """`--only` selects goals by a part of their names."""

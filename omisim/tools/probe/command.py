@@ -29,7 +29,7 @@ from omisim.probe.plan import estimate, uses_storage
 from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
-from omisim.tools.output import report_error
+from omisim.tools.output import describe_error, report_error
 from omisim.tools.probe.exploring import explore
 from omisim.tools.probe.output import Saver, check_outputs, print_coverage, print_plan, show_progress, write_outputs
 from omisim.tools.probe.selection import find_chosen_rules, read_old_report, select_experiments
@@ -86,8 +86,8 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
             )
         except Interrupted:
             status = INTERRUPTED
-        except (Stopped, Unreachable) as error:
-            report.notes.append(str(error))
+        except (Stopped, Unreachable, OSError) as error:  # an OSError: of --report, whose disk may be full
+            report.notes.append(describe_error(error))
             status = FAILED
     write_outputs(options, report)
     return status or (DIFFERS if "differs" in report.summary else AGREES)
