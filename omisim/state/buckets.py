@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Address
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -31,7 +30,7 @@ __all__ = [
 MAX_KEY = 1024  # bytes
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 EVERY_ACCOUNT = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{2,62}")
+_BUCKET = re.compile(r"(?!([0-9]+\.){3}[0-9]+$)(?=.{3,63}$)[a-z0-9]+((\.|-+)[a-z0-9]+)*")
 _PATH = re.compile(r"/+oos/+(?P<region>[a-z0-9-]+)(?P<rest>/.*)?", re.DOTALL)  # on a server without host names
 
 
@@ -96,11 +95,7 @@ def _parse_path(region: str, path: str) -> Place:
 
 def is_bucket_name(name: str) -> bool:
     """Whether a name is valid for a bucket (OOS-002)."""
-    try:
-        IPv4Address(name)
-    except ValueError:
-        return _BUCKET.fullmatch(name) is not None
-    return False
+    return _BUCKET.fullmatch(name) is not None
 
 
 def check_key(key: str) -> None:

@@ -171,7 +171,7 @@ class TestObjects:
 
 
 class TestStorageRefuses:
-    @pytest.mark.parametrize("name", ["Exports", "a_b", "192.168.0.1"])
+    @pytest.mark.parametrize("name", ["Exports", "a_b", "a..b", "192.168.0.1"])
     def test_an_invalid_bucket_name(self, alice: Account, name: str) -> None:
         """A bucket name is checked for its form. [OOS-002, OOS-006]"""
         assert refusal_of(alice.client("oos").create_bucket, Bucket=name) == (400, "InvalidBucketName")

@@ -19,7 +19,8 @@ __all__ = [
 
 WEEK = 7 * 24 * 3600  # seconds: the maximum validity of the signed URLs of a manifest [IMP-008]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # the start of the model's clock
-BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{2,62}")
+LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+BUCKET = re.compile(rf"(?!\d+\.\d+\.\d+\.\d+$)(?=.{{3,63}}$){LABEL}(\.{LABEL})*")
 
 
 def _check_target(call: Call) -> Row:
