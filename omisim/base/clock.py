@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from typing import Protocol, Self
 
-__all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock"]
+__all__ = ["EARLIEST", "EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock", "parse_seconds"]
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
@@ -47,9 +47,7 @@ class ManualClock:
     def __init__(self, start: dt.datetime = EPOCH) -> None:
         if not isinstance(start, dt.datetime) or start.utcoffset() is None:
             raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")
-        if not EARLIEST <= start <= LATEST:
-            raise ValueError(f"start must be in the years {EARLIEST.year} to {LATEST.year - 1}, not {start!r}")
-        self._now = start.astimezone(dt.UTC)
+        self._now = _check_time("start", start).astimezone(dt.UTC)
 
     def now(self) -> dt.datetime:
         """Return the virtual time."""
@@ -57,11 +55,11 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward by so many seconds. Raises ValueError for a negative number, and beyond the year 8999."""
-        self._now += _parse_seconds(seconds, LATEST - self._now)
+        self._now += parse_seconds(seconds, self._now)
 
     def tick(self) -> None:
-        """Move by one millisecond, so that creation dates differ."""
-        self._now += TICK
+        """Move by one millisecond, so that creation dates differ. At the end of the year 8999, the clock stands."""
+        self._now = min(self._now + TICK, LATEST)
 
     def copy(self) -> ManualClock:
         """Return an independent clock that shows the same time."""
@@ -85,8 +83,12 @@ class SystemClock:
         self._latest = latest or dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def now(self) -> dt.datetime:
-        """Return the wall time plus the offset, or the latest time returned so far if that is later."""
-        self._latest = max(self._latest, dt.datetime.now(dt.UTC) + self.offset)
+        """Return the wall time plus the offset, or the latest time returned so far if that is later.
+
+        Raises ValueError for a wall time, as of freezegun, outside of the years 1000 to 8999, where the clock stands.
+        """
+        wall = _check_time("the wall time", dt.datetime.now(dt.UTC))
+        self._latest = max(self._latest, wall + min(self.offset, LATEST - wall))
         return self._latest
 
     def advance(self, seconds: float) -> None:
@@ -95,7 +97,7 @@ class SystemClock:
         The clock moves by as much also if the wall time has been turned back meanwhile, as freezegun may do.
         """
         now = self.now()
-        span = _parse_seconds(seconds, LATEST - now)
+        span = parse_seconds(seconds, now)
         self.offset, self._latest = self.offset + span, now + span
 
     def tick(self) -> None:
@@ -120,7 +122,11 @@ def check_clock(clock: Clock) -> Clock:
     return clock
 
 
-def _parse_seconds(seconds: float, most: dt.timedelta) -> dt.timedelta:
+def parse_seconds(seconds: float, now: dt.datetime) -> dt.timedelta:
+    """Return the time by which a clock that shows `now` moves forward.
+
+    Raises ValueError for a negative number, and beyond the year 8999.
+    """
     try:
         span = dt.timedelta(seconds=seconds)
     except OverflowError:
@@ -129,6 +135,12 @@ def _parse_seconds(seconds: float, most: dt.timedelta) -> dt.timedelta:
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}") from None
     if span < dt.timedelta():
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}")
-    if span > most:
-        raise ValueError(f"seconds must not lead beyond the year {LATEST.year - 1}, as {seconds!r} would")
+    if span > LATEST - now:
+        raise ValueError(f"the clock cannot move by {seconds!r} seconds: it must not pass the year {LATEST.year - 1}")
     return span
+
+
+def _check_time(name: str, at: dt.datetime) -> dt.datetime:
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"{name} must be in the years {EARLIEST.year} to {LATEST.year - 1}, not {at.isoformat()}")
+    return at

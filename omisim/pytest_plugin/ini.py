@@ -35,7 +35,8 @@ def _parse_clock(text: str) -> ManualClock | SystemClock:
     try:
         return SystemClock() if text == "system" else ManualClock(dt.datetime.fromisoformat(text))
     except ValueError:
-        raise ValueError("system or a date with its time zone, such as 2026-01-01T00:00:00Z") from None
+        text = "system or a date in the years 1000 to 8999 with its time zone, such as 2026-01-01T00:00:00Z"
+        raise ValueError(text) from None
 
 
 def _parse_history(text: str) -> int:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from omisim.base.clock import Clock, ManualClock, SystemClock
+from omisim.base.clock import EARLIEST, Clock, ManualClock, SystemClock, parse_seconds
 from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
@@ -232,14 +232,15 @@ def read_value(cls: Any, values: Mapping[str, Any], name: str, path: str) -> Any
 
 def _read_clock(values: Any) -> Clock:
     check_object(values, "kind now", "offset", ".clock")
-    now = read_value(dt.datetime, values, "now", ".clock")
-    if values["kind"] == "manual":
-        with reading(".clock.now"):
-            return ManualClock(now)
-    if values["kind"] != "system":
+    if values["kind"] not in ("manual", "system"):
         raise InvalidData(f"must be 'manual' or 'system', not {shorten(values['kind'])}", ".clock.kind")
+    now = read_value(dt.datetime, values, "now", ".clock")
+    with reading(".clock.now"):
+        manual = ManualClock(now)
+    if values["kind"] == "manual":
+        return manual
     with reading(".clock.offset"):
-        clock = SystemClock(dt.timedelta(seconds=deserialize(float, values.get("offset", 0))), now)
+        clock = SystemClock(parse_seconds(deserialize(float, values.get("offset", 0)), EARLIEST), manual.now())
         clock.now()
     return clock
 

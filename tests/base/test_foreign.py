@@ -127,7 +127,7 @@ def test_lone_surrogates_are_refused_in_values_and_names() -> None:
 def test_clocks_stop_far_below_the_last_year(clock: ManualClock | SystemClock) -> None:
     """No clock passes the year 8999, so that adding a duration to its time never overflows."""
     for seconds in (1e12, 10**40, float("inf"), float("nan")):
-        with pytest.raises(ValueError, match=r"finite|beyond the year 8999"):
+        with pytest.raises(ValueError, match=r"finite|pass the year 8999"):
             clock.advance(seconds)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from support.catalogue import SUBREGION, find_official
 from support.reread import reread
 
 from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
+from omisim.base.clock import LATEST, Clock
 from omisim.base.frozen import replace
 from omisim.model import Image, Vm, Volume, VolumeState
 
@@ -273,8 +275,45 @@ class TestClocks:
     @pytest.mark.parametrize("seconds", [1e12, 1e30, 10**400])
     def test_do_not_advance_beyond_the_years(self, seconds: float) -> None:
         """A number of seconds that no clock has room for is refused by the last year, however large it is."""
-        with pytest.raises(ValueError, match="seconds must not lead beyond the year 8999, as "):
+        with pytest.raises(ValueError, match=r"the clock cannot move by .* seconds: it must not pass the year 8999"):
             Cloud().advance(seconds)
+
+    @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
+    def test_do_not_settle_beyond_the_years(self, clock: Callable[[], Clock]) -> None:
+        """A transition that a dump has in the year 9999 is never reached: the refusal names the last year."""
+        start = Cloud(timing="clock", clock=clock())
+        volume_of(start.account("alice"))
+        volume_of(start.account("alice"))
+        dump = start.dump()
+        *_, last = dump["rows"]["due"]
+        dump["rows"]["due"][last][1]["at"] = "9999-12-31T23:59:59.999999+00:00"
+        cloud = Cloud.load(dump)
+        rows = cloud.dump()["rows"]
+        with pytest.raises(ValueError, match=r"the clock cannot move by .* seconds: it must not pass the year 8999"):
+            cloud.settle()
+        assert cloud.dump()["rows"] == rows
+
+    def test_stand_still_at_the_end_of_the_years(self) -> None:
+        """A commit at the last moment does not move a clock beyond it, and the cloud can be dumped and loaded."""
+        cloud = Cloud(clock=ManualClock(LATEST))
+        cloud.account("alice").create_keypair(keypair_name="a")
+        assert Cloud.load(cloud.dump()).now == cloud.now == LATEST
+
+    @pytest.mark.parametrize("date", ["0999-12-31", "9000-01-02", "9999-12-31 23:59:59.999999"])
+    def test_of_the_system_refuse_a_frozen_time_outside_of_the_years(self, date: str) -> None:
+        """A wall time that ManualClock would refuse is refused by each call, with the years; later calls succeed."""
+        cloud = Cloud(clock=SystemClock())
+        alice = cloud.account("alice")
+        refusal = f"the wall time must be in the years 1000 to 8999, not {date[:4]}"
+        with freeze_time(date), pytest.raises(ValueError, match=refusal):
+            volume_of(alice)
+        assert alice.read_volumes() == ()
+
+    def test_of_the_system_stand_still_at_the_end_of_the_years(self) -> None:
+        """A clock that was advanced by 7,000 years shows the last moment if freezegun adds 3,000."""
+        cloud = Cloud(clock=SystemClock(dt.timedelta(days=7000 * 365)))
+        with freeze_time("5026-01-01"):
+            assert volume_of(cloud.account("alice")).creation_date == LATEST
 
     def test_of_the_system_follow_freezegun(self) -> None:
         """SystemClock is wall time, frozen or not."""

@@ -402,10 +402,8 @@ class TestIniOptions:
         ("option", "line"),
         [
             ("timing = slow", "timing must be one of eager, clock, manual, reads, not 'slow'"),
-            (
-                "clock = noon",
-                "omisim_clock must be system or a date with its time zone, such as 2026-01-01T00:00:00Z, not 'noon'",
-            ),
+            ("clock = noon", "omisim_clock must be system or a date * with its time zone, such as 2026-*Z, not 'noon'"),
+            ("clock = 9999-12-31T00:00:00Z", "omisim_clock must be system or a date in the years 1000 to 8999 *"),
             ("history = many", "omisim_history must be a number from 1 to 999999999, not 'many'"),
             ("history = 0", "omisim_history must be a number from 1 to 999999999, not '0'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),

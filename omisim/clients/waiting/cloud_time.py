@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from math import ceil, inf, nextafter, ulp
 from typing import TYPE_CHECKING, Any, Final
 
+from omisim.base.clock import parse_seconds
 from omisim.base.endless import EndlessPollingError
 from omisim.clients.waiting.watch_thread import MUTEX, read_monotonic
 
@@ -104,6 +105,7 @@ class CloudTime:
         seconds = ceil((deadline - self.now() - rounding) * 1e6) / 1e6  # the clock of a cloud counts microseconds
         if seconds > 0:
             before = self._cloud.now
+            parse_seconds(seconds, before)  # or the frozen time would move, and then the cloud could not
             _move_frozen(seconds)
             moved = (self._cloud.now - before).total_seconds()  # a SystemClock follows the frozen time
             self._cloud.advance(max(0.0, seconds - moved))

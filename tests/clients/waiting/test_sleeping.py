@@ -352,6 +352,16 @@ class TestSleepUnderFrozenTime:
             time.sleep(60)
             assert time.time() - before >= 60
 
+    @pytest.mark.parametrize("seconds", [2.5e11, 1e12, 1e300])
+    @pytest.mark.parametrize("tick", [False, True])
+    def test_refuses_a_wait_beyond_the_years_before_it_moves_a_time(self, seconds: float, tick: bool) -> None:
+        """A sleep that the cloud's clock has no room for leaves the frozen time where it is."""
+        with freeze_time("2030-01-01", tick=tick):
+            cloud = Cloud(clock=SystemClock())
+            with cloud.sleeping(), pytest.raises(ValueError, match="must not pass the year 8999"):
+                time.sleep(seconds)
+            assert (cloud.now.year, time.gmtime().tm_year) == (2030, 2030)
+
     @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
     def test_moves_both_clocks_in_either_order(self, clock: type[ManualClock | SystemClock]) -> None:
         """Under freezegun a sleep moves the cloud's time and the frozen one, whichever context was entered first."""
