@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Environment", "enter_environment", "make_credentials"]
 
 PROFILE_ADVICE = (
-    "Each account that exists when the environment begins has one: create the account before, or name it in "
+    "Each account of the cloud has one: create the account by cloud.account(), or name it in "
     "@pytest.mark.omisim(accounts=[...])"
 )
 HIDDEN_PREFIXES = ("OSC_", "AWS_", "BOTO_")
@@ -63,9 +63,9 @@ def enter_environment(
     """Set the environment of this process to an account, and redirect its requests to the cloud.
 
     `OSC_*` and `AWS_*` hold the account's credentials. `~` is a directory with `.osc/config.json` and
-    `.aws/credentials`, in which the profile "default" is the account, and each existing account of the cloud has a
-    profile with its name. Other variables with these prefixes are hidden, and restored at the end. Environments may end
-    in any order.
+    `.aws/credentials`, in which the profile "default" is the account, and each account of the cloud has a profile with
+    its name, also one that `cloud.account` creates later. Other variables with these prefixes are hidden, and restored
+    at the end. Environments may end in any order.
 
     Child processes are not intercepted. With `server`, their clients reach the cloud by a server; without it, they get
     an address that refuses by name.
@@ -80,7 +80,7 @@ def enter_environment(
             "HOME": str(home),
             "USERPROFILE": str(home),
         }
-        profiles = _write_profiles(home, cloud, account)
+        profiles = stack.enter_context(_keep_profiles(home, cloud, account))
         running = stack.enter_context(cloud.serve()) if server else None
         stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
         endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
@@ -110,6 +110,24 @@ def make_credentials(account: Account) -> dict[str, str]:
     }
 
 
+@contextmanager
+def _keep_profiles(home: Path, cloud: Cloud, account: Account) -> Iterator[list[str]]:
+    """Yield the names of the profiles, and write their files now and with each account until the context exits."""
+    profiles: list[str] = []
+
+    def update() -> None:
+        profiles[:] = _write_profiles(home, cloud, account)
+
+    with cloud.engine.lock:
+        update()
+        cloud.account_watchers.append(update)
+    try:
+        yield profiles
+    finally:
+        with cloud.engine.lock:  # no other thread writes into a directory that is removed
+            cloud.account_watchers.remove(update)
+
+
 def _write_profiles(home: Path, cloud: Cloud, account: Account) -> list[str]:
     """Write the configuration files, and return the names of their profiles."""
     accounts = {name: cloud.account(name) for name in cloud.accounts}
@@ -117,8 +135,8 @@ def _write_profiles(home: Path, cloud: Cloud, account: Account) -> list[str]:
         name: {"access_key": owner.access_key, "secret_key": owner.secret_key, "region": owner.region}
         for name, owner in {**accounts, "default": account}.items()
     }
-    (home / ".osc").mkdir()
-    (home / ".aws").mkdir()
+    for folder in (".osc", ".aws"):
+        (home / folder).mkdir(exist_ok=True)
     write_private(home / ".osc" / "config.json", json.dumps(profiles, indent=2))
     write_private(home / ".osc" / "variables.json", json.dumps(profiles | {"default": {}}))
     sections = [_format_section(name, profile) for name, profile in profiles.items() if _is_section(name)]

@@ -113,6 +113,7 @@ class Cloud:
     def _attach(self, engine: Engine) -> None:
         self._engine = engine
         self._accounts: dict[str, Account] = {}
+        self.account_watchers: list[Callable[[], None]] = []  # called with each new account, for environments
 
     if not TYPE_CHECKING:  # type checkers report unknown methods themselves
 
@@ -154,8 +155,15 @@ class Cloud:
             account = self._accounts.get(name)
             if account is None or account.account_id != row.account_id:
                 key = key or find_first_key(self.engine.state, row)
-                account = self._accounts[name] = Account(self, row, key)
+                account = self._keep_account(name, Account(self, row, key))
             return account
+
+    def _keep_account(self, name: str, account: Account) -> Account:
+        """Keep the Account to return for a name, and let open environments write its profile."""
+        self._accounts[name] = account
+        for update in tuple(self.account_watchers):
+            update()
+        return account
 
     def allow_account_creation(self, name: str) -> None:
         """Permit an account to use CreateAccount, as OUTSCALE does on request (ACC-007).
@@ -174,7 +182,8 @@ class Cloud:
         with self.engine.transaction("account") as tx:
             row = find_account(tx.state, name)
             account = Account(self, row, replace_access_key(tx, self.account(name), access_key, secret_key))
-        self._accounts[name] = account
+        with self.engine.lock:
+            self._keep_account(name, account)
         return account
 
     # --- the platform's OMIs

@@ -102,6 +102,19 @@ class TestEnvironment:
         owner = cloud.account("alice" if name == "default" else name)
         assert [bucket.account_id for bucket in cloud.engine.state.rows("bucket").values()] == [owner.account_id]
 
+    def test_has_a_profile_for_an_account_that_is_created_later(self, cloud: Cloud) -> None:
+        """The SDK and boto3 find an account that the test creates inside the environment."""
+        carol = cloud.account("carol")
+        assert get_first_name(profile="carol") == "carol"
+        credentials = boto3.Session(profile_name="carol").get_credentials()
+        assert credentials is not None
+        assert credentials.access_key == carol.access_key
+
+    def test_has_the_profile_of_a_replaced_key(self, cloud: Cloud) -> None:
+        """After `set_access_key`, the profile signs with the new key."""
+        cloud.set_access_key("bob", "B" * 20, "S" * 40)
+        assert get_first_name(profile="bob") == "bob"
+
     def test_lets_a_test_switch_the_account_by_variables(self, bob: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         """Variables that a test sets take precedence over our file, which replaces the real one."""
         monkeypatch.setenv("OSC_ACCESS_KEY", bob.access_key)
@@ -174,6 +187,21 @@ def test_profiles_of_boto3_can_be_read_whatever_the_accounts_are_named(cloud: Cl
         cloud.account(name)
     with alice.environment():
         assert set(boto3.Session().available_profiles) == {"alice", "default", *names[:3]}
+
+
+def test_profiles_are_written_for_open_environments_alone(cloud: Cloud, alice: Account, bob: Account) -> None:
+    """Of two environments, the one that is still open has the new account, and afterwards none is written."""
+    first, second = alice.environment(), bob.environment()
+    with first as outer:
+        with second as inner:
+            cloud.account("carol")
+        for environment in (outer, inner):
+            file = environment.home / ".aws" / "credentials"
+            assert file.exists() == (environment is outer)
+        cloud.account("dave")
+        assert "[dave]" in (outer.home / ".aws" / "credentials").read_text()
+    cloud.account("erin")
+    assert not outer.home.exists()
 
 
 class TestOwnClients:
@@ -272,7 +300,7 @@ class TestGatewayInAnEnvironment:
             with pytest.raises(AttributeError) as failure:
                 Gateway() if by_variable else Gateway(profile="bob")
         (note,) = failure.value.__notes__
-        assert note.startswith("omisim: unknown profile 'bob'; known: alice, default. Each account that exists when")
+        assert note.startswith("omisim: unknown profile 'bob'; known: alice, default. Each account of the cloud has ")
 
     def test_leaves_the_errors_of_another_file_alone(
         self, alice: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
