@@ -16,23 +16,23 @@ class Checkpoint:
     """A point in the history of an engine: of its state and its session.
 
     Every call takes one, so it copies no more than attributes, and the rest by numbers. It names each attribute: Python
-    is slower by `attrgetter`, and after `vars` with any attribute of the object. `depth` is the number of units in
-    which this one is nested.
+    is slower by `attrgetter`, and after `vars` with any attribute of the object. `position` is that of the state;
+    `outer` is the checkpoint of the unit in which this one is nested, or None.
     """
 
     __slots__ = (
-        "_at", "_engine", "_failures", "_faults", "_lengths", "_position", "_session", "_system_clock", "depth",
+        "_at", "_engine", "_failures", "_faults", "_lengths", "_session", "_system_clock", "outer", "position",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, depth: int) -> None:
-        self.depth: int = depth
+    def __init__(self, engine: Engine, outer: Checkpoint | None) -> None:
+        self.outer: Checkpoint | None = outer
         state, session, clock, scheduler = engine.state, engine.session, engine.clock, engine.scheduler
         faults, lockouts = session.faults, session.lockouts
         self._engine = state, session, clock, scheduler, engine.settings, engine.history, engine.marks
         self._session = (
             session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, faults, lockouts,
         )  # fmt: skip
-        self._position = state.position
+        self.position: int = state.position
         self._at = clock.now()
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
         self._lengths = len(session.calls), len(session.warnings)
@@ -48,7 +48,7 @@ class Checkpoint:
             session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
             session.lockouts,
         ) = self._session  # fmt: skip
-        state.undo_to(self._position)
+        state.undo_to(self.position)
         clock.restore(self._at)
         if self._system_clock is not None:
             assert isinstance(clock, SystemClock)

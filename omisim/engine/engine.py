@@ -15,7 +15,7 @@ from omisim.base.process import ForkedCloud, watch_forks
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.keeper import Keeper
 from omisim.engine.marks import Mark, Saved
-from omisim.engine.scheduler import Scheduler
+from omisim.engine.scheduler import Failure, Scheduler
 from omisim.engine.session import Session
 from omisim.engine.session_data import describe_session, read_session
 from omisim.model.ids import make_request_id
@@ -66,7 +66,7 @@ class Engine:
         self.lock: RLock = RLock()
         self._start = start or clock.now()  # the time that `reset` restores
         self._is_copy = False
-        self._depth = 0  # of nested units
+        self._unit: Checkpoint | None = None  # the innermost running one
         self._keeper: Keeper | None = None
         self._start_with(initial_state().fork() if state is None else state)
         watch_forks(self)
@@ -78,10 +78,14 @@ class Engine:
         self._take_session(self.session)
 
     def _start_with(self, state: State) -> None:
-        self.state: State = state
+        self._continue_with(state)
         self._take_session(Session())
-        self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self.marks: MutableSet[Mark] = set()  # a WeakSet from the first mark on
+
+    def _continue_with(self, state: State, failures: tuple[Failure, ...] = ()) -> None:
+        self.state: State = state
+        self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
+        self.scheduler.failures = failures
 
     def _take_session(self, session: Session) -> None:
         self.session: Session = session
@@ -119,10 +123,10 @@ class Engine:
         The steps stand here again because the generator of a block takes 6 to 10 % of a read.
         """
         with self.lock:
-            before = Checkpoint(self, self._depth)
+            before = Checkpoint(self, self._unit)
             try:
                 try:
-                    self._depth = before.depth + 1
+                    self._unit = before
                     result = work(*args)
                     self._commit(before)
                 except BaseException:
@@ -131,7 +135,7 @@ class Engine:
             except BaseException:
                 self._revert(before)  # an interruption may have cut the first one short
                 raise
-            if not before.depth:
+            if before.outer is None:
                 self._trim()
             try:
                 return result
@@ -146,10 +150,10 @@ class Engine:
         cannot keep them; then nothing has changed either.
         """
         with self.lock:
-            before = Checkpoint(self, self._depth)
+            before = Checkpoint(self, self._unit)
             try:
                 try:
-                    self._depth = before.depth + 1
+                    self._unit = before
                     yield
                     self._commit(before)
                 except BaseException:
@@ -158,18 +162,18 @@ class Engine:
             except BaseException:
                 self._revert(before)  # an interruption may have cut the first one short
                 raise
-            if not before.depth:
+            if before.outer is None:
                 self._trim()
 
     def _commit(self, before: Checkpoint) -> None:
-        if self._keeper is not None and before.depth == 0:
+        if self._keeper is not None and before.outer is None:
             self._keeper.save(self)
-        self._depth = before.depth
+        self._unit = before.outer
 
     def _revert(self, before: Checkpoint) -> None:
         before.revert(self)
-        self._depth = before.depth
-        if before.depth == 0 and self._keeper is not None:
+        self._unit = before.outer
+        if before.outer is None and self._keeper is not None:
             self._keeper.resolve(self)
 
     # --- durability
@@ -196,14 +200,19 @@ class Engine:
         """Return a point to roll back to. Later changes and calls are kept for as long as it is referenced."""
         with self.lock:
             mark = Mark(self.state.position, self.clock.now(), self.session.call_position)
-            self.marks = self.marks or WeakSet()
+            if self._unit or not self.marks:  # a unit that fails returns to the set that it began with
+                self.marks = WeakSet(self.marks)
             self.marks.add(mark)
             return mark
 
     def rollback(self, mark: Mark) -> None:
-        """Undo every change since a mark. Raises ValueError as `check_mark` does."""
+        """Undo every change since a mark. Raises ValueError as `check_mark` does, and StoreError as `atomic` does."""
         with self.lock:
             self.check_mark(mark)
+            if self._keeper is not None and self._unit is None:
+                with self.atomic():
+                    self._roll_back(mark)
+                return
             try:
                 self._roll_back(mark)
             except BaseException:
@@ -211,13 +220,21 @@ class Engine:
                 raise
 
     def _roll_back(self, mark: Mark) -> None:
+        if self._unit is not None and mark.position < self._unit.position:
+            self._leave_state()
         self.state.undo_to(mark.position)
         self.clock.restore(mark.at)
         for other in list(self.marks):
             if other.position > mark.position:
                 self.marks.discard(other)
-        if self._depth == 0 and self._keeper is not None:
-            self._keeper.save(self)
+
+    def _leave_state(self) -> None:
+        """Continue with a fork of the state and with a copy of the marks: a unit that fails returns to the others."""
+        left = self.state
+        self._continue_with(left.fork(), self.scheduler.failures)
+        self.marks = WeakSet(self.marks)
+        if self._keeper is not None:
+            self._keeper.follow(left, self.state)
 
     def check_mark(self, mark: Mark) -> None:
         """Raise ValueError for a mark of another cloud and for one that an earlier rollback has undone."""

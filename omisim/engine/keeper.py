@@ -57,6 +57,12 @@ class Keeper:
         self.store.replace(engine.describe())
         self._note(engine, "")
 
+    def follow(self, left: State, fork: State) -> None:
+        """Write the changes of a fork from now on, which continues a state whose changes the store has."""
+        if self._state is left:
+            fork.stored, fork.reverted = left.stored, left.reverted.copy()
+            self._state = fork
+
     def _note(self, engine: Engine, head: str) -> None:
         """Note what the store has now."""
         state = engine.state

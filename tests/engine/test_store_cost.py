@@ -44,7 +44,7 @@ def test_of_a_read_is_below_one_percent(alice: Account, monkeypatch: pytest.Monk
     """The cheapest read executes at most 1 % more instructions than by an engine that knows no store."""
 
     def commit_without_store(self: Engine, before: Checkpoint) -> None:
-        self._depth = before.depth
+        self._unit = before.outer
 
     def read() -> object:
         return alice.call("ReadVolumes")

@@ -10,10 +10,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from support.catalogue import SUBREGION
@@ -24,6 +25,7 @@ from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.server.app import App
 from omisim.server.state_file import open_state_file, read_state_file
 from omisim.state.journal_store import StoreError
+from omisim.state.sqlite_store import SqliteStore
 from omisim.tools.cli import main
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals of POSIX")
@@ -201,6 +203,24 @@ class TestFailures:
         assert answer.status == 503
         after = full.engine.describe()
         assert after | {"clock": before["clock"]} == before
+
+    @pytest.mark.parametrize("in_unit", [False, True])
+    def test_of_the_disk_refuse_a_rollback(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch, *, in_unit: bool
+    ) -> None:
+        """A rollback that cannot be kept changes nothing, in Python as in the control plane, and can be repeated."""
+        with reopen(state) as cloud:
+            alice, mark = cloud.account("alice"), cloud.mark()
+            alice.create_volume(subregion_name=SUBREGION, size=2)
+            before = cloud.engine.state.fork()
+            with monkeypatch.context() as patch:
+                patch.setattr(SqliteStore, "append", mock.Mock(side_effect=StoreError("full")))
+                with pytest.raises(StoreError), cloud.engine.atomic() if in_unit else nullcontext():
+                    cloud.rollback(mark)
+                assert cloud.engine.state == before
+            cloud.rollback(mark)
+            described = cloud.dump()
+        assert read_state_file(str(state)).dump()["rows"] == described["rows"]
 
     def test_are_over_when_the_disk_has_space_again(self, full: Cloud, state: Path) -> None:
         """The next call that can be kept is kept, and nothing in between."""

@@ -120,6 +120,38 @@ class TestMarks:
         with pytest.raises(ValueError, match="undone"):
             cloud.rollback(inner)
 
+    def test_set_by_a_function_that_fails_are_refused(self, cloud: Cloud, alice: Account) -> None:
+        """The call that a `meanwhile` function ends with an error is undone, and the marks set in it are, too."""
+        marks = [cloud.mark()]
+
+        def fail() -> None:
+            marks.append(cloud.mark())
+            raise RuntimeError
+
+        cloud.faults.add("ReadVms", meanwhile=fail)
+        with pytest.raises(RuntimeError):
+            alice.read_vms()
+        with pytest.raises(ValueError, match="undone"):
+            cloud.rollback(marks[1])
+
+    def test_can_be_used_after_a_rollback_that_was_undone(self, cloud: Cloud, alice: Account) -> None:
+        """A rollback by a `meanwhile` function that fails is undone: its cloud and its marks are as before."""
+        first, _ = cloud.mark(), alice.create_volume(subregion_name=SUBREGION, size=1)
+        second, before = cloud.mark(), cloud.fork()
+
+        def fail() -> None:
+            cloud.rollback(first)
+            for _ in range(3):  # more changes than were undone
+                alice.create_volume(subregion_name=SUBREGION, size=2)
+            raise RuntimeError
+
+        cloud.faults.add("ReadVms", meanwhile=fail)
+        with pytest.raises(RuntimeError):
+            alice.read_vms()
+        assert cloud == before
+        cloud.rollback(second)
+        assert cloud == before
+
     def test_of_another_cloud_are_refused(self, cloud: Cloud) -> None:
         """A mark belongs to its cloud."""
         with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):

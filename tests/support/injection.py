@@ -176,7 +176,7 @@ class Injection:
             return (
                 f"{self.case.name} ({self.case.timing}), {place}: {_describe_difference(left, self.before, self.after)}"
             )
-        if vars(self.cloud.engine)["_depth"] != 0:
+        if vars(self.cloud.engine)["_unit"] is not None:
             return f"{self.case.name} ({self.case.timing}), {place}: the engine stays inside a unit"
         if left == self.before and number % 7 == 0:
             self._run(None)

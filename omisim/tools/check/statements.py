@@ -59,7 +59,7 @@ class Statements:
     def _evaluate(self, text: str, code: CodeType) -> bool:
         """Return whether an expression is true. The calls that it makes leave no trace, not even in the call log."""
         engine = self._cloud.engine
-        before, checkpoint = _observe(engine), Checkpoint(engine, 0)
+        before, checkpoint = _observe(engine), Checkpoint(engine, None)
         try:
             value = bool(eval(code, self._variables))  # noqa: S307 - the user's own expression
             changed = _observe(engine) != before
