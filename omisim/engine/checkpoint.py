@@ -21,7 +21,7 @@ class Checkpoint:
     """
 
     __slots__ = (
-        "_at", "_engine", "_failures", "_faults", "_lengths", "_session", "_system_clock", "outer", "position",
+        "_at", "_counts", "_engine", "_failures", "_faults", "_session", "_system_clock", "outer", "position",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, outer: Checkpoint | None) -> None:
@@ -35,7 +35,7 @@ class Checkpoint:
         self.position: int = state.position
         self._at = clock.now()
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
-        self._lengths = len(session.calls), len(session.warnings)
+        self._counts = len(session.calls), len(session.warnings), faults.added
         self._faults = faults.save() if faults.pending else []
         self._failures = scheduler.failures, lockouts.failures
 
@@ -54,7 +54,7 @@ class Checkpoint:
             assert isinstance(clock, SystemClock)
             assert isinstance(self._system_clock, SystemClock)
             clock.undo_to(self._system_clock)
-        calls, warnings = self._lengths
+        calls, warnings, session.faults.added = self._counts
         del session.calls[calls:]
         del session.warnings[warnings:]
         session.faults.restore(self._faults)

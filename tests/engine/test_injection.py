@@ -74,6 +74,7 @@ def test_an_exception_in_a_block_undoes_it(cloud: Cloud, alice: Account) -> None
         change()
     assert cloud == before
     assert (cloud.calls(), list(cloud.faults)) == ((), [])
+    assert cloud.faults.add("ReadVms").number == 1
 
 
 def test_an_exception_after_the_store_has_a_refusal_undoes_it_there(
