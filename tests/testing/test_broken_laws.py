@@ -328,6 +328,19 @@ class TestLaws:
         BREAKS[name](world)
         assert name in world.broken(sweep=name in WHOLE)
 
+    def test_notice_totals_of_an_owner_without_rows(self, world: World) -> None:
+        """The totals of an account must be zero after its last row is gone."""
+        volume = world.bob.create_volume(subregion_name="eu-west-2a", size=1)
+        state, account_id = world.cloud.engine.state, world.bob.account_id
+        before = state.get_totals("volume", account_id)
+        world.put("volume", volume.volume_id, None)
+        assert not state.get_totals("volume", account_id)
+        assert "indexes_match_their_tables" not in world.broken(sweep=True)
+        totals = state.tables["volume"].totals
+        assert totals is not None
+        totals[account_id] = before
+        assert "indexes_match_their_tables" in world.broken(sweep=True)
+
     @pytest.mark.parametrize("name", sorted(DEFECTS))
     def test_notice_defects_of_reads_forks_and_dumps(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         """Each law about reads, forks or dumps notices a defect in them."""
