@@ -103,6 +103,16 @@ class TestGateway:
             with cloud.intercept(), mock.patch.object(LegacyProblemDecoder, "decode", side_effect=AssertionError):
                 assert gateway.ReadVms()["Vms"] == []
 
+    def test_answers_with_the_length_of_the_body(self, cloud: Cloud, alice: Account) -> None:
+        """A hook of the SDK's session finds the header Content-Length in every answer, as over HTTP."""
+        answers: list[requests.Response] = []
+        for gateway in (alice.gateway(), own_gateway(alice)):
+            gateway.call.session.hooks["response"].append(lambda response, **_: answers.append(response))
+            with cloud.intercept():
+                gateway.ReadVms()
+        assert [int(answer.headers["Content-Length"]) for answer in answers] == [len(a.content) for a in answers]
+        assert len(answers) == 2
+
     def test_does_not_change_the_sdk(self, alice: Account) -> None:
         """The cache for the SDK's parsers is installed only while a Gateway is created."""
         before = inspect.getattr_static(Gateway, "_convert")

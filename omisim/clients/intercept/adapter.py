@@ -39,6 +39,7 @@ class CloudAdapter(BaseAdapter):
         vars(response).update(_content=answer.body, _content_consumed=True)
         response.status_code = answer.status
         response.reason = responses[answer.status]
+        response.headers["content-length"] = str(len(answer.body))
         for name, value in answer.headers.items():
             response.headers[name] = value
         response.encoding = "utf-8"
