@@ -164,7 +164,8 @@ def test_a_lone_surrogate_is_escaped_in_texts(owner: Account, action: str, argum
 )
 def test_a_text_with_a_lone_surrogate_is_refused(alice: Account, action: str, arguments: Any, path: str) -> None:
     """No JSON document can have it, so no client sends it, and no report could show it. [REQ-009]"""
-    with pytest.raises(ApiError, match=f"{re.escape(path)} must be a string, not a string with a lone surrogate"):
+    message = f"{re.escape(path)} must be a string that UTF-8 can encode, not one with a lone surrogate"
+    with pytest.raises(ApiError, match=message):
         alice.call(action, **arguments)
 
 
@@ -176,6 +177,18 @@ def test_the_rest_of_a_wrong_list_is_not_read(alice: Account) -> None:
     ]
     for arguments in requests:
         assert len(alice.why_not("ReadVolumes", **arguments)) == MAX_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        ("DeleteVolume", {**{f"Unknown{number}": 1 for number in range(1000)}, "VolumeId": "vol-00000000"}),
+        ("CreateTags", {"ResourceIds": [1] * 1000, "Tags": [{"Key": 1, "Value": "b"}]}),
+    ],
+)
+def test_a_parameter_that_is_not_read_is_not_missing(alice: Account, action: str, arguments: dict[str, Any]) -> None:
+    """A parameter behind a hundred problems is there, though it is not read. [REQ-010]"""
+    assert "REQ-010" not in {refusal.rule for refusal in alice.why_not(action, **arguments)}
 
 
 def test_an_integer_that_python_cannot_print_is_refused(alice: Account) -> None:

@@ -143,7 +143,7 @@ class Shape:
             if field is None:
                 problems.append(Problem(UNKNOWN, "REQ-008", path, name, known=known_fields))
                 if len(problems) >= MAX_PROBLEMS:
-                    break
+                    return values
             elif value or not _is_empty(value) or isinstance(value, field.empty):
                 read = field.read(value, f"{path}{name}", problems)
                 if read is not None:
@@ -283,10 +283,10 @@ def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> 
         for number, item in enumerate(value):
             if item is not None and (is_filter or item or not _is_empty(item)):
                 read = element(item, f"{path}[{number}]", problems)
-                if read is WRONG and len(problems) >= MAX_PROBLEMS:
-                    break
                 if read is not None:
                     items.append(read)
+                if read is WRONG and len(problems) >= MAX_PROBLEMS:
+                    break
         if is_filter and len(items) > MAX_PATTERNS:
             report_too_many_patterns(items, path, problems)
         return tuple(items) if items or may_be_empty else None
@@ -309,7 +309,7 @@ def _read_text(value: Any, path: str, problems: Problems) -> Any:
     if not isinstance(value, str):
         return report_wrong_type(value, path, _NAMES[str], problems)
     if not value.isascii() and value != escape_surrogates(value):  # JSON cannot have it
-        problems.append(_make_type_problem(path, _NAMES[str], "a string with a lone surrogate"))
+        problems.append(_make_type_problem(path, "a string that UTF-8 can encode", "one with a lone surrogate"))
         return WRONG
     return value
 
