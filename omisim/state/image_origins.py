@@ -27,18 +27,21 @@ def find_origin(state: State, image: Image, account_id: str | None = None) -> tu
     return _derive_origin(image, _list_parts(state, image.account_id, account_id))
 
 
-def _list_parts(state: State, owner_id: str, account_id: str | None) -> tuple[AccountRow, bool]:
-    """Return what the origin of an OMI depends on: its owner, and whether an account sees it as its owner does."""
+def _list_parts(state: State, owner_id: str, account_id: str | None) -> tuple[AccountRow | None, bool]:
+    """Return what the origin of an OMI depends on: its owner, and whether an account sees it as its owner does.
+
+    The owner is None if another thread has undone its creation since the call was answered.
+    """
     return state.get("account", owner_id), account_id in (None, owner_id)
 
 
-def _derive_origin(image: Image, parts: tuple[AccountRow, bool]) -> tuple[str, str]:
+def _derive_origin(image: Image, parts: tuple[AccountRow | None, bool]) -> tuple[str, str]:
     owner, for_owner = parts
-    is_platform = owner.alias is not None and owner.name == make_platform_name(owner.alias, owner.region)
-    if is_platform and owner.alias == OUTSCALE:
-        return "official", "OUTSCALE"
-    if is_platform and owner.alias == MARKETPLACE:
-        return "Marketplace", f"vendor {image.image_name.partition('-pty-')[0]}"
+    if owner is not None and owner.alias is not None and owner.name == make_platform_name(owner.alias, owner.region):
+        if owner.alias == OUTSCALE:
+            return "official", "OUTSCALE"
+        if owner.alias == MARKETPLACE:
+            return "Marketplace", f"vendor {image.image_name.partition('-pty-')[0]}"
     support = f"account {image.account_id}"
     if not for_owner:
         return "shared", support
@@ -52,7 +55,7 @@ def explain_origin(state: State, image: Image, account_id: str) -> str:
     return f"{image.image_id} is {origin}, supported by {support}{guarantee}"
 
 
-def _fill_in(image: Image, parts: tuple[AccountRow, bool]) -> Image:
+def _fill_in(image: Image, parts: tuple[AccountRow | None, bool]) -> Image:
     origin, supported_by = _derive_origin(image, parts)
     return replace(image, origin=origin, supported_by=supported_by)
 

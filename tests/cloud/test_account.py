@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.cloud.account import Typed
+from omisim.engine.calls import run_call
 from omisim.model import Vm
 from omisim.model.filters import FiltersVm
 from omisim.model.serialize import snake_name
@@ -175,3 +176,22 @@ class TestTypedMethods:
         mapping = alice.create_image(vm_id=vm.vm_id, image_name="golden").block_device_mappings[0]
         image = alice.create_image(image_name="again", root_device_name="/dev/sda1", block_device_mappings=[mapping])
         assert image.block_device_mappings[0].device_name == mapping.device_name
+
+    def test_answer_omis_of_an_account_that_another_thread_undoes(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A rollback by another thread, after the call and before its method returns, does not make it fail."""
+        mark = cloud.mark()
+        carol = cloud.account("carol")
+        source_id = cloud.images.official("debian").image_id
+        image = carol.create_image(image_name="carols", source_image_id=source_id, source_region_name=carol.region)
+        carol.update_image(image_id=image.image_id, permissions_to_launch={"additions": {"global_permission": True}})
+
+        def run_and_roll_back(*args: Any) -> Any:
+            answer = run_call(*args)
+            cloud.rollback(mark)
+            return answer
+
+        monkeypatch.setattr("omisim.cloud.account.run_call", run_and_roll_back)
+        (shown,) = alice.read_images(filters={"image_ids": [image.image_id]})
+        assert (shown.origin, shown.supported_by) == ("shared", f"account {carol.account_id}")
