@@ -103,6 +103,17 @@ class TestGateway:
             with cloud.intercept(), mock.patch.object(LegacyProblemDecoder, "decode", side_effect=AssertionError):
                 assert gateway.ReadVms()["Vms"] == []
 
+    def test_is_searched_for_a_problem_in_a_body_that_a_hook_has_replaced(self, cloud: Cloud, alice: Account) -> None:
+        """A test that replaces the body of an answer by a hook gets the errors of the SDK, as over HTTP."""
+
+        def replace_body(response: requests.Response, **_: Any) -> None:
+            vars(response)["_content"] = b"[]"
+
+        for gateway in (alice.gateway(), own_gateway(alice)):
+            gateway.call.session.hooks["response"].append(replace_body)
+            with cloud.intercept(), pytest.raises(AttributeError, match="'list' object has no attribute 'status'"):
+                gateway.ReadVms()
+
     def test_answers_with_the_length_of_the_body(self, cloud: Cloud, alice: Account) -> None:
         """A hook of the SDK's session finds the header Content-Length in every answer, as over HTTP."""
         answers: list[requests.Response] = []

@@ -36,7 +36,7 @@ class CloudAdapter(BaseAdapter):
             raise ConnectionError(closed_by_server(), request=request) from error
         response = SdkResponse()
         # requests offers no other way to give a body; consumed, so that it can be streamed again
-        vars(response).update(_content=answer.body, _content_consumed=True)
+        vars(response).update(_content=answer.body, _content_consumed=True, _answered=answer.body)
         response.status_code = answer.status
         response.reason = responses[answer.status]
         response.headers["content-length"] = str(len(answer.body))

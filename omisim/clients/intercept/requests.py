@@ -93,7 +93,8 @@ def _answer(adapter: HTTPAdapter, request: Any) -> Any:
         return None
     raw = HTTPResponse(BytesIO(), **describe_response(answer), preload_content=False, enforce_content_length=False)
     response = adapter.build_response(request, raw)
-    vars(response).update(_content=answer.body, _content_consumed=True)  # requests offers no other way
+    # requests offers no other way to give a body
+    vars(response).update(_content=answer.body, _content_consumed=True, _answered=answer.body)
     if "osc_sdk_python.problem" in sys.modules:
         from omisim.clients.intercept.sdk_response import SdkResponse  # noqa: PLC0415 - needs the SDK
 
