@@ -141,12 +141,15 @@ def _find_index_problem(table: Table, initial: Table) -> str | None:
                 ids = sorted({*first_ids}.difference(replaced).union(ids), key=creation.__getitem__)
             if list(table.find_ids(index, key)) != ids:
                 return f"the index {index} of {table.kind} does not match its rows"
-    if table.totals is not None:
-        known, counted = dict(table.totals.items()), dict(table.count_totals().items())
-        for owner in known | counted:
-            if Counter(known.get(owner)) != Counter(counted.get(owner)):  # 0 is the same as absent
-                return f"the totals of {table.kind} do not match its rows"
-    return None
+    return f"the totals of {table.kind} do not match its rows" if _has_wrong_totals(table) else None
+
+
+def _has_wrong_totals(table: Table) -> bool:
+    if table.totals is None:
+        return False
+    known, counted = dict(table.totals.items()), dict(table.count_totals().items())
+    # 0 is the same as absent
+    return any(Counter(known.get(owner)) != Counter(counted.get(owner)) for owner in known | counted)
 
 
 def _list_other_keys(index: Layers, initial: Layers) -> Iterator[object]:
