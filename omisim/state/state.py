@@ -221,7 +221,7 @@ class State:
         for kind, changes in firsts.items():
             table = self.writable(kind)
             for row_id, change in changes.items():
-                table.put(row_id, table.get(row_id), change.before, change.order)
+                table.put(row_id, table.by_id.get(row_id), change.before, change.order)
             table.last = min(table.last, position - 1)
         del journal[start:]
         self.position = self._start + len(journal)
