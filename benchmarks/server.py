@@ -10,12 +10,11 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection
-from io import BytesIO
 from typing import Any
 
 import requests
@@ -24,7 +23,8 @@ from osc_sdk_python import Gateway
 from benchmarks.goal import Goal, Limit, elapsed, over, single
 from benchmarks.processes import run_server
 from omisim import Cloud
-from omisim.server.app import App
+from omisim.doors.http import HttpRequest
+from omisim.server.app import Answer, App
 from omisim.server.connection import LimitedServer
 from omisim.server.framing import Limits
 from omisim.server.host import THREADS
@@ -38,13 +38,11 @@ VOLUME = {"SubregionName": "eu-west-2a", "Size": 10}
 def serve_canned(body: bytes) -> None:
     """Answer every request with the same bytes; print the port."""
 
-    def app(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
+    def answer(_request: HttpRequest, **_options: bool) -> Answer:
+        return Answer(200, {"Content-Type": "application/json", "Content-Length": str(len(body))}, body)
 
     # as ours: cheroot's own server is deaf after a client that leaves in the middle of a request
-    server = LimitedServer(("127.0.0.1", 0), app, THREADS, Limits())
+    server = LimitedServer(("127.0.0.1", 0), answer, THREADS, Limits())
     server.expiration_interval = 0.02
     server.prepare()
     print(f"# ready at http://127.0.0.1:{server.bind_addr[1]}", flush=True)
@@ -94,12 +92,12 @@ def measure_growth() -> float:
     cloud = Cloud(history=1000)
     cloud.account("alice")
     app = App(cloud, "")
-    environ = {"REQUEST_METHOD": "POST", "REQUEST_URI": "/api/v1/ReadRegions", "HTTP_HOST": "x"}
+    request = HttpRequest("POST", "x", "/api/v1/ReadRegions", {})
     sizes = []
     tracemalloc.start()
     for number in (MANY // 10, MANY):
         for _ in range(number):
-            app({**environ, "wsgi.input": BytesIO(b"")}, lambda *_: None)
+            app.answer(request)
         sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     return (sizes[1] - sizes[0]) / 1e6

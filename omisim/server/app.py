@@ -1,4 +1,4 @@
-"""The WSGI application: every service and the control plane on one port, selected by host name or path."""
+"""What a server answers: every service and the control plane on one port, selected by host name or path."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from functools import lru_cache
-from http import HTTPStatus
 from threading import Lock
-from typing import Any, TextIO
+from typing import NamedTuple, TextIO
 
 from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
@@ -30,17 +28,23 @@ from omisim.server.control import Control, Shared
 from omisim.server.framing import MAX_CLOUDS
 from omisim.server.http_error import HttpError
 
-__all__ = ["App"]
+__all__ = ["Answer", "App"]
 
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
 _FCU_PATH = re.compile(r"/+(?:[a-z]+(?:-[a-z0-9]+)+/+)?fcu/*")
-_LENGTH = re.compile(r"[0-9]{1,18}")
-_CLOUD_VARIABLE = "HTTP_X_OMISIM_CLOUD"  # the header in WSGI
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
 
 
+class Answer(NamedTuple):
+    """The answer to a request: its status, its headers, and its body, whole or as a stream."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | Generator[bytes]
+
+
 class App:
-    """The WSGI application of a cloud and of the others that clients make.
+    """The answers of a cloud and of the others that clients make.
 
     `log` gets a line of JSON per request, `record` each exchange of the API with the first cloud, for `omisim replay`.
     `fresh` creates the cloud that a reset returns to. `most_clouds` is how many other clouds there may be.
@@ -73,32 +77,28 @@ class App:
         """The control plane of that cloud."""
         return Control(self.clouds.first, self.shared)
 
-    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request: the WSGI entry point."""
+    def answer(self, request: HttpRequest, *, is_for_proxy: bool = False) -> Answer:
+        """Answer one request. `is_for_proxy` is whether its URL was absolute."""
         start = time.perf_counter()
-        request = _parse_request(environ)
         if _CONTROL_PATH.match(request.path):
-            response = self._call_control(request, environ)
+            response = self._call_control(request, is_for_proxy=is_for_proxy)
         elif _is_of_browser(request):
             response = HttpResponse(303, b"", {"Location": "/_omisim/"})
         else:
             response = self._find_and_call(request)
         if isinstance(response, HttpResponse):
-            headers = [(name, clean_header(value)) for name, value in response.headers.items()]
-            status = response.status
-            if status not in WITHOUT_BODY and "content-length" not in map(str.lower, response.headers):
-                headers.append(("Content-Length", str(len(response.body))))
-            body: Iterable[bytes] = [b"" if request.method == "HEAD" else response.body]
-        else:  # a stream of events
-            headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")]
-            body, status = response, 200
-        start_response(_make_status_line(status), headers)
+            headers = {name: clean_header(value) for name, value in response.headers.items()}
+            if response.status not in WITHOUT_BODY and "content-length" not in map(str.lower, headers):
+                headers["Content-Length"] = str(len(response.body))
+            answer = Answer(response.status, headers, b"" if request.method == "HEAD" else response.body)
+        else:
+            answer = Answer(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}, response)
         if self._log is not None:
-            self._log_request(self._log, request, status, dict(headers), time.perf_counter() - start)
-        return body
+            self._log_request(self._log, request, answer, time.perf_counter() - start)
+        return answer
 
-    def _call_control(self, request: HttpRequest, environ: Mapping[str, Any]) -> HttpResponse | Iterator[bytes]:
-        if _is_absolute(_read_target(environ)):  # for another server, through this one as its proxy
+    def _call_control(self, request: HttpRequest, *, is_for_proxy: bool) -> HttpResponse | Generator[bytes]:
+        if is_for_proxy:  # for another server, through this one
             return HttpResponse(
                 400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
             )
@@ -149,16 +149,14 @@ class App:
                     with suppress(OSError, ValueError):
                         sys.stderr.write(f"omisim serve: {option}: {error}; lines may be missing from now on\n")
 
-    def _log_request(
-        self, log: TextIO, request: HttpRequest, status: int, headers: Mapping[str, str], seconds: float
-    ) -> None:
+    def _log_request(self, log: TextIO, request: HttpRequest, answer: Answer, seconds: float) -> None:
         line = {
             "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "method": request.method,
             "host": request.host,
             "path": request.path,
-            "status": status,
-            "rule": headers.get("X-Omisim-Rule", ""),
+            "status": answer.status,
+            "rule": answer.headers.get("X-Omisim-Rule", ""),
             "milliseconds": round(seconds * 1e3, 3),
         }
         self._write("--log", lambda log: log.write(json.dumps(line) + "\n"), log)
@@ -179,48 +177,3 @@ def _is_of_browser(request: HttpRequest) -> bool:
     """Whether a browser opens the address of the server, at which no service has a page."""
     is_root = (request.method, request.path, request.query) == ("GET", "/", "") and parse_host(request.host) is None
     return is_root and "text/html" in request.headers.get("accept", "") and "authorization" not in request.headers
-
-
-@lru_cache(maxsize=64)
-def _make_status_line(status: int) -> str:
-    return f"{status} {HTTPStatus(status).phrase}"
-
-
-@lru_cache(maxsize=256)
-def _get_header_name(key: str) -> str:
-    """Return the lower-case header name of a WSGI environment key, or "" if the key is not a header."""
-    name = key.removeprefix("HTTP_")
-    return name.replace("_", "-").lower() if name != key or key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
-
-
-def _parse_request(environ: Mapping[str, Any]) -> HttpRequest:
-    headers = {name: value for key, value in environ.items() if (name := _get_header_name(key)) and value}
-    if environ.get(_CLOUD_VARIABLE) == "":  # an unset variable of a script: not a request for the first cloud
-        headers[HEADER.lower()] = ""
-    target = _read_target(environ)
-    if _is_absolute(target):  # the client treats the server as a proxy
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    path, _, query = target.partition("?")
-    host = headers.get("host", "")
-    return HttpRequest(environ["REQUEST_METHOD"], host, path, headers, _read_body(environ, headers), query)
-
-
-def _read_target(environ: Mapping[str, Any]) -> str:
-    return str(environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/"))
-
-
-def _is_absolute(target: str) -> bool:
-    return not target.startswith("/") and "://" in target  # the key of an object may contain it, too
-
-
-def _read_body(environ: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
-    stream = environ["wsgi.input"]
-    if "chunked" in headers.get("transfer-encoding", "").lower():
-        return b"".join(_read_chunks(stream))
-    length = headers.get("content-length", "0")
-    return bytes(stream.read(int(length))) if _LENGTH.fullmatch(length) else b""
-
-
-def _read_chunks(stream: Any) -> Iterator[bytes]:
-    while chunk := stream.read(65536):
-        yield bytes(chunk)

@@ -12,8 +12,8 @@ import os
 import selectors
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
+from contextlib import closing, suppress
+from functools import cache
 from http import HTTPStatus
 from io import BytesIO
 from socket import SHUT_RDWR, SHUT_WR, SO_REUSEADDR, SOL_SOCKET, socket
@@ -22,13 +22,13 @@ from threading import Event
 from typing import Any
 
 from cheroot.connections import ConnectionManager
-from cheroot.server import HTTPConnection, HTTPRequest
+from cheroot.server import HTTPConnection, HTTPRequest, HTTPServer
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.workers.threadpool import ThreadPool
-from cheroot.wsgi import Server
 
 from omisim.base.process import watch_forks
-from omisim.server.framing import Limits, RequestBuffer
+from omisim.server.app import Answer
+from omisim.server.framing import Limits, Received, RequestBuffer
 from omisim.server.http_error import HttpError
 
 __all__ = ["LimitedServer", "TlsAdapter"]
@@ -41,36 +41,72 @@ _NOTHING_YET = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 
 
-class _Request(BytesIO):
-    """The bytes of one request, in place of the socket's file."""
+class _NoFile(BytesIO):
+    """In place of the socket's file: the connection itself reads from the socket."""
 
     def has_data(self) -> bool:
         """Return False: cheroot has to ask the connection, not this file."""
         return False
 
 
+@cache
+def _make_status_line(status: int) -> bytes:
+    return f"{status} {HTTPStatus(status).phrase}".encode()
+
+
 class _Exchange(HTTPRequest):
     """A request and its answer."""
+
+    conn: _Connection
+    server: LimitedServer
+
+    def parse_request(self) -> None:
+        """Take the request, which the connection has parsed."""
+        received = self.conn.received
+        assert received is not None
+        self._received: Received = received
+        self.method: bytes = received.request.method.encode()
+        self.response_protocol: str = f"HTTP/{received.version}"
+        self.close_connection: bool = not received.keeps_open
+        self.rfile: None = None
+        self.ready = self.started_request = True
 
     def respond(self) -> None:
         """Send the answer. With TLS, cheroot prints a traceback if the client does not take it."""
         try:
-            super().respond()
+            self._respond()
         except (TimeoutError, SSLError) as error:
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
+
+    def _respond(self) -> None:
+        status, headers, body = self.server.answer(self._received.request, is_for_proxy=self._received.is_for_proxy)
+        self.status: Any = _make_status_line(status)  # cheroot writes it as bytes, and types it as str
+        self.outheaders = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        if isinstance(body, bytes):
+            self.ensure_headers_sent()
+            if body:
+                self.write(body)
+            return
+        with closing(body) as stream:
+            self.ensure_headers_sent()
+            for chunk in stream:
+                self.write(chunk)
+        if self.chunked_write:
+            self.conn.wfile.write(b"0\r\n\r\n")
 
 
 class _Connection(HTTPConnection):
     """A connection, and what it has sent of its next request."""
 
     server: LimitedServer
-    # a path with two leading slashes, as osc-cli sends it, stays as it is: proxy mode leaves paths alone
-    RequestHandlerClass: Any = staticmethod(partial(_Exchange, proxy_mode=True))
+    RequestHandlerClass = _Exchange
 
     def __init__(self, server: LimitedServer, sock: socket, makefile: Callable[..., Any]) -> None:
         super().__init__(server, sock, makefile)
         self.limits: Limits = server.limits
         self.incoming: RequestBuffer = RequestBuffer(server.limits)
+        self.received: Received | None = None  # the request that waits for a thread, or is being answered
+        self.rfile: Any = _NoFile()
         self.held: int = 0  # bytes of the request that waits for a thread, or is being answered, and of later ones
         self.deadline: float = time.monotonic() + self.limits.idle_seconds
         self.is_receiving: bool = False  # part of a request has come
@@ -92,13 +128,13 @@ class _Connection(HTTPConnection):
         reads = 0
         while True:
             try:
-                request = self.incoming.take()
+                received = self.incoming.take()
             except HttpError as error:
                 self.reject(error)
                 return False
-            if request is not None:
-                self.rfile: Any = _Request(request)
-                self.held = len(request) + len(self.incoming)
+            if received is not None:
+                self.received = received
+                self.held = received.request.head_size + len(received.request.body) + len(self.incoming)
                 self.is_receiving = False
                 self.socket.settimeout(self.limits.send_seconds)
                 return True
@@ -137,7 +173,7 @@ class _Connection(HTTPConnection):
         head = f"HTTP/1.1 {error.status} {error.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
         self.is_rejected = True
         self.deadline = time.monotonic() + DRAIN_SECONDS
-        self.incoming, self.rfile = RequestBuffer(self.limits), _Request()
+        self.incoming, self.received = RequestBuffer(self.limits), None
         with suppress(OSError):  # if it takes no answer, the deadline ends it
             self.socket.send(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
             if not isinstance(self.socket, SSLSocket):
@@ -148,7 +184,7 @@ class _Connection(HTTPConnection):
         try:
             return bool(super().communicate())  # type: ignore[no-untyped-call]  # cheroot types its public names
         finally:
-            self.rfile = _Request()
+            self.received = None
             self.server.answering.discard(self)
 
     def close(self) -> None:
@@ -243,18 +279,24 @@ class _Threads(ThreadPool):
                 socket.shutdown(conn.socket, SHUT_RDWR)  # that of SSLSocket would let a thread send in plain text
 
 
-class LimitedServer(Server):
-    """A cheroot server with `limits`. `serving` is set once it has started all its threads."""
+class LimitedServer(HTTPServer):
+    """A cheroot server with `limits`. `serving` is set once it has started all its threads.
+
+    `answer` returns the answer to an HttpRequest; `is_for_proxy` is whether its URL was absolute.
+    """
 
     ConnectionClass = _Connection
 
-    def __init__(self, address: tuple[str, int], app: Callable[..., Any], threads: int, limits: Limits) -> None:
-        super().__init__(address, app, numthreads=threads, request_queue_size=128)
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], answer: Callable[..., Answer], threads: int, limits: Limits) -> None:
+        super().__init__(address, gateway=None)
+        self.answer = answer
         self.limits = limits
         self.serving: Event = Event()
         self.answering: set[_Connection] = set()  # the connections that threads have or will get
         self.requests: Any = _Threads(self, min=threads)
-        self.timeout: float = limits.send_seconds
+        self.timeout: Any = limits.send_seconds
         self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
 
     def prepare(self) -> None:
@@ -323,5 +365,4 @@ class TlsAdapter(BuiltinSSLAdapter):
 
     def wrap(self, sock: socket) -> tuple[SSLSocket, dict[str, str]]:
         """Return the socket with TLS, before its handshake."""
-        wrapped = self.context.wrap_socket(sock, do_handshake_on_connect=False, server_side=True)
-        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+        return self.context.wrap_socket(sock, do_handshake_on_connect=False, server_side=True), {}

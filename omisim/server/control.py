@@ -8,7 +8,7 @@ and a dump with `secrets`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -63,7 +63,7 @@ class Control:
             ("POST", "accounts"): self._create_account,
         } | {key: partial(run, self.cloud) for key, run in {**CLOUD_ENDPOINTS, **CONSOLE}.items()}
 
-    def handle(self, request: HttpRequest, problem: HttpError | None = None) -> HttpResponse | Iterator[bytes]:
+    def handle(self, request: HttpRequest, problem: HttpError | None = None) -> HttpResponse | Generator[bytes]:
         """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
         try:
             answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"), problem)
@@ -73,7 +73,7 @@ class Control:
             return _json(400, {"error": str(error)})
         except StoreError as error:
             return _json(503, {"error": f"nothing has changed, because it could not be kept: {error}"})
-        return answer if isinstance(answer, HttpResponse | Iterator) else _json(200, {} if answer is None else answer)
+        return answer if isinstance(answer, HttpResponse | Generator) else _json(200, {} if answer is None else answer)
 
     def _answer(self, request: HttpRequest, name: str, problem: HttpError | None) -> Answer:
         """Return the answer of an endpoint: JSON data, or a whole response."""

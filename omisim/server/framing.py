@@ -1,4 +1,4 @@
-"""Where one HTTP request ends and the next begins, strictly: bytes in, whole requests out, without I/O.
+"""Read HTTP requests strictly: bytes in, whole requests out, without I/O.
 
 A server and a proxy that disagree about the length of a body let a client hide a second request in the first. So a
 request whose length is stated twice, or not exactly, is rejected and its connection closed (RFC 9112, 6.3 and 11.2).
@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from typing import NamedTuple
 
 from omisim.base.foreign import parse_target
 from omisim.base.frozen import frozen
+from omisim.doors.http import HttpRequest
 from omisim.server.http_error import HttpError
 
-__all__ = ["MAX_CLOUDS", "Limits", "RequestBuffer"]
+__all__ = ["MAX_CLOUDS", "Limits", "Received", "RequestBuffer"]
 
 MIB = 2**20
 MAX_CLOUDS = 4096
 MAX_CHUNK_LINE = 256  # bytes of the line with the size of a chunk
 MAX_OVERHEAD = MIB  # bytes of all such lines of a request: a body in chunks of one byte is rejected early
 END = b"\r\n\r\n"
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_LENGTH = re.compile(rb"[0-9]{1,15}")
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})  # replaced by the length of the whole body
-# option of the header Connection → the line that cheroot understands, which compares whole values
-_CONNECTION = {b"close": b"Connection: close", b"keep-alive": b"Connection: Keep-Alive"}
-_SINGLE = _FRAMING | {b"host", b"authorization", b"x-omisim-token", b"x-omisim-cloud", b"cookie", b"origin"}
+_REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
+_FRAMING = frozenset({"content-length", "transfer-encoding", "expect"})  # replaced by the length of the whole body
+_CLOUD = "x-omisim-cloud"
+_SINGLE = _FRAMING | {"host", "authorization", "x-omisim-token", _CLOUD, "cookie", "origin"}
 
 
 @frozen()
@@ -56,19 +57,40 @@ class Limits:
     clouds: int = MAX_CLOUDS
 
 
-def _parse_request_line(line: bytes) -> bytes:
-    """Return the version of HTTP. Raises HttpError for what cheroot would read differently, or fail to answer."""
+class Received(NamedTuple):
+    """A whole request, and what its connection has to know.
+
+    Attributes:
+        request: the request. Its headers have its length, however it was sent, and not how its end was marked.
+        version: that of HTTP, 1.0 or 1.1.
+        is_for_proxy: whether its URL is absolute: the client takes the server for a proxy.
+        keeps_open: whether the client may send another request.
+    """
+
+    request: HttpRequest
+    version: str
+    is_for_proxy: bool
+    keeps_open: bool
+
+
+def _parse_request_line(line: str) -> tuple[str, str, str]:
+    """Return the method, the target and the version of HTTP."""
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise HttpError(HTTPStatus.BAD_REQUEST, "the first line of a request must be METHOD URL HTTP/1.1")
     method, target, version = match.groups()
-    if method == b"CONNECT":
+    if version not in ("1.0", "1.1"):
+        raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "the version of HTTP must be 1.0 or 1.1")
+    if method == "CONNECT":
         raise HttpError(HTTPStatus.NOT_IMPLEMENTED, "the server opens no tunnels to others")
     try:
-        parse_target(target.decode("latin-1"))
+        fragment = parse_target(target).fragment
     except ValueError as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, f"the URL of the request is malformed: {error}") from None
-    return bytes(version)
+    if fragment or not (target.startswith("/") or "://" in target or (method, target) == ("OPTIONS", "*")):
+        reason = "the URL of a request must begin with a slash or http://, and have no fragment"
+        raise HttpError(HTTPStatus.BAD_REQUEST, reason)
+    return method, target, version
 
 
 class RequestBuffer:
@@ -80,7 +102,8 @@ class RequestBuffer:
         self._begin()
 
     def _begin(self) -> None:
-        self._head: bytes | None = None  # once it is complete, without the headers of `_FRAMING`
+        self._head: Received | None = None  # the request without its body, once the headers are complete
+        self._headers: dict[str, str] = {}  # of this request
         self._length: int | None = None  # of the body; None if it comes in chunks
         self._body = bytearray()  # decoded chunks
         self._scanned = 0
@@ -100,14 +123,15 @@ class RequestBuffer:
         """Add received bytes."""
         self._bytes += data
 
-    def take(self) -> bytes | None:
-        """Return the next whole request with a Content-Length, or None until its last byte has come.
+    def take(self) -> Received | None:
+        """Return the next whole request, or None until its last byte has come.
 
         Raises HttpError, after which the connection has to be closed.
         """
         if self._head is None and not self._read_head():
             return None
-        assert self._head is not None
+        received = self._head
+        assert received is not None
         if self._length is None:
             if not self._read_chunks():
                 return None
@@ -117,9 +141,9 @@ class RequestBuffer:
                 return None
             body = bytes(memoryview(self._bytes)[: self._length])
             del self._bytes[: self._length]
-        request = b"%s\r\nContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
+        self._headers["content-length"], received.request.body = str(len(body)), body
         self._begin()
-        return request
+        return received
 
     def _read_head(self) -> bool:
         while self._bytes.startswith(b"\r\n"):  # a client may send an empty line after a body (RFC 9112, 2.2)
@@ -139,46 +163,45 @@ class RequestBuffer:
         return True
 
     def _parse_head(self, head: bytes) -> None:
-        first, *lines = head.split(b"\r\n")
-        version = _parse_request_line(first)
-        kept, framing = [first], {}
-        seen: set[bytes] = set()
-        options: set[bytes] = set()
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, version = _parse_request_line(first)
+        framing: dict[str, str] = {}
+        seen: set[str] = set()
+        options: list[str] = []
         for line in lines:
             match = _FIELD.fullmatch(line)
             if match is None:
                 raise HttpError(HTTPStatus.BAD_REQUEST, "a header must be one line of a name, a colon and a value")
-            name = match[1].lower()
-            if b"_" in name:  # WSGI shows it as the header with hyphens, which a proxy may have checked
-                if name.replace(b"_", b"-") in _SINGLE:
-                    raise HttpError(HTTPStatus.BAD_REQUEST, f"{name.decode()} must be spelled with a hyphen")
-                continue
+            name, value = match[1].lower(), match[2].strip(" \t")
             if name in _SINGLE and name in seen:
-                raise HttpError(HTTPStatus.BAD_REQUEST, f"the header {name.decode()} must be sent once")
-            seen.add(name)
+                raise HttpError(HTTPStatus.BAD_REQUEST, f"the header {name} must be sent once")
             if name in _FRAMING:
-                framing[name] = match[2].strip(b" \t")
-            elif name == b"connection":
-                options |= {option.strip(b" \t") for option in match[2].lower().split(b",")}
-            else:
-                kept.append(line)
-        kept += [line for option, line in _CONNECTION.items() if option in options][:1]
-        self._head = b"\r\n".join(kept)
-        self._set_length(framing, is_1_0=version == b"1.0")
+                framing[name] = value
+            elif name == "connection":
+                options += [option.strip(" \t") for option in value.lower().split(",")]
+            elif value or name == _CLOUD:  # an empty one is refused: the unset variable of a script
+                self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
+            seen.add(name)
+        self._set_length(framing, is_1_0=version == "1.0")
+        is_for_proxy = not target.startswith("/") and target != "*"
+        path, _, query = (f"/{_strip_host(target)}" if is_for_proxy else target).partition("?")
+        request = HttpRequest(method, self._headers.get("host", ""), path, self._headers, query=query)
+        keeps_open = "close" not in options and (version == "1.1" or "keep-alive" in options)
+        self._head = Received(request, version, is_for_proxy, keeps_open)
 
-    def _set_length(self, framing: dict[bytes, bytes], *, is_1_0: bool) -> None:
-        length, coding = framing.get(b"content-length"), framing.get(b"transfer-encoding")
+    def _set_length(self, framing: dict[str, str], *, is_1_0: bool) -> None:
+        length, coding = framing.get("content-length"), framing.get("transfer-encoding")
         if coding is not None:
-            if length is not None or is_1_0 or coding.lower() != b"chunked":
+            if length is not None or is_1_0 or coding.lower() != "chunked":
                 raise HttpError(HTTPStatus.BAD_REQUEST, "Transfer-Encoding must be chunked, without Content-Length")
             self._length = None
         elif length is not None and not _LENGTH.fullmatch(length):
             raise HttpError(HTTPStatus.BAD_REQUEST, "Content-Length must be one number")
         else:
-            self._length = int(length or b"0")
+            self._length = int(length or "0")
             self._check_size(self._length)
-        expectation = framing.get(b"expect", b"").lower()
-        if expectation not in (b"", b"100-continue"):
+        expectation = framing.get("expect", "").lower()
+        if expectation not in ("", "100-continue"):
             raise HttpError(HTTPStatus.EXPECTATION_FAILED, "Expect must be 100-continue")
         self.expects_continue = bool(expectation) and self._length != 0 and not is_1_0
 
@@ -219,3 +242,8 @@ class RequestBuffer:
         size = int(match[1], 16)
         self._check_size(len(self._body) + size)
         return size
+
+
+def _strip_host(url: str) -> str:
+    """Return what follows the host of an absolute URL and its slash."""
+    return url.partition("://")[2].partition("/")[2]

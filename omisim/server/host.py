@@ -113,7 +113,7 @@ def run_server(
     limits = limits or Limits()
     app = App(cloud, token, log, record, fresh, access, limits.clouds)
     with ExitStack() as stack:
-        server = LimitedServer((_find_address(host, port), port), app, THREADS, limits)
+        server = LimitedServer((_find_address(host, port), port), app.answer, THREADS, limits)
         server.shutdown_timeout = 1
         server.expiration_interval = 0.02  # seconds between two checks for a stop
         ca = None

@@ -7,7 +7,7 @@ has gone is noticed by the next write.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from http import HTTPStatus
 from threading import Event, Lock
 from typing import Any, Protocol
@@ -56,19 +56,19 @@ class Streams:
         with self._opening:
             return [feed for feed, other in self._clouds.items() if other is cloud]
 
-    def open_changes(self, cloud: Cloud) -> Iterator[bytes]:
+    def open_changes(self, cloud: Cloud) -> Generator[bytes]:
         """Return a stream of the changes from now on. Raises HttpError if there are too many."""
         with cloud.engine.lock:
             return self._open(ChangeFeed(cloud.engine.state.position), cloud)
 
-    def open_view(self, cloud: Cloud) -> Iterator[bytes]:
+    def open_view(self, cloud: Cloud) -> Generator[bytes]:
         """Return a stream of the console's view: the whole view first, then its new steps.
 
         Raises HttpError if there are too many.
         """
         return self._open(ViewFeed(), cloud)
 
-    def _open(self, feed: _Feed, cloud: Cloud) -> Iterator[bytes]:
+    def _open(self, feed: _Feed, cloud: Cloud) -> Generator[bytes]:
         with self._opening:
             if len(self._clouds) >= MAX_STREAMS:
                 reason = f"the server already has {MAX_STREAMS} event streams, which is the maximum"
@@ -76,7 +76,7 @@ class Streams:
             self._clouds[feed] = cloud
         return self._send(feed, cloud)
 
-    def _send(self, feed: _Feed, cloud: Cloud) -> Iterator[bytes]:
+    def _send(self, feed: _Feed, cloud: Cloud) -> Generator[bytes]:
         """Yield each event, until the cloud is removed, the server stops or the client disconnects."""
         yield b": omisim\n\n"
         silent, pause = 0, 0.0

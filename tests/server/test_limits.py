@@ -65,7 +65,7 @@ class TestFirstLines:
     @example("CONNECT", "[::1:80", "HTTP/1.1")
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     def test_of_any_form_are_no_failure(self, server: Running, method: str, target: str, version: str) -> None:
-        """A first line that cannot be parsed is the client's error, also where cheroot fails to parse it."""
+        """A first line that cannot be parsed is the client's error."""
         head = f"{method} {target} {version}\r\nHost: x\r\nConnection: close\r\n\r\n"
         status = send(server, head.encode("latin-1"))[9:12]
         assert status.startswith((b"2", b"4")) or status in (b"501", b"505"), status
@@ -166,7 +166,6 @@ class TestClients:
         b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
         b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n",
-        b"Content_Length: 40\r\n\r\n",
         b"Transfer-Encoding: identity\r\n\r\n",
     ],
 )
@@ -187,17 +186,17 @@ def test_the_last_read_in_a_row_may_end_a_request(server: Running, monkeypatch: 
 
 def test_an_idle_connection_keeps_no_request(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection forgets the bytes of a request with its answer: 30 idle ones kept 1.2 GB."""
-    kept: Queue[int] = Queue()
+    kept: Queue[object] = Queue()
     put_conn = connection.LimitedServer.put_conn
 
     def record(server: Any, conn: Any) -> None:
-        kept.put(len(conn.rfile.getvalue()))
+        kept.put(conn.received)
         put_conn(server, conn)
 
     monkeypatch.setattr(connection.LimitedServer, "put_conn", record)
     with connect(server) as line:
         line.sendall(HEAD + b"Content-Length: 9000\r\n\r\n" + b" " * 9000)
-        assert kept.get(timeout=60) == 0
+        assert kept.get(timeout=60) is None
 
 
 def test_an_unchanged_object_has_no_body(server: Running, alice: Account) -> None:

@@ -309,16 +309,16 @@ class TestAnswersThatClientsDoNotTake:
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, *, tls: bool
     ) -> None:
         """The server hangs up on a client that reads no more, rather than wait for `send_seconds`."""
-        respond, errors = HTTPRequest.respond, []
+        write, errors = HTTPRequest.write, []
 
-        def note_error(exchange: HTTPRequest) -> None:
+        def note_error(exchange: HTTPRequest, chunk: bytes) -> None:
             try:
-                respond(exchange)
+                write(exchange, chunk)
             except OSError as error:
                 errors.append(error)
                 raise
 
-        monkeypatch.setattr(HTTPRequest, "respond", note_error)
+        monkeypatch.setattr(HTTPRequest, "write", note_error)
         with ExitStack() as stack, cloud.serve(tls=tls, limits=Limits(send_seconds=40)) as server:
             stack.enter_context(ask_for_a_large_object(server))
         assert len(errors) == 1

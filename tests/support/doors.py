@@ -1,10 +1,9 @@
-"""The two doors for the same HTTP request: in process, and through the WSGI application of the server."""
+"""The two doors for the same HTTP request: in process, and through the services of a server."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from typing import Any
 
 from omisim import Cloud
@@ -22,21 +21,9 @@ def _in_process(cloud: Cloud, request: HttpRequest) -> HttpResponse:
 
 
 def _as_server(cloud: Cloud, request: HttpRequest) -> HttpResponse:
-    headers = dict(request.headers)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "REQUEST_URI": request.path + (f"?{request.query}" if request.query else ""),
-        "CONTENT_TYPE": headers.pop("content-type", ""),
-        "CONTENT_LENGTH": str(len(request.body)),
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": BytesIO(request.body),
-        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
-        "HTTP_HOST": request.host,
-    }
-    responses: list[tuple[str, list[tuple[str, str]]]] = []
-    body = b"".join(App(cloud, "token")(environ, lambda *answer: responses.append(answer)))
-    status, headers_list = responses[0]
-    return HttpResponse(int(status[:3]), body, dict(headers_list))
+    status, headers, body = App(cloud, "token").answer(request)
+    assert isinstance(body, bytes)
+    return HttpResponse(status, body, headers)
 
 
 DOORS: Mapping[str, Door] = {"in process": _in_process, "server": _as_server}
