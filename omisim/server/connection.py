@@ -2,7 +2,8 @@
 
 cheroot gives a connection to a thread as soon as it can be read, and the thread then waits for the rest of the request:
 a few slow clients occupy all threads. Here, the thread that watches the connections receives what has come, without
-waiting (`framing.RequestBuffer` says when a request is whole), and closes connections that take too long.
+waiting, and closes connections that take too long. `framing.RequestBuffer` parses the requests; cheroot does not parse
+them again.
 """
 
 from __future__ import annotations

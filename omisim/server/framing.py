@@ -184,7 +184,7 @@ class RequestBuffer:
             seen.add(name)
         self._set_length(framing, is_1_0=version == "1.0")
         is_for_proxy = not target.startswith("/") and target != "*"
-        path, _, query = (f"/{_strip_host(target)}" if is_for_proxy else target).partition("?")
+        path, _, query = (f"/{_cut_host(target)}" if is_for_proxy else target).partition("?")
         request = HttpRequest(method, self._headers.get("host", ""), path, self._headers, query=query)
         keeps_open = "close" not in options and (version == "1.1" or "keep-alive" in options)
         self._head = Received(request, version, is_for_proxy, keeps_open)
@@ -244,6 +244,6 @@ class RequestBuffer:
         return size
 
 
-def _strip_host(url: str) -> str:
-    """Return what follows the host of an absolute URL and its slash."""
+def _cut_host(url: str) -> str:
+    """Return the path of an absolute URL, without its first slash, and the query."""
     return url.partition("://")[2].partition("/")[2]
