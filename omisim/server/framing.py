@@ -28,6 +28,7 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "expect"})  # replaced by the length of the whole body
+_HIDDEN = _FRAMING | {"connection"}
 _CLOUD = "x-omisim-cloud"
 _SINGLE = _FRAMING | {"host", "authorization", "x-omisim-token", _CLOUD, "cookie", "origin"}
 
@@ -165,32 +166,28 @@ class RequestBuffer:
     def _parse_head(self, head: bytes) -> None:
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, version = _parse_request_line(first)
-        framing: dict[str, str] = {}
-        seen: set[str] = set()
-        options: list[str] = []
+        values: dict[str, list[str]] = {}
         for line in lines:
             match = _FIELD.fullmatch(line)
             if match is None:
                 raise HttpError(HTTPStatus.BAD_REQUEST, "a header must be one line of a name, a colon and a value")
-            name, value = match[1].lower(), match[2].strip(" \t")
-            if name in _SINGLE and name in seen:
+            name = match[1].lower()
+            if name in _SINGLE and name in values:
                 raise HttpError(HTTPStatus.BAD_REQUEST, f"the header {name} must be sent once")
-            if name in _FRAMING:
-                framing[name] = value
-            elif name == "connection":
-                options += [option.strip(" \t") for option in value.lower().split(",")]
-            elif value or name == _CLOUD:  # an empty one is refused: the unset variable of a script
-                self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
-            seen.add(name)
-        self._set_length(framing, is_1_0=version == "1.0")
+            values.setdefault(name, []).append(match[2].strip(" \t"))
+        headers = {name: ", ".join(filter(None, parts)) for name, parts in values.items()}
+        self._set_length(headers, is_1_0=version == "1.0")
+        options = [option.strip(" \t") for option in headers.get("connection", "").lower().split(",")]
+        # an empty name of a cloud is refused: it is the unset variable of a script
+        self._headers = {n: v for n, v in headers.items() if n not in _HIDDEN and (v or n == _CLOUD)}
         is_for_proxy = not target.startswith("/") and target != "*"
         path, _, query = (f"/{_cut_host(target)}" if is_for_proxy else target).partition("?")
         request = HttpRequest(method, self._headers.get("host", ""), path, self._headers, query=query)
         keeps_open = "close" not in options and (version == "1.1" or "keep-alive" in options)
         self._head = Received(request, version, is_for_proxy, keeps_open)
 
-    def _set_length(self, framing: dict[str, str], *, is_1_0: bool) -> None:
-        length, coding = framing.get("content-length"), framing.get("transfer-encoding")
+    def _set_length(self, headers: dict[str, str], *, is_1_0: bool) -> None:
+        length, coding = headers.get("content-length"), headers.get("transfer-encoding")
         if coding is not None:
             if length is not None or is_1_0 or coding.lower() != "chunked":
                 raise HttpError(HTTPStatus.BAD_REQUEST, "Transfer-Encoding must be chunked, without Content-Length")
@@ -200,7 +197,7 @@ class RequestBuffer:
         else:
             self._length = int(length or "0")
             self._check_size(self._length)
-        expectation = framing.get("expect", "").lower()
+        expectation = headers.get("expect", "").lower()
         if expectation not in ("", "100-continue"):
             raise HttpError(HTTPStatus.EXPECTATION_FAILED, "Expect must be 100-continue")
         self.expects_continue = bool(expectation) and self._length != 0 and not is_1_0
