@@ -9,7 +9,7 @@ import pytest
 
 from omisim.pytest_plugin.fixtures import *  # noqa: F403 - pytest finds the fixtures of a plugin by their names in it
 from omisim.pytest_plugin.fixtures import WATCHED
-from omisim.pytest_plugin.guard import end_guard, guard_session, guard_test, pop_strays
+from omisim.pytest_plugin.guard import end_guard, fail_for_strays, guard_session, guard_test
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -97,13 +97,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "omisim_sweep(limit=, expected=, ...): run the test in every way its cloud could have answered"
     )
     if any(config.getini(f"omisim_{name}") for name in (*INI, "switches", "switches_file")):
-        from omisim.pytest_plugin.marker_options import check
+        from omisim.pytest_plugin.marker_options import check_options
 
         try:
-            check(config)
+            check_options(config)
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
-    _check_options(config)
+    _check_command_line(config)
     guard_session(config)
     implying = ("omisim_coverage_json", "omisim_coverage_fail_under")
     has_coverage = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in implying)
@@ -113,7 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(CoverageReport(config), "omisim-coverage")
 
 
-def _check_options(config: pytest.Config) -> None:
+def _check_command_line(config: pytest.Config) -> None:
     """Raise UsageError for a value of the command line that cannot be used."""
     for option in ("--omisim-coverage-json", "--omisim-sweep-json"):
         _check_file(config, option)
@@ -181,24 +181,24 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is not None:
         _explain_fixtures(report, call.excinfo.value)
-    watched, strays = item.stash.get(WATCHED, None), pop_strays(item)
+    watched = item.stash.get(WATCHED, None)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
     if watched and report.failed and "function-scoped fixture '" in report.longreprtext:  # Hypothesis's health check
         report.sections.append(("omisim", EXAMPLE_ADVICE))
-    if strays or watched:
-        from omisim.pytest_plugin.report import explain
-
-        explain(report, watched, strays, always=item.config.getoption("omisim_timeline"))
+    fail_for_strays(item, report)
+    if watched and (report.failed or (report.when == "call" and item.config.getoption("omisim_timeline"))):
+        with watched.at_end():
+            report.sections.append(("omisim", watched.report()))
     if watched and report.failed and (folder := item.config.getoption("omisim_report")):
         from omisim.pytest_plugin.report_file import attach_file
 
         with watched.at_end():
             attach_file(report, watched.cloud, folder)
     if report.when == "call" and item.get_closest_marker(SWEEP) is not None:
-        from omisim.pytest_plugin.sweeping import describe
+        from omisim.pytest_plugin.sweeping import describe_sweep
 
-        report.__dict__[SWEPT] = describe(item)  # crosses from a worker of pytest-xdist to its controller
+        report.__dict__[SWEPT] = describe_sweep(item)  # crosses from a worker of pytest-xdist to its controller
     if watched and report.when == "teardown":
         del item.stash[WATCHED]  # pytest keeps the tests of a session, and each would keep its cloud
     return report
@@ -232,19 +232,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the file of --omisim-sweep-json. A worker of pytest-xdist, which has no terminal, leaves it to the rest."""
     terminalreporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminalreporter is not None and session.config.getoption("--omisim-sweep-json") is not None:
-        from omisim.pytest_plugin.sweeping import merge
+        from omisim.pytest_plugin.sweeping import merge_sweeps
         from omisim.testing.reporting import write_json
 
-        write_json(session, "--omisim-sweep-json", {"tests": merge(_list_sweeps(terminalreporter))})
+        write_json(session, "--omisim-sweep-json", {"tests": merge_sweeps(_list_sweeps(terminalreporter))})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the outcomes of sweeps, and the timelines of passing tests under --omisim-timeline."""
-    if reports := _list_sweeps(terminalreporter):
-        from omisim.pytest_plugin.sweeping import summarize
+    if sweeps := _list_sweeps(terminalreporter):
+        from omisim.pytest_plugin.sweeping import summarize_sweeps
 
         terminalreporter.write_sep("=", "omisim sweeps")
-        for line in summarize(reports):
+        for line in summarize_sweeps(sweeps):
             terminalreporter.write_line(line)
     if terminalreporter.config.getoption("omisim_timeline"):
         for report in terminalreporter.getreports("passed"):
@@ -255,10 +255,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _list_sweeps(terminalreporter: pytest.TerminalReporter) -> list[Any]:
-    """Return the reports of swept tests; of a test that ran again, the last one."""
+    """Return what `describe_sweep` returned for each swept test; for a test that ran again, the last one."""
     reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, SWEPT, None)]
-    finished = {report.nodeid: report for report in reports if report.outcome != "rerun"}  # by pytest-rerunfailures
-    return list(finished.values())
+    finished = [report for report in reports if report.outcome != "rerun"]  # by pytest-rerunfailures
+    return list({report.nodeid: getattr(report, SWEPT) for report in finished}.values())
 
 
 def pytest_assertrepr_compare(op: str, left: Any, right: Any) -> list[str] | None:
@@ -289,13 +289,13 @@ def _check_marker(node: pytest.Item | pytest.Collector) -> str | None:
     name = ""
     try:
         if node.get_closest_marker(name := "omisim") is not None:
-            from omisim.pytest_plugin.marker_options import check
+            from omisim.pytest_plugin.marker_options import check_options
 
-            check(node.config, node)
+            check_options(node.config, node)
         if node.get_closest_marker(name := SWEEP) is not None:
-            from omisim.pytest_plugin.sweeping import read_options
+            from omisim.pytest_plugin.sweeping import read_sweep_options
 
-            read_options(node)
+            read_sweep_options(node)
     except ValueError as error:
         return f"{node.nodeid}: @pytest.mark.{name}: {error}"
     return None

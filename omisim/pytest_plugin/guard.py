@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-__all__ = ["STRAYS", "end_guard", "guard_session", "guard_test", "pop_strays"]
+__all__ = ["STRAYS", "end_guard", "fail_for_strays", "guard_session", "guard_test"]
 
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
 _GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
@@ -53,10 +53,12 @@ def end_guard(item: pytest.Item) -> None:
         del item.stash[_GUARD]
 
 
-def pop_strays(item: pytest.Item) -> list[str]:
-    """Remove and return the requests to OUTSCALE that no cloud served during a test."""
+def fail_for_strays(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Fail a passing test for the requests to OUTSCALE that no cloud served, and forget them."""
     strays: list[str] = []
     for recorded in (*item.stash.get(STRAYS, []), *item.config.stash.get(STRAYS, [])):
         strays += recorded
         recorded.clear()
-    return strays
+    if strays and report.passed:
+        lines = [f"{report.nodeid} tried to leave this machine:", *dict.fromkeys(strays)]
+        report.outcome, report.longrepr = "failed", "\n  ".join(lines)

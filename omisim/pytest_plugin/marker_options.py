@@ -16,7 +16,7 @@ from omisim.pytest_plugin import ini
 from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
 
-__all__ = ["check", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
+__all__ = ["check_options", "first_account", "make_base", "make_test_cloud", "merge_options", "read_marker"]
 
 # beside the parameters of Cloud
 EXTRA_OPTIONS: Final = ("scenario", "region", "accounts", "limiter", "children", "virtual_time")
@@ -68,7 +68,7 @@ def merge_options(node: pytest.Item) -> dict[str, Any]:
     return _merge(read_ini(node.config), read_marker(node))
 
 
-def check(config: pytest.Config, node: pytest.Item | None = None) -> None:
+def check_options(config: pytest.Config, node: pytest.Item | None = None) -> None:
     """Validate the options of the suite, or of one test, by creating a cloud from them.
 
     Raises ValueError that names the invalid option.

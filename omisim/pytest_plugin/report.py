@@ -8,8 +8,6 @@ from dataclasses import fields
 from itertools import groupby
 from typing import Final
 
-import pytest
-
 from omisim import Change, Cloud
 from omisim.base.subset import shorten
 from omisim.cloud.diff import Difference
@@ -18,9 +16,8 @@ from omisim.engine.marks import Saved
 from omisim.engine.session import CallRecord
 from omisim.model.serialize import format_date
 
-__all__ = ["WatchedCloud", "explain", "explain_difference"]
+__all__ = ["WatchedCloud", "explain_difference"]
 
-TITLE: Final = "omisim"
 ACCOUNT_CAUSE: Final = "account"  # the cause of the changes that open an account
 MAX_LINES: Final = 40  # of a timeline, and of a list of differences
 
@@ -85,19 +82,6 @@ class WatchedCloud:
     def _list_new_differences(self) -> list[Difference]:
         opened = {change.id for change in self.cloud.events if change.cause == ACCOUNT_CAUSE}
         return [row for row in _list_differences(self._start, self.cloud) if row.id not in opened]
-
-
-def explain(report: pytest.TestReport, watched: WatchedCloud | None, strays: list[str], *, always: bool) -> None:
-    """Fail a test that sent requests to OUTSCALE, and add the cloud's section to the report.
-
-    The section is added to a failing report; with `always`, to the report of every test.
-    """
-    if strays and report.passed:
-        report.outcome = "failed"
-        report.longrepr = f"{report.nodeid} tried to leave this machine:\n" + _indent(dict.fromkeys(strays))
-    if watched is not None and (report.failed or (always and report.when == "call")):
-        with watched.at_end():
-            report.sections.append((TITLE, watched.report()))
 
 
 def explain_difference(left: Cloud, right: Cloud) -> list[str]:

@@ -21,7 +21,9 @@ from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.report import explain_emptiness
 from omisim.testing.sweeps.worlds import PATIENCE
 
-__all__ = ["describe", "merge", "parametrize", "read_options", "summarize", "sweep_test"]
+__all__ = [
+    "describe_sweep", "merge_sweeps", "parametrize", "read_sweep_options", "summarize_sweeps", "sweep_test",
+]  # fmt: skip
 
 MARKER: Final = "omisim_sweep"
 REPORT: Final = pytest.StashKey[SweepReport]()
@@ -29,7 +31,7 @@ SHARD: Final = "_omisim_sweep_shard"
 KNOWN: Final = tuple(field.name for field in fields(Options))
 
 
-def read_options(node: pytest.Item) -> Options:
+def read_sweep_options(node: pytest.Item) -> Options:
     """Return the options of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
     options: dict[str, Any] = {}
     for marker in node.iter_markers(MARKER):
@@ -115,7 +117,7 @@ def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | Non
     has_virtual_sleep = "omi_sleep" in getattr(item, "fixturenames", ())
     try:
         with nullcontext() if has_virtual_sleep else cloud.sleeping(patience=PATIENCE):
-            report = sweep_worlds(open_world, lambda _: run_test(), read_options(item), shard)
+            report = sweep_worlds(open_world, lambda _: run_test(), read_sweep_options(item), shard)
     finally:
         if after:
             engine.restore(after[0])
@@ -127,11 +129,11 @@ def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | Non
         pytest.fail(str(report), pytrace=False)
 
 
-def merge(reports: list[Any]) -> dict[str, dict[str, Any]]:
+def merge_sweeps(sweeps: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the reports as JSON data, by test. The parts of one test are added up."""
     merged: dict[str, dict[str, Any]] = {}
-    for report in reports:
-        name, data = report.omisim_sweep_report["test"], report.omisim_sweep_report["report"]
+    for sweep in sweeps:
+        name, data = sweep["test"], sweep["report"]
         merged[name] = _add(merged[name], data) if name in merged else data
     return merged
 
@@ -158,17 +160,17 @@ def name_test(item: pytest.Item) -> str:
     return item.nodeid.replace(f"-{part}", "").replace(f"{part}-", "").replace(f"[{part}]", "")
 
 
-def describe(item: pytest.Item) -> dict[str, Any] | None:
+def describe_sweep(item: pytest.Item) -> dict[str, Any] | None:
     """Return the report of a test for `TestReport`, which crosses to another process as JSON."""
     report = item.stash.get(REPORT, None)
     if report is None:
         return None
-    return {"test": name_test(item), "report": report.to_dict(), "text": str(report)}
+    return {"test": name_test(item), "report": report.to_dict()}
 
 
-def summarize(reports: list[Any]) -> Iterator[str]:
+def summarize_sweeps(sweeps: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of the terminal's summary: the outcomes of each test, and the open questions it rests on."""
-    for name, data in merge(reports).items():
+    for name, data in merge_sweeps(sweeps).items():
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in data["outcomes"].items())
         if not data["worlds"]:
             outcomes = explain_emptiness(data["calls"], data["left_out"], data["unstable"])
