@@ -15,7 +15,7 @@ from omisim.doors import oapi
 from omisim.engine.calls import why_not
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
-from omisim.spec.cell_rules import get_cell_rule, state_rule
+from omisim.spec.cell_rules import get_cell_rule, get_statement
 from omisim.spec.errors import ApiError
 from omisim.state.image_origins import find_origin
 
@@ -87,7 +87,7 @@ class Access(dict[str, tuple[str, ...]]):
         lines = ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         rules = dict.fromkeys(cell.rule for cells in self.cells.values() for cell in cells.values())
         for rule in rules:
-            lines += wrap(f"{rule}: {state_rule(rule)}", max(width, 24), subsequent_indent="    ")
+            lines += wrap(f"{rule}: {get_statement(rule)}", max(width, 24), subsequent_indent="    ")
         return "\n".join([*lines, f"supported by {self.supported_by}"])
 
     def diff(self, later: Access) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Access(dict[str, tuple[str, ...]]):
         head = "".join(f"<th>{right}</th>" for right in RIGHTS)
         body = "".join(
             f"<tr><th>{escape(name)}</th>"
-            + "".join(f'<td title="{escape(state_rule(cells[right].rule))}">{cells[right]}</td>' for right in RIGHTS)
+            + "".join(f'<td title="{escape(get_statement(cells[right].rule))}">{cells[right]}</td>' for right in RIGHTS)
             + "</tr>"
             for name, cells in self.cells.items()
         )

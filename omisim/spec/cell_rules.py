@@ -9,7 +9,7 @@ from omisim.base.texts import join_alternatives
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, get_automatic_event
 from omisim.spec.rules import Rule, get_action_page, load_rules
 
-__all__ = ["get_cell_rule", "list_cell_rules", "load_every_rule", "state_rule"]
+__all__ = ["get_cell_rule", "get_statement", "list_cell_rules", "load_every_rule"]
 
 _NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
 
@@ -70,6 +70,6 @@ def load_every_rule() -> Mapping[str, Rule]:
     return {**load_rules(), **{cell.id: cell for cell in list_cell_rules()}}
 
 
-def state_rule(rule_id: str) -> str:
+def get_statement(rule_id: str) -> str:
     """Return the statement of a rule, or of an illegal cell. Raises KeyError for an unknown id."""
     return load_every_rule()[rule_id].says

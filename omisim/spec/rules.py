@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from omisim.spec.errors import ErrorKind
 
-__all__ = ["GRADES", "Rule", "get_action_page", "get_rule", "load_families", "load_rules", "refuse"]
+__all__ = ["GRADES", "Rule", "get_action_page", "get_kind", "get_rule", "load_families", "load_rules", "refuse"]
 
 GRADES: Mapping[str, str] = {
     "documented": "the official documentation or API description says so",
@@ -63,14 +63,12 @@ class Rule:
     @property
     def kind(self) -> str:
         """The kind of resource that the rule is about."""
-        if "/" in self.id and self.id[0].islower():
-            return self.id.partition("/")[0]
-        return load_families()[_get_family(self.id)]["kind"]
+        return get_kind(self.id)
 
     @property
     def actions(self) -> tuple[str, ...]:
         """The actions that the rule is about, in lower case: the one on its documentation page, or its cell's."""
-        if "/" in self.id and self.id[0].islower():
+        if _is_cell(self.id):
             return (self.id.split("/")[1].partition(" ")[0].lower(),)
         _, _, anchor = self.source.partition(f"{DOCUMENTATION}#")
         return (anchor,) if anchor else ()
@@ -148,6 +146,16 @@ def get_rule(rule_id: str) -> Rule:
 def load_rules() -> Mapping[str, Rule]:
     """Return all rules by id, in the order of `rules.toml`."""
     return {rule_id: _read_rule(rule_id, row) for rule_id, row in _load_rows().items() if rule_id != "families"}
+
+
+def get_kind(rule_id: str) -> str:
+    """Return the kind of resource that a rule is about."""
+    return rule_id.partition("/")[0] if _is_cell(rule_id) else load_families()[_get_family(rule_id)]["kind"]
+
+
+def _is_cell(rule_id: str) -> bool:
+    """Whether a rule is a cell of a lifecycle, as `vm/StopVms/pending` is, and not a row of `rules.toml`."""
+    return rule_id[0].islower()
 
 
 def load_families() -> Mapping[str, Mapping[str, str]]:

@@ -11,7 +11,7 @@ from omisim.cloud.console.history import History
 from omisim.cloud.trace import find_row
 from omisim.engine.engine import Engine
 from omisim.model.serialize import format_date, to_api
-from omisim.spec.cell_rules import state_rule
+from omisim.spec.cell_rules import get_statement
 from omisim.state.initial_state import initial_state
 
 if TYPE_CHECKING:
@@ -90,6 +90,6 @@ def _describe_access(cloud: Cloud, image_id: str) -> dict[str, Any]:
             [name, *([cells[right].allowed, cells[right].rule] for right in RIGHTS)]
             for name, cells in access.cells.items()
         ],
-        "rules": {rule: state_rule(rule) for rule in rules},
+        "rules": {rule: get_statement(rule) for rule in rules},
         "supported_by": access.supported_by,
     }

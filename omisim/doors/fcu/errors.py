@@ -8,7 +8,7 @@ from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.spec.errors import ApiError
-from omisim.spec.rules import get_rule
+from omisim.spec.rules import get_kind
 
 __all__ = ["find_code", "find_status"]
 
@@ -31,7 +31,7 @@ def find_code(error: ApiError) -> str:
     if error.rule in tables["rules"]:
         return str(tables["rules"][error.rule])
     by_kind = tables["kinds"].get(error.name, {})
-    return str(by_kind.get(_find_kind(error)) or error.fcu or CATCH_ALL)
+    return str(by_kind.get(get_kind(error.rule)) or error.fcu or CATCH_ALL)
 
 
 def _find_malformed(error: ApiError, codes: Mapping[str, str]) -> str:
@@ -39,12 +39,6 @@ def _find_malformed(error: ApiError, codes: Mapping[str, str]) -> str:
     value = error.facts["prefixes"][0] if error.facts.get("prefixes") else str(error.facts["value"])
     prefixes = [prefix for prefix in codes if value.startswith(prefix)]
     return codes[max(prefixes, key=len, default="")]
-
-
-def _find_kind(error: ApiError) -> str:
-    if "/" in error.rule and error.rule[0].islower():  # a cell of a lifecycle: kind/action/state
-        return error.rule.partition("/")[0]
-    return get_rule(error.rule).kind
 
 
 def find_status(error: ApiError, code: str) -> int:

@@ -17,7 +17,7 @@ from omisim.base.frozen import frozen
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
-from omisim.spec.cell_rules import state_rule
+from omisim.spec.cell_rules import get_statement
 from omisim.tools.tour.goals import GOALS
 
 __all__ = ["ACCOUNTS", "Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]
@@ -158,10 +158,10 @@ class Walk:
         account: Account = self._names[step.by]
         errors = account.why_not(step.action, **self._evaluate(step.parameters))
         if not errors:
-            why = f"{state_rule(step.because)} ({step.because})" if step.because else ""
+            why = f"{get_statement(step.because)} ({step.because})" if step.because else ""
             return Answer(yes=True, why=why, rule=step.because)
         error = errors[0]
-        why = f"{error.details} {state_rule(error.rule)} ({error.rule}, code {error.code})"
+        why = f"{error.details} {get_statement(error.rule)} ({error.rule}, code {error.code})"
         return Answer(yes=False, why=why, rule=error.rule)
 
 
