@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 from operator import is_
@@ -21,18 +21,6 @@ from omisim.state.references import REFERENCES, list_references
 from omisim.state.state import ROWS, Change, State
 from omisim.state.table import Table
 from omisim.testing.laws.table import Step, law, on_change, on_cloud
-
-__all__ = ["DANGLING"]
-
-# kind → its fields that may name a deleted row, and the rule that allows it
-DANGLING: Mapping[str, Mapping[str, str]] = {
-    "image_export": {"image_id": "EXP-017"},
-    "snapshot": {"volume_id": "VOL-022"},
-    "snapshot_export": {"snapshot_id": "EXP-017"},
-    "vm": {"image_id": "OMI-123", "keypair_name": "KEY-006"},
-    "volume": {"snapshot_id": "SNP-017"},
-    "volume_update": {"volume_id": "VOL-021"},
-}
 
 
 @law("", *(kind for kind in REFERENCES if kind != "origin"))  # an origin has the kind of its resource
