@@ -31,6 +31,13 @@ __all__ = [
 AWS = "AWS"  # the service of a host of AWS
 _ACTION = re.compile(rb'(?:(?:^|&)Action=|"Action": *")(\w+)')  # in a form or in a JSON object
 _FORM_SIGNATURE = re.compile(rb'name="(?:x-amz-)?signature"', re.IGNORECASE)  # a field of a pre-signed POST
+_RENAMED = {"osu": "oos"}  # the former name of a service → its name
+_AWS_REASON = (
+    "a signed request to AWS, which no simulated cloud serves. Its client is of a service other than EC2 and S3, has "
+    "no endpoint_url, or was made before the test's environment (at import, in setUpClass, in a cache): make it inside "
+    "the test"
+)
+_OUTLIVED = "the thread {} was started in an environment of the account {} and has outlived it: end it in the test"
 
 
 class NotServed(RuntimeError):
@@ -136,17 +143,6 @@ def _is_signed(target: str, headers: Mapping[str, str], body: Any) -> bool:
         return True
     is_form = headers.get("content-type", "").startswith("multipart/form-data")
     return is_form and isinstance(body, str | bytes) and _FORM_SIGNATURE.search(_read_body(body)) is not None
-
-
-_RENAMED = {"osu": "oos"}  # the former name of a service → its name
-_AWS_REASON = (
-    "a signed request to AWS, which no simulated cloud serves. Its client is of a service other than EC2 and S3, has "
-    "no endpoint_url, or was made before the test's environment (at import, in setUpClass, in a cache): make it inside "
-    "the test"
-)
-
-
-_OUTLIVED = "the thread {} was started in an environment of the account {} and has outlived it: end it in the test"
 
 
 def _name_request(method: str, service: str, host: str, target: str, headers: Mapping[str, str], body: Any) -> str:
