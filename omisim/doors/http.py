@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["LONGEST_KEPT", "WITHOUT_BODY", "HttpRequest", "HttpResponse", "clean_header", "is_header_value"]
+__all__ = ["MAX_CACHED", "WITHOUT_BODY", "HttpRequest", "HttpResponse", "clean_header", "is_header_value"]
 
-LONGEST_KEPT = 4096  # bytes; longer bodies are not cached
+MAX_CACHED = 4096  # bytes of a body, or of a query string; what a longer request makes is not cached
 WITHOUT_BODY = (204, 304)  # the statuses after whose headers a client expects the next answer (RFC 9110, 6.4.1)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from omisim.base.frozen import frozen
 from omisim.base.hosts import is_loopback, make_host_name
-from omisim.doors.http import LONGEST_KEPT, HttpRequest
+from omisim.doors.http import MAX_CACHED, HttpRequest
 from omisim.formats.sigv4 import (
     ANSWERED,
     DIALECTS,
@@ -137,7 +137,7 @@ def verify_signature(request: HttpRequest, signature: Signature, secret_key: str
     """Refuse a signature that does not match the request and the secret key (AUTH-006)."""
     headers, body, query = request.headers, request.body, request.query
     values = tuple([headers.get(name) or ANSWERED.get(name, "") for name in signature.headers.split(";")])
-    is_short = len(body) <= LONGEST_KEPT and len(query) <= LONGEST_KEPT
+    is_short = len(body) <= MAX_CACHED and len(query) <= MAX_CACHED
     matches = _matches if is_short else _matches.__wrapped__
     if not matches(secret_key, signature, request.method, request.path, query, request.host, values, body):
         raise refuse("AUTH-006/signature", access_key=signature.access_key)

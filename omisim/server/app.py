@@ -22,7 +22,7 @@ from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.access import Access
-from omisim.server.clouds import FIRST, HEADER, Clouds, HostedCloud
+from omisim.server.clouds import CLOUD_HEADER, FIRST_CLOUD, Clouds, HostedCloud
 from omisim.server.console import read_cloud_name
 from omisim.server.control import Control, Shared
 from omisim.server.framing import MAX_CLOUDS
@@ -103,8 +103,8 @@ class App:
                 400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
             )
         try:
-            name = request.headers.get(HEADER.lower())
-            hosted = self.clouds.get(read_cloud_name(request) or FIRST if name is None else name)
+            name = request.headers.get(CLOUD_HEADER.lower())
+            hosted = self.clouds.get((read_cloud_name(request) or FIRST_CLOUD) if name is None else name)
         except HttpError as problem:
             return self.control.handle(request, problem)
         return Control(hosted, self.shared).handle(request)

@@ -25,10 +25,10 @@ from omisim.model.ids import make_first_access_key
 from omisim.server.framing import MAX_CLOUDS
 from omisim.server.http_error import HttpError
 
-__all__ = ["FIRST", "HEADER", "Clouds", "HostedCloud"]
+__all__ = ["CLOUD_HEADER", "FIRST_CLOUD", "Clouds", "HostedCloud"]
 
-HEADER = "X-Omisim-Cloud"
-FIRST = "default"  # the name of the cloud that the server began with
+CLOUD_HEADER = "X-Omisim-Cloud"
+FIRST_CLOUD = "default"  # the name of the cloud that the server began with
 MAX_SIMILAR = 500  # names that are compared with an unknown one: each takes 20 µs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -61,9 +61,9 @@ class Clouds:
     """The clouds of one server by name. The first one cannot be removed; `most` is how many others there may be."""
 
     def __init__(self, cloud: Cloud, fresh: Callable[[], Cloud] | None = None, most: int = MAX_CLOUDS) -> None:
-        self.first: HostedCloud = HostedCloud(FIRST, cloud, fresh)
+        self.first: HostedCloud = HostedCloud(FIRST_CLOUD, cloud, fresh)
         self._most = most
-        self._by_name = {FIRST: self.first}
+        self._by_name = {FIRST_CLOUD: self.first}
         self._by_key: dict[str, HostedCloud] = {}  # not of the first; keys made later are added when they are used
         self._lock = Lock()
         self._numbers = count(1)
@@ -82,7 +82,7 @@ class Clouds:
 
     def find(self, request: HttpRequest) -> HostedCloud:
         """Return the cloud of a request. Raises HttpError if its header names an unknown one."""
-        name = request.headers.get(HEADER.lower())
+        name = request.headers.get(CLOUD_HEADER.lower())
         if name is not None:
             return self.get(name)
         if len(self._by_name) == 1:
@@ -147,8 +147,8 @@ class Clouds:
 
     def remove(self, name: str) -> HostedCloud:
         """Remove a cloud and return it. Raises HttpError for an unknown name, and ValueError for the first cloud."""
-        if name == FIRST:
-            raise ValueError(f"the cloud {FIRST!r} cannot be removed: reset it, or stop the server")
+        if name == FIRST_CLOUD:
+            raise ValueError(f"the cloud {FIRST_CLOUD!r} cannot be removed: reset it, or stop the server")
         hosted = self.get(name)
         with self._lock:
             self._by_name.pop(name, None)

@@ -30,7 +30,7 @@ __all__ = ["Limits", "Running", "run_server"]
 LOOPBACK = "127.0.0.1"
 LAST_PORT = 65535
 THREADS = 16
-STARTED = 60  # seconds in which a server has started
+START_SECONDS = 60  # in which a server has started
 _TOKEN = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 
@@ -123,7 +123,7 @@ def run_server(
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)
         thread.start()
-        server.serving.wait(STARTED)  # a thread that began later would seem to be one of the code under test
+        server.serving.wait(START_SECONDS)  # a thread that began later would seem to be one of the code under test
         try:
             running = Running(app, _make_url(host, server.bind_addr[1], is_secure=bool(tls)), token, ca)
             app.shared.env = partial(_list_variables, running.url, ca)  # `Running.env` takes the locks of other clouds

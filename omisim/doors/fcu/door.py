@@ -18,7 +18,7 @@ from omisim.doors.fcu.errors import find_code, find_status
 from omisim.doors.fcu.query import Query, parse_pairs, parse_query
 from omisim.doors.fcu.render import make_namespace, render_answer, render_error
 from omisim.doors.fcu.table import load_rows
-from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
+from omisim.doors.http import MAX_CACHED, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.signature import Signature, parse_query_signature, parse_signature
 from omisim.engine.calls import MakeCall, note_refused, refuse_unsaved, run_request
@@ -31,7 +31,7 @@ from omisim.state.journal_store import StoreError
 __all__ = ["FcuDoor"]
 
 CACHED_REQUESTS = 256
-SERVICES = ("ec2", "fcu")  # in the scope of a signature
+SIGNED_SERVICES = ("ec2", "fcu")  # in the scope of a signature
 _PATH = re.compile(r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:fcu/*)?")
 _HEADERS = {"Content-Type": "text/xml;charset=UTF-8"}
 
@@ -57,7 +57,7 @@ class FcuDoor:
     def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
         engine, headers = self.engine, request.headers
-        is_short = len(request.body) + len(request.query) <= LONGEST_KEPT
+        is_short = len(request.body) + len(request.query) <= MAX_CACHED
         query = (self._parse_cached if is_short else parse_query)(request.query, request.body)
         account_id: str | None = None
         try:
@@ -120,6 +120,7 @@ def _parse_signature(query: Query, request: HttpRequest) -> Signature:
     if in_query and "authorization" in request.headers:
         raise refuse("AUTH-005", reason="it is signed twice, in its Authorization header and in its query string")
     signature = parse_query_signature(parameters) if in_query else parse_signature(request)
-    if signature.scope[2] not in (*SERVICES, request.host.partition(".")[0]):  # as boto 2 and curl name the service
+    of_host = request.host.partition(".")[0]  # as boto 2 and curl name the service
+    if signature.scope[2] not in (*SIGNED_SERVICES, of_host):
         raise refuse("FCU-014", service=signature.scope[2])
     return signature

@@ -15,7 +15,7 @@ from typing import Any
 from omisim.actions.framework.request import Dialect, Request, copy_arguments
 from omisim.base.foreign import make_json_decoder, parse_json
 from omisim.base.hosts import parse_host
-from omisim.doors.http import LONGEST_KEPT, HttpRequest, HttpResponse
+from omisim.doors.http import MAX_CACHED, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_bytes, render_refusal
 from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_unsaved, run_call, run_request
@@ -78,7 +78,7 @@ class OapiDoor:
             if request.method != "POST":
                 raise refuse("REQ-002", action=f"{request.method} {request.path}", hint=" Call it with POST.")
             _check_content_type(request)
-            parse = self._parse_cached if len(request.body) <= LONGEST_KEPT else _parse_body
+            parse = self._parse_cached if len(request.body) <= MAX_CACHED else _parse_body
             answer = call(parse(name, request.body), account_id, region, request.headers)
         except ApiError as error:
             if not error.request_id:
