@@ -16,9 +16,9 @@ from omisim.base.frozen import frozen, replace
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
 from omisim.spec.rules import refuse
 
-PRIMARY = "Primary network interface"
+__all__ = ["Networks", "PlannedNic", "add_nics", "check_network_parameters", "limit_by_addresses", "plan_networks"]
 
-__all__ = ["Networks", "PlannedNic", "add_nics", "check_nics_alone", "limit_by_addresses", "plan_networks"]
+PRIMARY = "Primary network interface"
 
 
 @frozen()
@@ -40,11 +40,10 @@ class PlannedNic:
     @property
     def needs(self) -> int:
         """The number of Subnet addresses that each VM takes."""
-        return (
-            0
-            if self.nic
-            else len(self.requested_ips) + self.extra_count + (not any(ip.is_primary for ip in self.requested_ips))
-        )
+        if self.nic is not None:
+            return 0
+        has_primary = any(ip.is_primary for ip in self.requested_ips)
+        return len(self.requested_ips) + self.extra_count + (not has_primary)
 
 
 @frozen()
@@ -66,7 +65,7 @@ class Networks:
         return self.nics[0].subnet if self.nics else None
 
 
-def check_nics_alone(call: Call, parameters: Mapping[str, Any]) -> None:
+def check_network_parameters(call: Call, parameters: Mapping[str, Any]) -> None:
     """Refuse parameters that Nics excludes (VM-010), and a fixed address for several VMs (VM-013/several)."""
     names = ("subnet_id", "security_group_ids", "security_groups", "private_ips")
     excluded = [call.spell(name) for name in names if parameters.get("nics") and parameters.get(name)]

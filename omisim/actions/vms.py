@@ -27,7 +27,7 @@ from omisim.actions.vm_attributes import (
     show_boot_actions,
 )
 from omisim.actions.vm_disks import PlannedDisk, plan_disks
-from omisim.actions.vm_networks import PlannedNic, add_nics, check_nics_alone, limit_by_addresses, plan_networks
+from omisim.actions.vm_networks import PlannedNic, add_nics, check_network_parameters, limit_by_addresses, plan_networks
 from omisim.actions.volumes import add_link, add_volume, check_subregion
 from omisim.base.frozen import replace
 from omisim.model import (
@@ -85,7 +85,7 @@ def _view_with_disks(vm: Vm, links: Sequence[VolumeLink]) -> Vm:
     return replace(vm, block_device_mappings=disks)
 
 
-@action("CreateVms", "Vms", combinations=check_nics_alone)
+@action("CreateVms", "Vms", combinations=check_network_parameters)
 def create_vms(
     call: Call,
     *,

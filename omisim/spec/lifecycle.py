@@ -135,11 +135,8 @@ VM = Lifecycle(
 VOLUME = Lifecycle(
     "volume",
     {
-        "creating": {
-            "ready": To("available", after=5),
-            "fail": To("error"),
-            "delete": To("deleting"),
-        },  # VOL-021/updated
+        # "delete" only once UpdateVolume has started a task (VOL-021/updated)
+        "creating": {"ready": To("available", after=5), "fail": To("error"), "delete": To("deleting")},
         "available": {"link": To("in-use"), "delete": To("deleting")},
         "in-use": {"unlink": To("available"), "delete": To("deleting")},
         "deleting": {"vanish": To(None, after=5)},

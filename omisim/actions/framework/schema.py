@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -199,7 +199,7 @@ def _make_field(name: str, hint: Any, *, required: bool = False, is_filter: bool
     base, marks = _unwrap_hint(hint)
     id_kind = next((mark for mark in marks if isinstance(mark, Id)), None)
     may_be_empty = any(isinstance(mark, MayBeEmpty) for mark in marks)
-    if get_origin(base) in (tuple, list) or getattr(get_origin(base), "__name__", "") == "Sequence":
+    if get_origin(base) in (tuple, list, Sequence):
         element, inner_marks = _unwrap_hint(get_args(base)[0])
         id_kind = next((mark for mark in inner_marks if isinstance(mark, Id)), id_kind)
         shape = _make_nested_shape(element)
