@@ -21,6 +21,7 @@ from support.catalogue import SUBREGION
 from support.crashes import Server, crash
 
 from omisim import ApiError, Cloud, SystemClock
+from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.server.app import App
 from omisim.server.state_file import open_state_file, read_state_file
@@ -186,6 +187,22 @@ class TestFailures:
         assert (refused.value.status, refused.value.rule) == (503, "THR-004")
         assert before.engine.state == full.engine.state
         assert full.calls("CreateVolume")[-1].status == 503
+
+    @pytest.mark.parametrize(
+        ("service", "path", "body"),
+        [
+            ("api", "/api/v1/CreateVms", '{"ImageId": "%s"}'),
+            ("fcu", "/fcu", "Action=RunInstances&MinCount=1&MaxCount=1&ImageId=%s"),
+        ],
+    )
+    def test_of_the_disk_are_in_the_call_log_with_their_action(
+        self, full: Cloud, service: str, path: str, body: str
+    ) -> None:
+        """The record of a request that cannot be kept names omisim's action, whatever the door. [THR-004]"""
+        full.engine.settings.auth = "off"
+        request = HttpRequest("POST", "", path, {}, (body % full.images.official("ubuntu").image_id).encode())
+        assert FrontDoor(full.engine).handle(service, request, full.now).status == 503
+        assert full.calls("CreateVms").one().status == 503
 
     def test_of_the_disk_refuse_python_and_the_control_plane(self, full: Cloud) -> None:
         """Methods of the cloud raise StoreError, the control plane answers 503; nothing has changed."""

@@ -52,7 +52,8 @@ class FcuDoor:
         try:
             return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
         except StoreError as error:
-            return self._refuse(request, refuse_unsaved(self.engine, error, "", headers=request.headers, api="fcu"))
+            name = _name_action(parse_query(request.query, request.body).action)
+            return self._refuse(request, refuse_unsaved(self.engine, error, name, headers=request.headers, api="fcu"))
 
     def _answer(self, request: HttpRequest, host_time: dt.datetime, call: MakeCall) -> HttpResponse | Dropped | Killed:
         """Answer one request, or return the exception that ends its connection."""
@@ -69,8 +70,7 @@ class FcuDoor:
             outcome = action.answer(context, query, headers, call)
         except ApiError as error:
             if not error.request_id:
-                row = load_rows().get(query.action)
-                note_refused(engine, row.calls if row else query.action, account_id, error, headers, "fcu")
+                note_refused(engine, _name_action(query.action), account_id, error, headers, "fcu")
             return self._refuse(request, error)
         except (Dropped, Killed) as failure:
             return failure
@@ -83,7 +83,7 @@ class FcuDoor:
         """Return the caller and the Region of a request."""
         named_region = _find_region(request.host, request.path)
         row = load_rows().get(query.action)
-        name = row.calls if row is not None and row.open else ""
+        name = row.calls if row is not None and row.open else ""  # "": OAPI's may be open where FCU's is not
         parse = partial(_parse_signature, query)
         return identify_caller(self.engine, request, name, named_region, host_time, parse)
 
@@ -99,6 +99,12 @@ class FcuDoor:
         content = encode_text(text)
         self.engine.session.record_sizes(request_id, request.head_size + len(request.body), len(content))
         return HttpResponse(status, content, {**_HEADERS, **headers})
+
+
+def _name_action(name: str) -> str:
+    """Return the name of an EC2 action in the call log: that of omisim's action, if FCU has it."""
+    row = load_rows().get(name)
+    return row.calls if row is not None else name
 
 
 @lru_cache(maxsize=256)
