@@ -65,7 +65,7 @@ def check_view(shape: Any, view: str | Mapping[str, Any], outer_views: tuple[str
         if isinstance(source, list) and source[1] not in outer_views:
             check_view(member, source[1], (*outer_views, source[1]))
         elif isinstance(source, dict) and "form" in source:
-            assert source["form"] in forms.SHOWN
+            assert source["form"] in forms.ANSWER_FORMS
 
 
 def list_targets(spec: Mapping[str, Any], shape: Any, fields: Shape) -> Iterator[tuple[str, str]]:
@@ -141,7 +141,7 @@ class TestRow:
         """Functions of forms.py, and rules that are forgiven."""
         FcuAction(row)
         assert set(row.scopes.values()) <= set(forms.SCOPES)
-        assert {path[1:] for path in row.filters.values() if path.startswith("@")} <= set(forms.FILTERED)
+        assert {path[1:] for path in row.filters.values() if path.startswith("@")} <= set(forms.FILTER_VALUES)
         assert {row.group} - {""} <= set(forms.GROUPS)
         assert set(row.forgives) <= set(load_rules())
 

@@ -90,7 +90,7 @@ class FcuAction:
         self._parse_cached = lru_cache(maxsize=64)(self._parse)
 
     def answer(self, context: Context, query: Query, headers: Mapping[str, str], call: MakeCall) -> Outcome:
-        """Do the action by `call`. Raises ApiError if it is refused, and Dropped as `run_call` does."""
+        """Call omisim's action, and render its result. Raises ApiError if it is refused, and Dropped as `call` does."""
         engine, row = context.engine, self.row
         record: CallRecord | None = None
         try:

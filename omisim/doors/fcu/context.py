@@ -18,7 +18,11 @@ _INNER = Dialect(spell=str, controls=False, api="fcu")  # of the calls that the 
 
 @dataclass(slots=True)
 class Context:
-    """What the functions of the table know of a request. `account_id` is None for an unsigned request."""
+    """What the functions of the table know of a request.
+
+    `account_id` is None for an unsigned request. `before` is the result of the row's function `before`, and `result`
+    that of omisim's action, then the part of it that the answer shows.
+    """
 
     engine: Engine
     account_id: str | None

@@ -27,7 +27,7 @@ from omisim.model.serialize import format_date
 from omisim.spec.catalog import load_catalog
 from omisim.spec.rules import refuse
 
-__all__ = ["FILTERED", "GIVEN", "GROUPS", "SCOPES", "SHOWN"]
+__all__ = ["ANSWER_FORMS", "FILTER_VALUES", "GROUPS", "INPUT_FORMS", "SCOPES"]
 
 Select = Callable[[Any], bool]
 Item = tuple[Any, dict[str, Any]]  # an entity, and how the answer shows it
@@ -61,7 +61,7 @@ def _check_destination(value: str) -> str:
     return value
 
 
-GIVEN: Mapping[str, Callable[[Any], Any]] = {
+INPUT_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "destination": _check_destination,
     "permissions": _to_permissions,
     "single": lambda value: [value],
@@ -104,7 +104,7 @@ def _show_port(field: str) -> Callable[[SecurityGroupRule], int | None]:
     return lambda rule: None if rule.ip_protocol == "-1" else getattr(rule, field)
 
 
-SHOWN: Mapping[str, Callable[[Any], Any]] = {
+ANSWER_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "address_domain": lambda address: "standard" if address.nic_id is None else "vpc",
     "bytes": lambda gib: None if gib is None else int(gib * 2**30),
     "date": format_date,
@@ -144,7 +144,7 @@ def _of_public_groups(path: str) -> Callable[[Vm], list[str]]:
     return lambda vm: [get(group) for group in vm.security_groups if vm.net_id is None]
 
 
-FILTERED: Mapping[str, Callable[[Any], Any]] = {
+FILTER_VALUES: Mapping[str, Callable[[Any], Any]] = {
     "group_ids": _of_public_groups("security_group_id"),
     "group_names": _of_public_groups("security_group_name"),
     "interface_managed": lambda vm: False if vm.nics else None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from omisim.doors.fcu.forms import GIVEN
+from omisim.doors.fcu.forms import INPUT_FORMS
 from omisim.doors.fcu.query import INDEX, Tree, make_reader, query_name, sort_indexes
 from omisim.doors.fcu.table import load_section
 from omisim.spec.rules import refuse
@@ -76,7 +76,7 @@ def _compile_entry(entry: Any, shape: Any) -> Read:
     if isinstance(entry, dict) and "each" in entry:
         return _compile_list(entry["to"], load_section("inputs")[entry["each"]], shape)
     to = entry if isinstance(entry, str) else entry["to"]
-    form = GIVEN[entry["form"]] if isinstance(entry, dict) and "form" in entry else None
+    form = INPUT_FORMS[entry["form"]] if isinstance(entry, dict) and "form" in entry else None
     read_value = make_reader(shape)
 
     def read(node: Any, path: str, reading: Reading, target: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from omisim.actions.framework.paging import MAX_RESULTS, paginate
 from omisim.actions.framework.schema import Problems, find_id_problem, report_too_many_patterns
 from omisim.doors.fcu.context import Context
-from omisim.doors.fcu.forms import FILTERED, GROUPS, SCOPES
+from omisim.doors.fcu.forms import FILTER_VALUES, GROUPS, SCOPES
 from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.table import Row, load_section
 from omisim.doors.fcu.views import get_view, make_getter
@@ -189,7 +189,7 @@ def _make_text_getter(path: str) -> GetTexts:
         get = make_getter(path[1:])
         return lambda entity, _: _list_texts(get(entity))
     if path.startswith("@"):
-        get = FILTERED[path[1:]]
+        get = FILTER_VALUES[path[1:]]
         return lambda entity, _: _list_texts(get(entity))
     names = path.split(".")
 

@@ -7,7 +7,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from omisim.doors.fcu.forms import SHOWN
+from omisim.doors.fcu.forms import ANSWER_FORMS
 from omisim.doors.fcu.table import load_section
 
 __all__ = ["View", "compile_view", "get_view", "make_getter"]
@@ -47,7 +47,7 @@ def _compile_source(source: Any) -> Get:
         return _compile_part(make_getter(source[0]), *source[1:])
     if "value" in source:
         return lambda _: source["value"]
-    get, form = make_getter(source["path"]), SHOWN[source["form"]]
+    get, form = make_getter(source["path"]), ANSWER_FORMS[source["form"]]
     return lambda entity: form(get(entity))
 
 
