@@ -26,11 +26,25 @@ FAILURES_PER_LOCK, MAX_MINUTES = 4, 10
 class CallRecord:
     """One recorded call.
 
-    `arguments` holds the parameters by snake_case names, `parameters` by API names, independent of the protocol.
-    `account` is the caller's name, "" for an unsigned call. `error` is the refusal, or None. `status` is the HTTP
-    status of the answer, 0 until there is one. `position` is the number of changes before the call, -1 for a call
-    that a door refused; `results` is the number of results of a read with pages. `by_user` marks a call that
-    `Cloud.answer` has answered. `api` is the API that the client used.
+    Attributes:
+        action: The API's name of the action.
+        account: The name of the caller, "" for an unsigned call.
+        arguments: The parameters by snake_case names. `parameters` has them by API names, whatever the protocol.
+        at: The cloud's time of the call.
+        request_id: The id of the request.
+        headers: The headers of the request; empty for a call from Python.
+        error: The refusal, or None.
+        warnings: The warnings about the call.
+        dropped: Whether a fault dropped the connection or killed the client, so that there was no answer.
+        status: The HTTP status of the answer, 0 until there is one.
+        size: The bytes of the answer's body, None without a body.
+        sent: The bytes of the request, without the object of an upload; 0 for a call from Python.
+        took: The microseconds of the cloud's time that a fault delayed the call.
+        position: The number of changes before the call, -1 for a call that a door refused.
+        results: The number of results of a read with pages.
+        by_user: Whether `Cloud.answer` has answered the call.
+        serial: The number of the request among all of its cloud.
+        api: The API that the client used: "oapi", "fcu" or "oos".
     """
 
     action: str
@@ -38,18 +52,18 @@ class CallRecord:
     arguments: Mapping[str, Any] = field(repr=False)
     at: dt.datetime
     request_id: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # empty for a call from Python
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
-    dropped: bool = False  # a fault dropped the connection or killed the client: there was no answer
+    dropped: bool = False
     status: int = 0
-    size: int | None = None  # bytes of the answer's body, None without a body
-    sent: int = 0  # bytes of the request, without the object of an upload; 0 for a call from Python
-    took: int = 0  # microseconds of the cloud's time, from a fault's delay
+    size: int | None = None
+    sent: int = 0
+    took: int = 0
     position: int = -1
     results: int | None = None
-    by_user: bool = False  # `Cloud.answer` has answered it
-    serial: int = 0  # the number of the request among all of its cloud
+    by_user: bool = False
+    serial: int = 0
     api: str = "oapi"
     given: ClassVar[Renamed] = Renamed("arguments")
 
