@@ -7,14 +7,14 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
-from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action
+from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action, refuse_action
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.session import CallRecord
-from omisim.engine.unserved import Unserved, find_unserved
+from omisim.engine.unserved import UnservedAction, find_unserved
 from omisim.model import AccountRow
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -83,7 +83,8 @@ def answer_call(
     try:
         action = dialect.own.get(request.action) or ACTIONS.get(request.action)
         if action is None:
-            action, unserved = _find_unregistered(engine, record)
+            unserved = _find_unserved(engine, record)
+            action = unserved.action
         if session.faults.pending and (fault := _take_fault(engine, record)):
             state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
             position = state.position
@@ -193,7 +194,7 @@ def refuse_unsaved(
 
 
 def _log_refused(
-    engine: Engine, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str = "oapi"
+    engine: Engine, action: str, account_id: str | None, error: ApiError, headers: Mapping[str, str], api: str
 ) -> None:
     account = _get_account(engine, account_id)
     name, number = account.name if account else "", engine.next_request_id()
@@ -208,13 +209,13 @@ def check_action(engine: Engine, name: str) -> None:
         find_action(name)
 
 
-def _find_unregistered(engine: Engine, record: CallRecord) -> tuple[Action, Unserved | None]:
-    """Return the action of a call that is not registered, and how it is answered. Raises ApiError if it is not."""
+def _find_unserved(engine: Engine, record: CallRecord) -> UnservedAction:
+    """Return the action of a call that omisim does not serve and yet answers. Raises ApiError for any other."""
     unserved = find_unserved(engine.settings, record.action)
     if unserved is None:
-        return find_action(record.action), None
+        raise refuse_action(record.action)
     record.by_user = unserved.own is not None
-    return unserved.action, unserved
+    return unserved
 
 
 def _get_account(engine: Engine, account_id: str | None) -> AccountRow | None:

@@ -23,7 +23,7 @@ from omisim.spec.rules import refuse
 from omisim.state.image_origins import explain_origin
 from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "find_action"]
+__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "find_action", "refuse_action"]
 
 
 @dataclass(slots=True)
@@ -55,12 +55,17 @@ def find_action(name: str) -> Action:
     Raises ApiError for an official action that omisim does not serve (8010) and for an unknown action (404).
     """
     action = ACTIONS.get(name)
-    if action is not None:
-        return action
+    if action is None:
+        raise refuse_action(name)
+    return action
+
+
+def refuse_action(name: str) -> ApiError:
+    """Return the refusal of an official action that omisim does not serve, or of an unknown action."""
     reason = not_served().get(name)
     if reason is not None:
-        raise refuse("REQ-002/not-served", action=name, reason=reason)
-    raise refuse("REQ-002", action=name, hint=suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?"))
+        return refuse("REQ-002/not-served", action=name, reason=reason)
+    return refuse("REQ-002", action=name, hint=suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?"))
 
 
 def dispatch(

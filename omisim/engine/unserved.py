@@ -17,11 +17,11 @@ from omisim.engine.session import CallRecord
 from omisim.spec.errors import ApiError
 from omisim.state.settings import OwnAnswer, Settings
 
-__all__ = ["Unserved", "check_answer", "find_unserved"]
+__all__ = ["UnservedAction", "check_answer", "find_unserved"]
 
 
 @frozen()
-class Unserved:
+class UnservedAction:
     """An action that omisim does not serve and yet answers. `own` is the user's answer; without it, a list is empty."""
 
     name: str
@@ -54,13 +54,13 @@ class Unserved:
         return Action(self.name, None, _read_nothing, paged=False, dry_run=True, open=False, combinations=None)
 
 
-def find_unserved(settings: Settings, name: str) -> Unserved | None:
-    """Return how an action that omisim does not serve is answered; None if it is served, unknown, or refused."""
+def find_unserved(settings: Settings, name: str) -> UnservedAction | None:
+    """Return the action of this name if omisim answers it without serving it, else None."""
     if name in ACTIONS:
         return None
     if name in settings.answers:
-        return Unserved(name, settings.answers[name])
-    return Unserved(name) if settings.unserved == "empty" and name in empty_lists() else None
+        return UnservedAction(name, settings.answers[name])
+    return UnservedAction(name) if settings.unserved == "empty" and name in empty_lists() else None
 
 
 def check_answer(action: str, answer: Any) -> OwnAnswer:
