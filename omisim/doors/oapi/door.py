@@ -38,7 +38,7 @@ _OPTIONS_HEADERS = {"Access-Control-Allow-Methods": "GET, OPTIONS, POST", "Acces
 _JSON_TYPES = frozenset({"application/json", "application/x-amz-json-1.1", "application/x-amz-json-1.0"})
 _HEADERS = {"Content-Type": "application/json"}
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
-_READ_HEADERS = _HEADERS | _ANY_ORIGIN
+_OPEN_HEADERS = _HEADERS | _ANY_ORIGIN
 
 
 class OapiDoor:
@@ -59,7 +59,7 @@ class OapiDoor:
         """
         if request.method == "OPTIONS":
             name, _ = _route(request.host, request.path)
-            return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_read(name) else {}))
+            return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_open_to_pages(name) else {}))
         try:
             return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
         except StoreError as error:
@@ -88,7 +88,7 @@ class OapiDoor:
             return response
         except (Dropped, Killed) as failure:
             return failure
-        headers = _READ_HEADERS if _is_read(name) else _HEADERS
+        headers = _OPEN_HEADERS if _is_open_to_pages(name) else _HEADERS
         if answer.warnings:
             headers = headers | {"X-Omisim-Warning": "; ".join(answer.warnings)}
         content = render_bytes(answer)
@@ -114,8 +114,8 @@ def make_request(action: str, parameters: Mapping[str, Any]) -> Request:
     return Request(action, to_snake_names(copy_arguments(parameters)), OAPI)
 
 
-def _is_read(action: str) -> bool:
-    """Whether a page of any site may use an action: it may read, never write. The server's own pages may do both."""
+def _is_open_to_pages(action: str) -> bool:
+    """Whether a browser lets a page of any site use an action: a page may read. The server's own may write, too."""
     return action.startswith("Read")
 
 
