@@ -35,7 +35,7 @@ from omisim.model import (
 )
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
-from omisim.state.image_names import find_images
+from omisim.state.image_names import find_images_by_name
 
 MIN_NAME_LENGTH, MAX_NAME_LENGTH = 3, 128
 NAME_CHARACTERS = re.compile(r"[A-Za-z0-9_ ()/.\-]*")
@@ -220,7 +220,7 @@ def _find_free_copy_name(call: Call, name: str) -> str:
     for number in count(1):
         end = f"-copy{number}"
         free = name[: MAX_NAME_LENGTH - len(end)] + end
-        if not find_images(call.state, call.account.account_id, free):
+        if not find_images_by_name(call.state, call.account.account_id, free):
             break
     return free
 

@@ -10,7 +10,7 @@ from omisim.actions.product_types import is_code
 from omisim.base.sharing import share
 from omisim.model import BlockDeviceMappingImage, Image, ImageState
 from omisim.spec.limits import ROOT
-from omisim.state.image_names import find_images
+from omisim.state.image_names import find_images_by_name
 from omisim.state.lineage import has_system
 
 __all__ = ["add_image", "check_codes", "check_tpm", "check_unique", "warn_without_system"]
@@ -25,7 +25,7 @@ def check_tpm(call: Call, inherited: Mapping[str, Any], requested: Mapping[str, 
 
 def check_unique(call: Call, name: str) -> None:
     """Refuse a name that another OMI of the account uses (OMI-022)."""
-    taken = find_images(call.state, call.account.account_id, name)
+    taken = find_images_by_name(call.state, call.account.account_id, name)
     call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
 
 

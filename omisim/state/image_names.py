@@ -5,10 +5,10 @@ from __future__ import annotations
 from omisim.model import Image
 from omisim.state.state import State
 
-__all__ = ["find_images"]
+__all__ = ["find_images_by_name"]
 
 
-def find_images(state: State, account_id: str, name: str) -> list[Image]:
+def find_images_by_name(state: State, account_id: str, name: str) -> list[Image]:
     """Return the OMIs of an account with a name.
 
     It visits the OMIs of all accounts with the name, or those of the account if they are fewer: an index on both would

@@ -22,7 +22,7 @@ from omisim.model import (
 )
 from omisim.model.ids import Id
 from omisim.spec.catalog import OUTSCALE, load_catalog, make_platform_name
-from omisim.state.image_names import find_images
+from omisim.state.image_names import find_images_by_name
 from omisim.state.initial_state import initial_state
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -123,7 +123,7 @@ def _make_newer_name(state: State, old: Image, created: dt.datetime) -> str:
     """Return the name of the earlier OMI with the new date, and a number that makes it unique."""
     base = _DATE.sub("", old.image_name)
     names = (f"{base}-{created:%Y.%m.%d}-{number}" for number in count())
-    return next(name for name in names if not find_images(state, old.account_id, name))
+    return next(name for name in names if not find_images_by_name(state, old.account_id, name))
 
 
 def copy_disk(

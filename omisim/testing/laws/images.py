@@ -13,7 +13,7 @@ from omisim.model import (
     SnapshotExportTask,
     SnapshotState,
 )
-from omisim.state.image_names import find_images
+from omisim.state.image_names import find_images_by_name
 from omisim.state.licences import find_licences
 from omisim.state.state import Change
 from omisim.testing.laws.table import Step, law, on_creation
@@ -59,7 +59,7 @@ def a_failed_omi_has_a_state_message(_engine: Engine, image: Image) -> str | Non
 @law("OMI-022", "image")
 def omi_names_are_unique_per_account(engine: Engine, image: Image) -> str | None:
     """The OMIs of an account have different names."""
-    same = find_images(engine.state, image.account_id, image.image_name)
+    same = find_images_by_name(engine.state, image.account_id, image.image_name)
     if len(same) != 1:
         return f"{image.account_id} has {', '.join(i.image_id for i in same)} with the name {image.image_name!r}"
     return None

@@ -19,7 +19,7 @@ from omisim.model import Image, Snapshot, Volume
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.state.buckets import Place
-from omisim.state.image_names import find_images
+from omisim.state.image_names import find_images_by_name
 from omisim.state.storage_signatures import presign
 from omisim.testing.script import bucket
 
@@ -240,7 +240,7 @@ class CheckWorld:
     def _find_free_name(self, account: Account) -> str:
         state = self.cloud.engine.state
         number = 0
-        while find_images(state, account.account_id, f"image {number}"):
+        while find_images_by_name(state, account.account_id, f"image {number}"):
             number += 1
         return f"image {number}"
 

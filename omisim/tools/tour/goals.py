@@ -21,7 +21,7 @@ from omisim.model import (
     VmState,
 )
 from omisim.spec.catalog import OUTSCALE
-from omisim.state.image_names import find_images
+from omisim.state.image_names import find_images_by_name
 from omisim.state.state import State
 
 __all__ = ["GOALS"]
@@ -38,7 +38,7 @@ def _launch_official(state: State, alice: str) -> str:
 def _make_two_ways(state: State, alice: str) -> str:
     missing = []
     for name, relation in (("golden", "made from"), ("registered", "registered from")):
-        images = find_images(state, alice, name)
+        images = find_images_by_name(state, alice, name)
         if not any(_has_relation(state, image, relation) for image in images):
             missing.append(f"alice has no OMI {name} that was {relation} a {'VM' if name == 'golden' else 'snapshot'}")
         elif all(image.state is not ImageState.AVAILABLE for image in images):
