@@ -11,14 +11,14 @@ from omisim.model import BlockDeviceMappingImage, BlockDeviceMappingVmCreation, 
 from omisim.spec import limits
 
 __all__ = [
-    "IMAGE_DEVICE", "VM_DEVICE", "VOLUME", "SizeRules", "check_device", "check_device_names", "check_disk",
-    "check_duplicates", "check_pair", "check_shapes", "check_size", "check_values", "compute_gp2_iops",
+    "IMAGE_DEVICE_RULES", "VM_DEVICE_RULES", "VOLUME_RULES", "DiskRules", "check_device", "check_device_names",
+    "check_disk", "check_duplicates", "check_pair", "check_shapes", "check_size", "check_values", "compute_gp2_iops",
     "merge_disks",
 ]  # fmt: skip
 
 
 @frozen()
-class SizeRules:
+class DiskRules:
     """The ids of the rules on a disk. Several chapters of the documentation state the same facts."""
 
     type: str
@@ -31,12 +31,12 @@ class SizeRules:
     shrinks: str
 
 
-VOLUME = SizeRules("VOL-006", "VOL-004", "VOL-005", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "VOL-013")
-IMAGE_DEVICE = SizeRules("OMI-056", "OMI-060", "OMI-060", "OMI-057", "VOL-008", "VOL-009", "OMI-057", "OMI-055")
-VM_DEVICE = SizeRules("BDM-006", "OMI-060", "OMI-060", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "BDM-004")
+VOLUME_RULES = DiskRules("VOL-006", "VOL-004", "VOL-005", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "VOL-013")
+IMAGE_DEVICE_RULES = DiskRules("OMI-056", "OMI-060", "OMI-060", "OMI-057", "VOL-008", "VOL-009", "OMI-057", "OMI-055")
+VM_DEVICE_RULES = DiskRules("BDM-006", "OMI-060", "OMI-060", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "BDM-004")
 
 
-def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None, iops: int | None) -> None:
+def check_disk(call: Call, rules: DiskRules, volume_type: str, size: int | None, iops: int | None) -> None:
     """Check the type, size (GiB) and IOPS of a new disk. A size of None is not checked."""
     check_values(call, rules, volume_type, size, iops)
     check_pair(call, rules, volume_type, iops)
@@ -44,7 +44,7 @@ def check_disk(call: Call, rules: SizeRules, volume_type: str, size: int | None,
         check_size(call, rules, volume_type, size, iops)
 
 
-def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: int | None, iops: int | None) -> None:
+def check_values(call: Call, rules: DiskRules, volume_type: str | None, size: int | None, iops: int | None) -> None:
     """Check the range of each value separately. The size is in GiB."""
     volume_types = limits.VOLUME_TYPES
     call.check(volume_type in (None, *volume_types), rules.type, volume_type=volume_type, known=volume_types)
@@ -52,7 +52,7 @@ def check_values(call: Call, rules: SizeRules, volume_type: str | None, size: in
     call.check(iops is None or limits.MIN_IOPS <= iops <= limits.MAX_IOPS, rules.iops_range, iops=iops)
 
 
-def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None) -> None:
+def check_pair(call: Call, rules: DiskRules, volume_type: str, iops: int | None) -> None:
     """Check that IOPS are given for io1 and for no other type."""
     if volume_type == "io1":
         call.check(iops is not None, rules.io1_needs_iops, volume_type=volume_type)
@@ -60,7 +60,7 @@ def check_pair(call: Call, rules: SizeRules, volume_type: str, iops: int | None)
         call.check(iops is None, rules.only_io1, volume_type=volume_type, iops=iops)
 
 
-def check_size(call: Call, rules: SizeRules, volume_type: str, size: int, iops: int | None) -> None:
+def check_size(call: Call, rules: DiskRules, volume_type: str, size: int, iops: int | None) -> None:
     """Check a size (GiB) against the type and the IOPS."""
     if volume_type == "io1":
         call.check(not limits.MIN_SIZE <= size < limits.MIN_IO1_SIZE, rules.io1_size, size=size)
@@ -88,7 +88,7 @@ def check_device_names(call: Call, mappings: Mappings) -> None:
         call.check(mapping.device_name is not None, "OMI-051")
 
 
-def check_shapes(call: Call, mappings: Mappings, rules: SizeRules) -> None:
+def check_shapes(call: Call, mappings: Mappings, rules: DiskRules) -> None:
     """Check each mapping separately."""
     for mapping in mappings:
         name = mapping.device_name

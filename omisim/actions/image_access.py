@@ -61,8 +61,7 @@ def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
-    attributes = ("permissions_to_launch", "description", "product_codes")
-    call.check(any(name in parameters for name in attributes), "OMI-101")
+    call.check(parameters.keys() - {"image_id"}, "OMI-101")
     check_permission_change(call, "permissions_to_launch", parameters)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omisim.actions.devices import (
-    IMAGE_DEVICE,
+    IMAGE_DEVICE_RULES,
     check_device_names,
     check_duplicates,
     check_pair,
@@ -42,7 +42,7 @@ def register_image(
     call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
     call.check(root == ROOT, "OMI-009", root_device_name=root)
     check_tpm(call, {"boot_modes": ("legacy",)}, requested)
-    check_shapes(call, mappings, IMAGE_DEVICE)
+    check_shapes(call, mappings, IMAGE_DEVICE_RULES)
     call.check(roots, "OMI-008", root_device_name=root)
     for mapping in mappings:
         _check_requested_disk(call, mapping.bsu)
@@ -81,9 +81,9 @@ def _check_requested_disk(call: Call, bsu: BsuToCreate | None) -> None:
     """Check the requested values of one disk, before its snapshot adds others (OMI-057, OMI-060)."""
     if bsu is not None:
         volume_type = bsu.volume_type or "standard"
-        check_pair(call, IMAGE_DEVICE, volume_type, bsu.iops)
+        check_pair(call, IMAGE_DEVICE_RULES, volume_type, bsu.iops)
         if bsu.volume_size is not None:
-            check_size(call, IMAGE_DEVICE, volume_type, bsu.volume_size, bsu.iops)
+            check_size(call, IMAGE_DEVICE_RULES, volume_type, bsu.volume_size, bsu.iops)
 
 
 def _complete_disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
@@ -96,7 +96,7 @@ def _complete_disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceM
     snapshot = get_usable(call, Snapshot, bsu.snapshot_id, "OMI-012")
     smallest = snapshot.volume_size
     if size is None:
-        check_size(call, IMAGE_DEVICE, volume_type, smallest, bsu.iops)
+        check_size(call, IMAGE_DEVICE_RULES, volume_type, smallest, bsu.iops)
     else:
         call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
     call.check_state(snapshot)

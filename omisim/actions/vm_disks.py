@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omisim.actions.devices import VM_DEVICE, check_pair, check_size, merge_disks
+from omisim.actions.devices import VM_DEVICE_RULES, check_pair, check_size, merge_disks
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_usable
 from omisim.actions.volumes import MAX_VOLUMES_PER_VM
@@ -60,9 +60,9 @@ def _plan_disk(
         size = smallest
     call.check(size is not None, "OMI-059", device_name=name)
     volume_type = bsu.volume_type or "standard"
-    check_pair(call, VM_DEVICE, volume_type, bsu.iops)
+    check_pair(call, VM_DEVICE_RULES, volume_type, bsu.iops)
     if size is not None:
-        check_size(call, VM_DEVICE, volume_type, size, bsu.iops)
+        check_size(call, VM_DEVICE_RULES, volume_type, size, bsu.iops)
     call.check(size is None or size >= smallest, "BDM-004", device_name=name, size=size, smallest=smallest)
     size = size or smallest
     return PlannedDisk(name, bsu, size, _trace_values(name, bsu, size, requested, of_image))

@@ -46,12 +46,6 @@ from omisim.spec.rules import refuse
 from omisim.spec.vm_types import find_vm_shape, get_vm_shape, strip_flag
 
 AFTER_STOP = {"restart": "start", "terminate": "delete"}  # shutdown behavior → the event after a stop (VM-024/stop)
-STOP_ONLY = ("nested_virtualization", "performance", "user_data", "vm_type")
-ANY_STATE = (
-    "deletion_protection", "security_group_ids", "keypair_name", "is_source_dest_checked", "bsu_optimized",
-    "vm_initiated_shutdown_behavior", "shutdown_behavior_configuration", "block_device_mappings",
-    "actions_on_next_boot",
-)  # fmt: skip
 
 
 @action("ReadVms", "Vms", paged=True)
@@ -119,7 +113,6 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
     for vm in vms:
         call.check_state(vm)
     reason = "" if force_stop else "Client.ApiGracefulShutdown"
-
     followed = call.switch("stop_behavior") == "followed"
 
     def stop(vm: Vm) -> Vm:
@@ -159,7 +152,7 @@ def delete_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ..
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
-    call.check(any(name in parameters for name in (*STOP_ONLY, *ANY_STATE)), "VM-071")
+    call.check(parameters.keys() - {"vm_id"}, "VM-071")
 
 
 @action("UpdateVm", "Vm", combinations=_check_has_changes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
-from omisim.actions.devices import VM_DEVICE, check_device_names, check_duplicates, check_shapes
+from omisim.actions.devices import VM_DEVICE_RULES, check_device_names, check_duplicates, check_shapes
 from omisim.actions.framework.call import Call, Stop, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import warn_without_system
@@ -132,7 +132,7 @@ def create_vms(
     call.check(place.tenancy is None or TENANCY.fullmatch(place.tenancy), "VM-017", tenancy=place.tenancy)
     is_public = subnet_id is None and not nics
     check_nested_virtualization(call, place.tenancy, enabled=is_public and nested_virtualization)
-    check_shapes(call, mappings, VM_DEVICE)
+    check_shapes(call, mappings, VM_DEVICE_RULES)
     check_duplicates(call, mappings, "BDM-014")
     # independent checks come before an unknown OMI ends the call
     image = _find_launchable_image(call, image_id)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from omisim.actions.devices import (
-    VOLUME,
+    VOLUME_RULES,
     check_device,
     check_disk,
     check_pair,
@@ -95,7 +95,7 @@ def create_volume(
     if repeated:
         return view_volume(call.state, repeated[0])
     volume_type = volume_type or "standard"
-    check_disk(call, VOLUME, volume_type, size, iops)
+    check_disk(call, VOLUME_RULES, volume_type, size, iops)
     check_subregion(call, subregion_name)
     if snapshot_id is not None:
         size = _choose_size(call, snapshot_id, size, volume_type, iops)
@@ -116,9 +116,9 @@ def _choose_size(call: Call, snapshot_id: str, size: int | None, volume_type: st
     snapshot = get_usable(call, Snapshot, snapshot_id, "VOL-014")
     smallest = snapshot.volume_size
     if size is None:
-        check_size(call, VOLUME, volume_type, smallest, iops)
+        check_size(call, VOLUME_RULES, volume_type, smallest, iops)
     else:
-        call.check(size >= smallest, VOLUME.shrinks, size=size, snapshot_id=snapshot_id, smallest=smallest)
+        call.check(size >= smallest, VOLUME_RULES.shrinks, size=size, snapshot_id=snapshot_id, smallest=smallest)
     call.check_state(snapshot)
     return smallest if size is None else size
 
@@ -172,7 +172,7 @@ def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | Non
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
-    call.check(any(name in parameters for name in ("size", "volume_type", "iops")), "VOL-040")
+    call.check(parameters.keys() - {"volume_id"}, "VOL-040")
 
 
 @action("UpdateVolume", "Volume", combinations=_check_has_changes)
@@ -191,7 +191,7 @@ def update_volume(
     """
     for name, value in (("size", size), ("iops", iops)):
         call.check(value != 0, "VOL-042", parameter=call.spell(name))
-    check_values(call, VOLUME, volume_type, size or None, iops or None)
+    check_values(call, VOLUME_RULES, volume_type, size or None, iops or None)
     volume = call.get_owned(Volume, volume_id, "VOL-020")
     target = _plan_update(call, volume, size, volume_type, iops)
     call.check_state(volume)
@@ -213,8 +213,8 @@ def _plan_update(call: Call, volume: Volume, size: int | None, volume_type: str 
     new_size = size or volume.size
     kept_iops = volume.iops if new_type == volume.volume_type == "io1" else None
     call.check(volume.size <= new_size, "VOL-041", size=new_size, now=volume.size)
-    check_pair(call, VOLUME, new_type, iops or kept_iops)
-    check_size(call, VOLUME, new_type, new_size, iops or kept_iops)
+    check_pair(call, VOLUME_RULES, new_type, iops or kept_iops)
+    check_size(call, VOLUME_RULES, new_type, new_size, iops or kept_iops)
     new_iops = compute_gp2_iops(new_size) if new_type == "gp2" else iops or kept_iops
     return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
 
