@@ -14,7 +14,7 @@ from omisim.actions.new_images import add_image, check_codes, check_tpm, check_u
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registrations import check_disk_sources, register_image
 from omisim.actions.sharing import get_usable
-from omisim.actions.snapshots import clone, cut
+from omisim.actions.snapshots import clone_snapshot, cut_snapshot
 from omisim.actions.volumes import find_links
 from omisim.base.frozen import replace
 from omisim.model import (
@@ -48,7 +48,7 @@ MODES: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the paramet
     "snapshots": ("root_device_name", "block_device_mappings"),
     "manifest": ("file_location",),
 }
-FORBIDDEN: Mapping[str, tuple[str, ...]] = {
+FORBIDDEN: Mapping[str, tuple[str, ...]] = {  # the source of an OMI → the other parameters that it excludes
     "vm": ("architecture",),
     "copy": ("no_reboot", "architecture"),
     "snapshots": ("no_reboot",),
@@ -166,7 +166,7 @@ def _create_from_vm(
 def _snapshot_volume(call: Call, link: VolumeLink, image_id: str) -> BlockDeviceMappingImage:
     """Create a snapshot of a linked volume, and return its mapping with the volume's values (OMI-061)."""
     volume: Volume = call.state.get("volume", link.volume_id)
-    snapshot = cut(call, volume, f"Created by CreateImage for {image_id}", image_id=image_id)
+    snapshot = cut_snapshot(call, volume, f"Created by CreateImage for {image_id}", image_id=image_id)
     bsu = BsuToCreate(
         delete_on_vm_deletion=link.delete_on_vm_deletion,
         iops=volume.iops if volume.volume_type == "io1" else None,
@@ -194,7 +194,7 @@ def _copy_image(
     check_unique(call, name)
     check_quotas(call, {"snapshot_limit": len(source.snapshot_ids)})
     image_id = call.new_id("image")
-    mappings = tuple(_clone_snapshot(call, mapping, image_id) for mapping in source.block_device_mappings)
+    mappings = tuple(_clone_mapping(call, mapping, image_id) for mapping in source.block_device_mappings)
     keeps_public = source.permissions_to_launch.global_permission and call.switch("copy_keeps_public") is True
     fields = (*INHERITED_FIELDS, "boot_modes", "description", "secure_boot", "tpm_mandatory")
     inherited = {field: getattr(source, field) for field in fields} | {
@@ -206,12 +206,12 @@ def _copy_image(
     return image
 
 
-def _clone_snapshot(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
+def _clone_mapping(call: Call, mapping: BlockDeviceMappingImage, image_id: str) -> BlockDeviceMappingImage:
     """Clone the snapshot of a mapping, so that a copied OMI is independent of its source (OMI-063)."""
     if mapping.bsu is None or mapping.bsu.snapshot_id is None:
         return mapping
     source: Snapshot = call.state.get("snapshot", mapping.bsu.snapshot_id)
-    snapshot = clone(call, source, f"Created by CreateImage for {image_id}", image_id=image_id)
+    snapshot = clone_snapshot(call, source, f"Created by CreateImage for {image_id}", image_id=image_id)
     return replace(mapping, bsu=replace(mapping.bsu, snapshot_id=snapshot.snapshot_id))
 
 

@@ -34,26 +34,32 @@ def _count_own(call: Call, kind: str) -> int:
     return call.state.count(kind, "account_id", call.account.account_id)
 
 
-# quota → (rule, the amount that the caller uses)
-QUOTAS: Mapping[str, tuple[str, Callable[[Call], int]]] = {
-    "vm_limit": ("QTA-001", lambda call: _sum_vms(call, lambda _: 1)),
-    "core_limit": ("QTA-002", lambda call: _sum_vms(call, lambda shape: shape.vcores)),
-    "memory_limit": ("QTA-003", lambda call: _sum_vms(call, lambda shape: shape.memory)),
-    "volume_limit": ("QTA-005", partial(_count_own, kind="volume")),
-    "volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="size")),
-    "standard_volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="standard size")),
-    "gp2_volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="gp2 size")),
-    "io1_volume_size_limit": ("QTA-006", partial(_get_total, kind="volume", name="io1 size")),
-    "iops_limit": ("QTA-007", partial(_get_total, kind="volume", name="iops")),
-    "snapshot_limit": ("QTA-008", partial(_count_own, kind="snapshot")),
-    "concurrent_snapshot_limit": ("QTA-009", partial(_get_total, kind="snapshot", name="unfinished")),
-    "pty_limit": ("LIC-015", partial(_count_own, kind="product_type")),
-    "image_export_limit": ("QTA-010", partial(_get_total, kind="image_export", name="unfinished")),
-    "snapshot_export_limit": ("QTA-011", partial(_get_total, kind="snapshot_export", name="unfinished")),
-    "sg_limit": ("QTA-014", partial(_get_total, kind="security_group", name="public")),
-    "vpc_limit": ("QTA-015", partial(_get_total, kind="net", name="all")),
-    "igw_limit": ("QTA-015/igw", partial(_count_own, kind="internet_service")),
-    "ip_limit": ("QTA-016", partial(_count_own, kind="public_ip")),
+class AccountQuota(NamedTuple):
+    """A quota on a whole account. `count_used` returns the amount that the caller uses."""
+
+    rule: str
+    count_used: Callable[[Call], int]
+
+
+QUOTAS: Mapping[str, AccountQuota] = {
+    "vm_limit": AccountQuota("QTA-001", lambda call: _sum_vms(call, lambda _: 1)),
+    "core_limit": AccountQuota("QTA-002", lambda call: _sum_vms(call, lambda shape: shape.vcores)),
+    "memory_limit": AccountQuota("QTA-003", lambda call: _sum_vms(call, lambda shape: shape.memory)),
+    "volume_limit": AccountQuota("QTA-005", partial(_count_own, kind="volume")),
+    "volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="size")),
+    "standard_volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="standard size")),
+    "gp2_volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="gp2 size")),
+    "io1_volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="io1 size")),
+    "iops_limit": AccountQuota("QTA-007", partial(_get_total, kind="volume", name="iops")),
+    "snapshot_limit": AccountQuota("QTA-008", partial(_count_own, kind="snapshot")),
+    "concurrent_snapshot_limit": AccountQuota("QTA-009", partial(_get_total, kind="snapshot", name="unfinished")),
+    "pty_limit": AccountQuota("LIC-015", partial(_count_own, kind="product_type")),
+    "image_export_limit": AccountQuota("QTA-010", partial(_get_total, kind="image_export", name="unfinished")),
+    "snapshot_export_limit": AccountQuota("QTA-011", partial(_get_total, kind="snapshot_export", name="unfinished")),
+    "sg_limit": AccountQuota("QTA-014", partial(_get_total, kind="security_group", name="public")),
+    "vpc_limit": AccountQuota("QTA-015", partial(_get_total, kind="net", name="all")),
+    "igw_limit": AccountQuota("QTA-015/igw", partial(_count_own, kind="internet_service")),
+    "ip_limit": AccountQuota("QTA-016", partial(_count_own, kind="public_ip")),
 }
 
 
@@ -123,7 +129,7 @@ def get_remaining(call: Call, names: Iterable[str]) -> dict[str, int]:
 
 
 def _subtract_used(call: Call, name: str, limit: int) -> int:
-    return max(limit - QUOTAS[name][1](call), 0)
+    return max(limit - QUOTAS[name].count_used(call), 0)
 
 
 @lru_cache(maxsize=64)
@@ -137,7 +143,7 @@ def check_quotas(call: Call, adding: Mapping[str, int]) -> None:
     """Refuse additions, given as amounts by quota, that would exceed a quota of the caller."""
     for name, rest in get_remaining(call, adding).items():
         limit, more = _list_limits(call.account.quotas)[name], adding[name]
-        call.check(more <= rest, QUOTAS[name][0], quota=name, limit=limit, adding=more)
+        call.check(more <= rest, QUOTAS[name].rule, quota=name, limit=limit, adding=more)
 
 
 def check_each(call: Call, name: str, resource: Entity | None, more: int) -> None:
@@ -162,7 +168,7 @@ def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None =
 
 def _list_quotas(call: Call, ids: Sequence[str] | None) -> Iterator[tuple[str, Iterable[Quota]]]:
     """Yield the quotas of the account, then those of each of its resources, or only of the ones with the ids."""
-    used = {name: count_used(call) for name, (_, count_used) in QUOTAS.items()}
+    used = {name: quota.count_used(call) for name, quota in QUOTAS.items()}
     make_quota = partial(_make_quota, call.account.account_id, dict(call.account.quotas))
     yield GLOBAL, [make_quota(name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
     for cls, names in groupby(EACH, key=lambda name: EACH[name].cls):

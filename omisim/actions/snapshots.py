@@ -36,6 +36,7 @@ from omisim.model.filters import FiltersSnapshot, match_all
 from omisim.model.filters.dicts import FiltersSnapshotDict
 from omisim.spec.rules import refuse
 
+# the parameters that name a source of a snapshot, for each kind of source
 MODES = (("volume_id",), ("source_snapshot_id", "source_region_name"), ("file_location", "snapshot_size"))
 
 
@@ -78,12 +79,12 @@ def create_snapshot(
         volume = call.get_owned(Volume, volume_id or "", "SNP-002")
         call.check_state(volume)
         call.check(volume.task_id is None, "SNP-024", volume_id=volume.volume_id, task_id=volume.task_id)
-        snapshot = cut(call, volume, description or "", client_token)
+        snapshot = cut_snapshot(call, volume, description or "", client_token)
     call.use_token(client_token, snapshot)
     return snapshot
 
 
-def cut(
+def cut_snapshot(
     call: Call, volume: Volume, description: str, client_token: str | None = None, *, image_id: str | None = None
 ) -> Snapshot:
     """Create a snapshot with the current content and size of a volume (SNP-008, SNP-010).
@@ -98,7 +99,7 @@ def cut(
     )  # fmt: skip
 
 
-def clone(
+def clone_snapshot(
     call: Call, source: Snapshot, description: str, client_token: str | None = None, *, image_id: str | None = None
 ) -> Snapshot:
     """Create a completed copy of a snapshot, owned by the caller (SNP-011, OMI-063).
@@ -119,7 +120,7 @@ def _copy_snapshot(
     call.check_state(source)
     call.check(region == call.region, "SNP-004", region=region, own=call.region)
     check_quotas(call, {"snapshot_limit": 1})
-    return clone(call, source, source.description if description is None else description, client_token)
+    return clone_snapshot(call, source, source.description if description is None else description, client_token)
 
 
 def _view_snapshot(call: Call, snapshot: Snapshot) -> Snapshot:

@@ -263,12 +263,12 @@ def one_at_a_time(patch: Patch) -> None:
 
 def of_the_source(patch: Patch) -> None:
     """The snapshots of a copy belong to the owner of its source."""
-    clone = snapshots.clone
+    clone = snapshots.clone_snapshot
 
     def wrong(call: Call, source: Any, description: str, *, image_id: str | None = None) -> Any:
         return call.put(replace(clone(call, source, description, image_id=image_id), account_id=source.account_id))
 
-    patch.setattr(images, "clone", wrong)
+    patch.setattr(images, "clone_snapshot", wrong)
 
 
 def no_licence(task: Any) -> Any:
@@ -331,7 +331,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
         "omisim.actions.images._merge_codes", lambda _codes, more: more or ("0001",))),
     "a code is lost in an export": ("the manifest names Linux alone", unlicensed_export),
     "a copy shares its snapshots": ("a copy maps the snapshots of its source", replace_value(
-        "omisim.actions.images._clone_snapshot", lambda _call, mapping, _image_id: mapping)),
+        "omisim.actions.images._clone_mapping", lambda _call, mapping, _image_id: mapping)),
     "a copy's snapshots are another's": ("they belong to the owner of the source", of_the_source),
     "a snapshot is freed while exported": ("EXP-017 is not checked", skip_checks("EXP-017")),
     "snapshots go with their OMI": ("DeleteImage deletes them", snapshots_go_too),
