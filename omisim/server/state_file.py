@@ -85,12 +85,12 @@ def read_state_file(name: str) -> Cloud:
 
     Raises OSError for a file that cannot be read, and ValueError for one that is neither, is damaged, or is in use.
     """
-    path = Path(name)
+    path = Path(os.path.realpath(name))
     try:
         _check_kind(path)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    with path.open("rb") as file:
+    with Path(name).open("rb") as file:  # an OSError names the file as the caller does
         is_database = file.read(len(DATABASE)) == DATABASE
     try:
         with pause_collections():

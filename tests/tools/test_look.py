@@ -62,6 +62,17 @@ def test_shows_the_state_file_of_a_server(capsys: pytest.CaptureFixture[str], tm
     assert state.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["cloud.db", "./cloud.db", "link.db"])
+def test_finds_a_state_file_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A state file is found by a relative path, and through a symbolic link, as `serve` finds it."""
+    monkeypatch.chdir(tmp_path)
+    with open_state_file("cloud.db", lambda: Cloud.from_scenario("shared-image"), lambda _: None):
+        pass
+    Path("link.db").symlink_to("cloud.db")
+    for command in (["lineage", "golden"], ["who-can", "golden"], ["timeline"]):
+        assert main([*command, "--state", name]) == 0
+
+
 def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
     """A server gives its state through the control plane."""
     with Cloud.from_scenario("shared-image").serve() as server:
