@@ -34,12 +34,15 @@ Answer = Any
 
 @dataclass
 class Shared:
-    """What the control planes of all clouds of a server share. `env` returns the variables of an account's clients."""
+    """What the control planes of all clouds of a server share.
+
+    `env` returns the variables of an account's clients, for those that reach the server by a Host header.
+    """
 
     access: Access
     clouds: Clouds
     streams: Streams = field(default_factory=Streams)
-    env: Callable[[Account], dict[str, str]] = lambda _: {}
+    env: Callable[[Account, str], dict[str, str]] = lambda _account, _host: {}
 
 
 class Control:
@@ -49,6 +52,7 @@ class Control:
         self.cloud: Cloud = hosted.cloud
         self._hosted = hosted
         self._shared = shared
+        self._host = ""  # of the request
         self.endpoints: Mapping[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
             ("GET", "openapi.json"): lambda _: describe(),
             ("GET", "clouds"): self._list_clouds,
@@ -65,6 +69,7 @@ class Control:
 
     def handle(self, request: HttpRequest, problem: HttpError | None = None) -> HttpResponse | Generator[bytes]:
         """Answer one request, or stream events. With a `problem`, answer it to a client that has the token."""
+        self._host = request.host
         try:
             answer = self._answer(request, request.path.strip("/").removeprefix(PREFIX).strip("/"), problem)
         except HttpError as error:
@@ -171,7 +176,8 @@ class Control:
 
     def _describe_account(self, account: Account) -> Answer:
         attributes = ("name", "account_id", "region", "access_key", "secret_key", "email", "password")
-        return {attribute: getattr(account, attribute) for attribute in attributes} | {"env": self._shared.env(account)}
+        env = self._shared.env(account, self._host)
+        return {attribute: getattr(account, attribute) for attribute in attributes} | {"env": env}
 
 
 def _parse_parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:

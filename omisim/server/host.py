@@ -13,8 +13,9 @@ from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
+from urllib.parse import urlsplit
 
-from omisim.base.hosts import is_loopback
+from omisim.base.hosts import is_loopback, parse_host
 from omisim.clients.environment import make_credentials
 from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
@@ -64,7 +65,10 @@ class Running:
         return _list_variables(self.url, self.ca, account)
 
 
-def _list_variables(url: str, ca: str | None, account: Account) -> dict[str, str]:
+def _list_variables(url: str, ca: str | None, account: Account, host: str = "") -> dict[str, str]:
+    """Return the variables for the clients of an account. `host` is the Host header with which they were requested."""
+    if host and parse_host(host) is None:  # a name of OUTSCALE selects a service, which would override the path
+        url = f"{urlsplit(url).scheme}://{host}"
     variables = make_credentials(account) | {
         "AWS_ENDPOINT_URL_EC2": f"{url}/fcu",
         "AWS_ENDPOINT_URL_S3": f"{url}/oos/{account.region}",
@@ -118,7 +122,7 @@ def run_server(
         server.expiration_interval = 0.02  # seconds between two checks for a stop
         ca = None
         if tls:
-            files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _issue_certificate(stack, host)
+            files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _issue_certificate(stack, {host, *hosts})
             server.ssl_adapter = _make_tls_adapter(*files)
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)
@@ -184,17 +188,16 @@ def _make_tls_adapter(certificate: str, key: str) -> TlsAdapter:
         raise ValueError(f"{certificate} and {key} must be a PEM certificate and its key: {reason}") from None
 
 
-def _issue_certificate(stack: ExitStack, host: str) -> tuple[tuple[str, str], str]:
-    """Issue a certificate for this machine; return the paths of the certificate and key, and of the CA to trust."""
+def _issue_certificate(stack: ExitStack, hosts: Collection[str]) -> tuple[tuple[str, str], str]:
+    """Issue a certificate for this machine and for hosts; return its path, that of its key, and that of the CA."""
     try:
         import trustme  # noqa: PLC0415 - only TLS needs it
     except ImportError as error:
         raise ImportError("a generated certificate needs trustme: pip install 'omisim[server]'") from error
     directory = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
     authority = trustme.CA()
-    certificate = authority.issue_cert(
-        "localhost", "127.0.0.1", "*.outscale.com", *({host} - {"localhost", "127.0.0.1"})
-    )
+    names = dict.fromkeys(["localhost", LOOPBACK, "*.outscale.com", *hosts])
+    certificate = authority.issue_cert(*names)
     certificate.cert_chain_pems[0].write_to_path(str(directory / "cert.pem"))
     certificate.private_key_pem.write_to_path(str(directory / "key.pem"))
     authority.cert_pem.write_to_path(str(directory / "ca.pem"))

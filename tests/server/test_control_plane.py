@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 
 from omisim import Account, Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.server import Running
+from omisim.server import Running, run_server
 from omisim.server.app import App
 from omisim.server.client import Client
 from omisim.server.endpoints import ENDPOINTS, describe
@@ -45,7 +45,7 @@ class TestControlPlane:
         app = App(cloud, "t")
         reset = Thread(target=cloud.reset)
 
-        def reset_meanwhile(account: Account) -> dict[str, str]:
+        def reset_meanwhile(account: Account, _host: str) -> dict[str, str]:
             if account.name == "alice":
                 reset.start()
                 reset.join(0.1)
@@ -179,6 +179,28 @@ class TestControlPlane:
         assert new_account["env"]["OSC_REGION"] == "us-east-2"
         assert [account["name"] for account in control.get("accounts")] == ["alice", "carol"]
         assert control.post("accounts", name="alice")["name"] == "alice"
+
+    @pytest.mark.parametrize(
+        ("host", "address"),
+        [
+            ("omisim:9000", "http://omisim:9000"),
+            ("192.0.2.7:9000", "http://192.0.2.7:9000"),
+            ("[2001:db8::7]:9000", "http://[2001:db8::7]:9000"),
+            ("api.eu-west-2.outscale.com", "http://127.0.0.1:"),
+        ],
+    )
+    def test_names_the_address_by_which_it_was_reached(self, cloud: Cloud, host: str, address: str) -> None:
+        """Another machine, or a mapped port, gets variables with the address that it used; a name of OUTSCALE is none.
+
+        Such a name selects a service, so that the path of another one would have no effect.
+        """
+        with run_server(cloud, token="t", hosts=["omisim"]) as server:
+            headers = {"Host": host, "X-Omisim-Token": "t"}
+            made = requests.post(f"{server.url}/_omisim/accounts", json={"name": "bob"}, headers=headers, timeout=60)
+            forked = requests.post(f"{server.url}/_omisim/clouds", headers=headers, timeout=60)
+        for account in (made.json(), *forked.json()["accounts"]):
+            for name in ("OSC_ENDPOINT_API", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_S3"):
+                assert account["env"][name].startswith(address)
 
     def test_sets_licences(self, cloud: Cloud, control: Client) -> None:
         """What a licence authorises is set, listed and taken back. [EXP-018]"""

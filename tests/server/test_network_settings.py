@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import boto3
@@ -22,6 +25,7 @@ from osc_sdk_python import Gateway
 from omisim import Account, Cloud
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.replaced_values import isolated_environ
+from omisim.server import run_server
 from omisim.tools.cli import main
 
 DEAD = "http://127.0.0.1:9"  # a proxy that does not answer
@@ -182,6 +186,17 @@ class TestCertificates:
                 assert Gateway().ReadVms()["Vms"] == []
                 assert call_httpx(f"{server.url}/api/v1/ReadRegions") == 200
             assert os.environ["REQUESTS_CA_BUNDLE"] == str(tmp_path / "none.pem")
+
+    def test_name_the_hosts_that_are_allowed(self, cloud: Cloud) -> None:
+        """A generated certificate is valid for the names by which other machines reach the server."""
+        with run_server(cloud, tls=True, token="t", hosts=["omisim"]) as server:
+            address = urlsplit(server.url)
+            trusting = ssl.create_default_context(cafile=server.ca)
+            with (
+                socket.create_connection((address.hostname, address.port), timeout=60) as plain,
+                trusting.wrap_socket(plain, server_hostname="omisim") as secure,
+            ):
+                assert secure.getpeercert()
 
 
 class TestIpv6:
