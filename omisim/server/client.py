@@ -7,7 +7,8 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
+from ssl import SSLError
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -81,13 +82,21 @@ class Client:
                 raise ValueError(_read_error(error.read()) or f"{self._url} is not an omisim server: {error}") from None
         except URLError as error:
             raise ConnectionError(_explain_failure(self._url, error.reason)) from None
+        except RemoteDisconnected:
+            text = f"{self._url} closes the connection without an answer: write https:// for a server with --tls"
+            raise ConnectionError(text) from None
         except (HTTPException, ValueError) as error:
             raise ValueError(f"{self._url} is not an omisim server: {error!r}") from None
 
 
 def _explain_failure(url: str, reason: Any) -> str:
     if problem := getattr(reason, "verify_message", ""):  # of an SSLCertVerificationError
-        return f"the certificate of {url} is not trusted ({problem}): export SSL_CERT_FILE as `omisim serve` prints it"
+        cure = "export SSL_CERT_FILE as `omisim serve` prints it"
+        if "mismatch" in problem:
+            cure = "--tls-cert and --tls-key of `omisim serve` take one for this address"
+        return f"the certificate of {url} is not trusted ({problem}): {cure}"
+    if isinstance(reason, SSLError):
+        return f"{url} does not answer with TLS ({reason.reason}): write http:// for a server without --tls"
     return f"no server answers at {url}: {getattr(reason, 'strerror', None) or reason}; `omisim serve` starts one"
 
 

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from omisim import Cloud
-from omisim.server import Running
+from omisim.server import Running, run_server
 from omisim.server.client import Client
 from omisim.tools import serve
 from omisim.tools.cli import main
@@ -254,6 +254,23 @@ class TestServeCommand:
         error = capsys.readouterr().err
         assert error.startswith(f"omisim env: the certificate of {server.url} is not trusted (")
         assert error.endswith("): export SSL_CERT_FILE as `omisim serve` prints it\n")
+
+    @pytest.mark.parametrize(
+        ("tls", "host", "cure"),
+        [
+            (False, "https://127.0.0.1", "write http:// for a server without --tls"),
+            (True, "http://127.0.0.1", "write https:// for a server with --tls"),
+            (True, "https://127.0.0.2", "--tls-cert and --tls-key of `omisim serve` take one for this address"),
+        ],
+    )
+    def test_has_an_env_command_that_tells_the_kinds_of_urls_apart(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tls: bool, host: str, cure: str
+    ) -> None:
+        """A URL with the wrong scheme, or a host that the certificate does not name, is answered with the cure."""
+        with run_server(Cloud(), host="0.0.0.0", token="t", tls=tls) as server:
+            monkeypatch.setenv("SSL_CERT_FILE", server.ca or "")
+            assert main(["env", "--url", f"{host}:{urlsplit(server.url).port}", "--token=t"]) == 1
+        assert capsys.readouterr().err.endswith(f": {cure}\n")
 
     @pytest.mark.parametrize("answer", ANSWERS_OF_OTHERS)
     def test_has_an_env_command_that_reports_another_server(
