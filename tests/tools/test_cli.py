@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,18 @@ class TestDemo:
         pauses: list[None] = []
         show(story, Console(file=io.StringIO(), width=80), lambda: pauses.append(None))
         assert len(pauses) == len(story.steps)
+
+    def test_shows_the_whole_lineage_on_a_narrow_terminal(self, story: Story) -> None:
+        """The end of a line of the lineage, which names the licences, is wrapped and not cut off."""
+        text = io.StringIO()
+        show(story, Console(file=text, width=80, soft_wrap=True))
+        lineage = text.getvalue().partition("Lineage of the official OMI")[2]
+        assert max(map(len, lineage.splitlines())) <= 80
+        assert story.lineage
+        nodes = [story.lineage]
+        for node in nodes:
+            nodes += node.children
+            assert "".join(node.line().split()) in re.sub(r"[\s│├└─]", "", lineage)
 
     def test_writes_the_picture_of_readme(
         self, story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -42,7 +42,7 @@ def show(story: Story, console: Console | None = None, pause: Callable[[], objec
         console.print(f"        [dim]{escape(step.means)}[/dim]")
     console.print("\n[bold]Lineage of the official OMI[/bold]")
     if story.lineage:
-        console.print(_build_tree(story.lineage))
+        console.print(_build_tree(story.lineage), soft_wrap=False)  # soft wrapping would cut it off at the edge
 
 
 def _format_parameters(parameters: dict[str, Any]) -> str:
