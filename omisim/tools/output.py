@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from omisim.base.suggest import suggest
 
@@ -27,6 +27,13 @@ class CommandParser(argparse.ArgumentParser):
         """Take the arguments of an ArgumentParser."""
         super().__init__(*arguments, **settings)
         self._useless: list[tuple[tuple[str, ...], str, Callable[[argparse.Namespace], object]]] = []
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2, and with the message in the form of the other commands' errors."""
+        message = re.sub(r"invalid int value: (.+)", r"must be an integer, not \1", message)
+        if choice := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            message += suggest(choice[1], re.findall(r"[\w-]+", choice[2]))
+        super().error(message)
 
     def refuse_useless(self, *names: str, why: str, when: Callable[[argparse.Namespace], object]) -> None:
         """Refuse options where `when` is true of the command line, because they would be ignored.
