@@ -17,7 +17,7 @@ from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, load_families
-from omisim.tools.output import add_command, get_width, parse_kind, report_error
+from omisim.tools.output import add_command, get_width, parse_kind, print_row, report_error
 
 if TYPE_CHECKING:
     from omisim.spec.lifecycle import Lifecycle
@@ -79,7 +79,7 @@ def _print_rules(options: argparse.Namespace) -> int:
     for rule in rules:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
         verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
-        print(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}{rule.says or rule.out}")
+        print_row(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}", rule.says or rule.out)
     suggestion = "" if rules or options.action is None else _suggest_actions(options.action)
     print(f"{pluralize(len(rules), 'rule')}{suggestion}", file=sys.stderr)
     return 0 if rules else 1
@@ -169,6 +169,6 @@ def _print_actions(options: argparse.Namespace) -> int:
         print(json.dumps(data, indent=2))
         return 0
     for name, reason in sorted(rows.items()):
-        print(f"{name:<44} {f'no: {reason}' if reason else 'yes'}")
+        print_row(f"{name:<44} ", f"no: {reason}" if reason else "yes")
     print(f"{len(ACTIONS)} of {len(rows)} are served", file=sys.stderr)
     return 0

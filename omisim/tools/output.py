@@ -7,12 +7,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from textwrap import fill
 from typing import Any, NoReturn, TextIO
 
 from omisim.base.suggest import suggest
 
 __all__ = [
-    "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width", "parse_kind", "print_text",
+    "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width", "parse_kind", "print_row", "print_text",
     "report_error",
 ]  # fmt: skip
 
@@ -79,6 +80,15 @@ def parse_kind(text: str) -> str:
 def get_width() -> int:
     """Return the columns of the terminal; COLUMNS overrides them."""
     return shutil.get_terminal_size((100, 24)).columns
+
+
+def print_row(columns: str, text: str) -> None:
+    """Print a row of a table. A terminal gets the last column wrapped, a pipe in one line, as grep needs it."""
+    row, width = columns + text, get_width()
+    if sys.stdout.isatty():
+        indent = " " * min(len(columns), width * 3 // 5)
+        row = fill(row, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    print(row)
 
 
 def print_text(text: object, stream: TextIO | None = None) -> None:

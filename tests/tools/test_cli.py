@@ -243,6 +243,24 @@ class TestUnreadableFiles:
         assert capsys.readouterr().err == f"omisim {arguments[0]}: nowhere: No such file or directory\n"
 
 
+class TestTables:
+    @pytest.mark.parametrize("command", [["rules"], ["actions"]])
+    def test_fit_into_a_terminal(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+    ) -> None:
+        """On a terminal, a row that is too long goes on below its last column; in a pipe, each row is a line."""
+        assert main(command) == 0
+        rows = capsys.readouterr().out.splitlines()
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        assert main(command) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, rows)) > 80
+        assert [line.split()[0] for line in lines if line[0] != " "] == [row.split()[0] for row in rows]
+        assert max(len(line) for line in lines if "switches=" not in line) <= 80  # a long word is never split
+        assert " ".join(" ".join(lines).split()) == " ".join(" ".join(rows).split())
+
+
 class TestMistypedArguments:
     @pytest.mark.parametrize(
         ("arguments", "suggestion"),

@@ -132,8 +132,8 @@ def _show_progress(*, quiet: bool) -> Iterator[Progress | None]:
             advance(level, states)
             if level.visited == states:
                 print(
-                    f"depth {level.depth + 1:>2}: {level.visited:>9,} states visited, {level.new_states:>9,} new,"
-                    f" {level.transitions:>11,} transitions, {level.refused:>11,} refused",
+                    f"depth {level.depth + 1}: {level.visited:>7,} visited, {level.new_states:>9,} new,"
+                    f" {level.transitions:>9,} transitions, {level.refused:>9,} refused",
                     flush=True,
                 )
 

@@ -22,7 +22,7 @@ class TestCheckCommand:
         """`omisim check` prints one line a level, the sums and the speed, and that the laws held."""
         assert main(["check", "--regions", "1", "--images", "1", "--depth", "2"]) == 0
         out = capsys.readouterr().out
-        assert out.splitlines()[0].startswith("depth  1:         1 states visited,")
+        assert out.splitlines()[0].startswith("depth 1:       1 visited,")
         assert out.endswith("Every law held in every state.\n")
 
     def test_prints_json_on_request(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +96,7 @@ def run_check(*options: str) -> Iterator[subprocess.Popen[bytes]]:
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"depth  1: ")
+        assert process.stdout.readline().startswith(b"depth 1: ")
         try:
             yield process
         finally:
