@@ -91,7 +91,8 @@ def _env(options: argparse.Namespace) -> int:
         if options.account not in variables:
             return report_error("env", f"unknown account {options.account!r}; known: {', '.join(variables)}")
         own = bypass_proxy(options.url)  # of this shell, not of the server's
-        text = render_exports(variables[options.account] | own | {"OMISIM_URL": options.url.rstrip("/")})
+        own |= {"OMISIM_URL": options.url.rstrip("/")} | ({"OMISIM_CLOUD": options.cloud} if options.cloud else {})
+        text = render_exports(variables[options.account] | own)
     except (KeyError, TypeError):
         return report_error("env", f"{options.url} is not an omisim server: it lists no accounts")
     except (OSError, ValueError) as error:

@@ -168,6 +168,16 @@ class TestEnvCommand:
             assert main(["env", alice.name, "--url", f"{server.url}/", f"--token={server.token}"]) == 0
             assert f"export OMISIM_URL={server.url}" in capsys.readouterr().out.splitlines()
 
+    def test_names_the_cloud(self, cloud: Cloud, alice: Account, capsys: pytest.CaptureFixture[str]) -> None:
+        """After `eval "$(omisim env --cloud job)"`, the shell's commands ask the cloud of its clients."""
+        with cloud.serve() as server:
+            server.clouds.create(name="job").cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+            assert main(["env", alice.name, "--url", server.url, "--token", server.token, "--cloud", "job"]) == 0
+            assert "export OMISIM_CLOUD=job" in capsys.readouterr().out.splitlines()
+            with isolated_environ(OMISIM_URL=server.url, OMISIM_TOKEN=server.token, OMISIM_CLOUD="job"):
+                assert main(["timeline", "--account", "alice"]) == 0
+            assert "volume vol-" in capsys.readouterr().out
+
 
 class TestCertificates:
     def test_of_the_machine_do_not_matter_in_the_process(self, alice: Account, tmp_path: Path) -> None:
