@@ -35,6 +35,7 @@ from omisim.tools.word_tables import (
 
 __all__ = ["Explanation", "explain", "suggest_words", "to_json"]
 
+_RESOURCE_ID = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{8}")
 MAX_RULES = 12  # listed with an error or an action
 
 
@@ -82,6 +83,8 @@ def explain(word: str) -> tuple[Explanation, ...]:
 
 def suggest_words(word: str) -> str:
     """Return a text with the known words that are most similar to an unknown one."""
+    if _RESOURCE_ID.fullmatch(word):
+        return f"; `omisim lineage {word}` and `omisim timeline {word}` show a resource of a cloud"
     similar = suggest(word, load_every_rule() if "/" in word else list_words(), "; similar: {}", count=4)
     return similar or "; `omisim rules`, `omisim actions` and `omisim explain glossary` list what is known"
 

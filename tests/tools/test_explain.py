@@ -161,6 +161,14 @@ def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
     assert "unknown word 'CreatImage'; similar: CreateImage" in capsys.readouterr().err
     assert main(["explain", "vm/CreateImage/pendin"]) == 1
     assert "similar: vm/CreateImage/pending, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("resource_id", ["ami-12345678", "image-export-0123abcd"])
+def test_names_the_commands_that_show_a_resource(capsys: pytest.CaptureFixture[str], resource_id: str) -> None:
+    """The id of a resource is no word; it is answered with the commands that take one."""
+    assert main(["explain", resource_id]) == 1
+    expected = f"; `omisim lineage {resource_id}` and `omisim timeline {resource_id}` show a resource of a cloud\n"
+    assert capsys.readouterr().err.endswith(expected)
     assert main(["explain", "prodct", "code"]) == 1
     assert "product code" in capsys.readouterr().err
     assert main(["explain", ""]) == main(["explain", " ", "_"]) == main(["explain", "x" * 10_000]) == 1
