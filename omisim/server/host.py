@@ -148,7 +148,7 @@ def _check_arguments(cloud: Cloud, port: int, host: str, token: str | None) -> N
         if cloud.engine.settings.auth != "strict":
             raise ValueError(f"host {host} lets other machines in, which needs auth='strict'")
         if not token:
-            raise ValueError(f"host {host} lets other machines in, which needs a token of your choice")
+            raise ValueError(f"host {host} lets other machines in, which needs a token of your choice (--token)")
     if token and not (isinstance(token, str) and _TOKEN.fullmatch(token)):
         raise ValueError(f"token must consist of visible ASCII characters, as a header transmits them, not {token!r}")
 
