@@ -123,6 +123,7 @@ def run_server(
         ca = None
         if tls:
             files, ca = (tls, tls[0]) if isinstance(tls, tuple) else _issue_certificate(stack, {host, *hosts})
+            ca = str(Path(ca).absolute())  # clients run in other directories
             server.ssl_adapter = _make_tls_adapter(*files)
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)

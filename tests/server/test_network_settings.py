@@ -197,6 +197,18 @@ class TestCertificates:
                 assert call_httpx(f"{server.url}/api/v1/ReadRegions") == 200
             assert os.environ["REQUESTS_CA_BUNDLE"] == str(tmp_path / "none.pem")
 
+    def test_are_named_by_a_path_that_every_directory_understands(
+        self, cloud: Cloud, alice: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Clients run in another directory than the server whose certificate was given by a relative path."""
+        monkeypatch.chdir(tmp_path)
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        certificate.cert_chain_pems[0].write_to_path("cert.pem")
+        certificate.private_key_pem.write_to_path("key.pem")
+        with cloud.serve(tls=("cert.pem", "key.pem")) as server:
+            for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+                assert server.env(alice)[name] == str(tmp_path / "cert.pem")
+
     def test_name_the_hosts_that_are_allowed(self, cloud: Cloud) -> None:
         """A generated certificate is valid for the names by which other machines reach the server."""
         with run_server(cloud, tls=True, token="t", hosts=["omisim"]) as server:
