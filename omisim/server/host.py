@@ -13,7 +13,6 @@ from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TextIO
-from urllib.parse import urlsplit
 
 from omisim.base.hosts import is_loopback, parse_host
 from omisim.clients.environment import make_credentials
@@ -68,7 +67,7 @@ class Running:
 def _list_variables(url: str, ca: str | None, account: Account, host: str = "") -> dict[str, str]:
     """Return the variables for the clients of an account. `host` is the Host header with which they were requested."""
     if host and parse_host(host) is None:  # a name of OUTSCALE selects a service, which would override the path
-        url = f"{urlsplit(url).scheme}://{host}"
+        url = f"{url.partition('://')[0]}://{host}"
     variables = make_credentials(account) | {
         "AWS_ENDPOINT_URL_EC2": f"{url}/fcu",
         "AWS_ENDPOINT_URL_S3": f"{url}/oos/{account.region}",
