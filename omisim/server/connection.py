@@ -84,9 +84,9 @@ class _Exchange(HTTPRequest):
         self.status: Any = _make_status_line(status)  # cheroot writes it as bytes, and types it as str
         self.outheaders = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         if isinstance(body, bytes):
-            self.ensure_headers_sent()
-            if body:
-                self.write(body)
+            head = self._make_head()
+            for part in (head, body) if len(body) > READ_SIZE else (head + body,):  # a large body is not copied
+                self.write(part)
             return
         with closing(body) as stream:
             self.ensure_headers_sent()
@@ -95,11 +95,21 @@ class _Exchange(HTTPRequest):
         if self.chunked_write:
             self.conn.wfile.write(b"0\r\n\r\n")
 
+    def _make_head(self) -> bytes:
+        """Return the first line and the headers. cheroot would send them by themselves, before the body."""
+        wfile, self.conn.wfile = self.conn.wfile, BytesIO()
+        try:
+            self.ensure_headers_sent()
+            return bytes(self.conn.wfile.getvalue())
+        finally:
+            self.conn.wfile = wfile
+
 
 class _Connection(HTTPConnection):
     """A connection, and what it has sent of its next request."""
 
     server: LimitedServer
+    wfile: Any
     RequestHandlerClass = _Exchange
 
     def __init__(self, server: LimitedServer, sock: socket, makefile: Callable[..., Any]) -> None:
