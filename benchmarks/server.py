@@ -23,8 +23,8 @@ from osc_sdk_python import Gateway
 from benchmarks.goal import Goal, Limit, elapsed, over, single
 from benchmarks.processes import run_server
 from omisim import Cloud
-from omisim.doors.http import HttpRequest
-from omisim.server.app import Answer, App
+from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.server.app import App
 from omisim.server.connection import LimitedServer
 from omisim.server.framing import Limits
 from omisim.server.host import THREADS
@@ -38,8 +38,8 @@ VOLUME = {"SubregionName": "eu-west-2a", "Size": 10}
 def serve_canned(body: bytes) -> None:
     """Answer every request with the same bytes; print the port."""
 
-    def answer(_request: HttpRequest, **_options: bool) -> Answer:
-        return Answer(200, {"Content-Type": "application/json", "Content-Length": str(len(body))}, body)
+    def answer(_request: HttpRequest, **_options: bool) -> HttpResponse:
+        return HttpResponse(200, body, {"Content-Type": "application/json", "Content-Length": str(len(body))})
 
     # as ours: cheroot's own server is deaf after a client that leaves in the middle of a request
     server = LimitedServer(("127.0.0.1", 0), answer, THREADS, Limits())

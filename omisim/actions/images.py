@@ -33,6 +33,7 @@ from omisim.model import (
     Volume,
     VolumeLink,
 )
+from omisim.model.base import BOOT_MODES
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
 from omisim.state.image_names import find_images_by_name
@@ -113,7 +114,7 @@ def create_image(
     """
     _check_name(call, image_name, COPY_CHARACTERS if source_image_id else NAME_CHARACTERS)
     for mode in boot_modes or ():
-        call.check(mode in ("uefi", "legacy"), "OMI-030", boot_mode=mode)
+        call.check(mode in BOOT_MODES, "OMI-030", boot_mode=mode)
     modes = tuple(dict.fromkeys(boot_modes or ())) or None  # an OMI without boot modes could not be launched
     requested = {"description": description, "boot_modes": modes, "tpm_mandatory": tpm_mandatory}
     requested = {name: value for name, value in requested.items() if value is not None}

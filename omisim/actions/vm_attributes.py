@@ -6,7 +6,7 @@ from omisim.actions.framework.call import Call
 from omisim.actions.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from omisim.formats.user_data import decode_user_data, parse_section
 from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ResourceTag, ShutdownBehaviorConfiguration
-from omisim.model.base import SECURE_BOOT_ACTIONS
+from omisim.model.base import GUEST_ACTIONS, HOST_ACTIONS, SECURE_BOOT_ACTIONS
 from omisim.spec.vm_types import PERFORMANCES, VmShape
 
 __all__ = [
@@ -32,8 +32,8 @@ def check_attributes(
     call.check(is_valid, "VM-024", behavior=behavior)
     if configuration is not None:
         guest, host = configuration.guest_action, configuration.host_action
-        call.check(guest in (None, "stop", "terminate"), "VM-025", parameter=call.spell("guest_action"), value=guest)
-        call.check(host in (None, "restart", "stop"), "VM-025", parameter=call.spell("host_action"), value=host)
+        call.check(guest in (None, *GUEST_ACTIONS), "VM-025", parameter=call.spell("guest_action"), value=guest)
+        call.check(host in (None, *HOST_ACTIONS), "VM-025", parameter=call.spell("host_action"), value=host)
     if user_data is not None and call.check(
         len(user_data) <= MAX_USER_DATA_LENGTH, "VM-019/length", length=len(user_data)
     ):

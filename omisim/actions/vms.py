@@ -50,7 +50,7 @@ from omisim.model import (
     VolumeLink,
     VolumeState,
 )
-from omisim.model.base import keep_view
+from omisim.model.base import BOOT_MODES, keep_view
 from omisim.spec.limits import TENANCY
 from omisim.spec.rules import refuse
 from omisim.spec.vm_types import VmShape, find_vm_shape
@@ -128,7 +128,7 @@ def create_vms(
     check_device_names(call, mappings)
     call.check(1 <= min_vms_count <= max_vms_count, "VM-004", minimum=min_vms_count, maximum=max_vms_count)
     check_attributes(call, performance, user_data, vm_initiated_shutdown_behavior, behavior)
-    call.check(boot_mode in (None, "legacy", "uefi"), "OMI-030", boot_mode=boot_mode)
+    call.check(boot_mode in (None, *BOOT_MODES), "OMI-030", boot_mode=boot_mode)
     call.check(place.tenancy is None or TENANCY.fullmatch(place.tenancy), "VM-017", tenancy=place.tenancy)
     is_public = subnet_id is None and not nics
     check_nested_virtualization(call, place.tenancy, enabled=is_public and nested_virtualization)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from threading import Lock
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from omisim.base.hosts import parse_host
 from omisim.cloud.cloud import Cloud
@@ -22,25 +22,17 @@ from omisim.doors.identity import find_claimed_account
 from omisim.engine.faults import Dropped, Killed
 from omisim.formats import recording
 from omisim.server.access import Access
-from omisim.server.clouds import CLOUD_HEADER, FIRST_CLOUD, Clouds, HostedCloud
+from omisim.server.clouds import FIRST_CLOUD, Clouds, HostedCloud
 from omisim.server.console import read_cloud_name
 from omisim.server.control import Control, Shared
-from omisim.server.framing import MAX_CLOUDS
+from omisim.server.framing import CLOUD_HEADER, MAX_CLOUDS
 from omisim.server.http_error import HttpError
 
-__all__ = ["Answer", "App"]
+__all__ = ["App"]
 
 _OOS_PATH = re.compile(r"/+oos(?:/|$)")
 _FCU_PATH = re.compile(r"/+(?:[a-z]+(?:-[a-z0-9]+)+/+)?fcu/*")
 _CONTROL_PATH = re.compile(r"/+_omisim(?:/|$)")
-
-
-class Answer(NamedTuple):
-    """The answer to a request: its status, its headers, and its body, whole or as a stream."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes | Generator[bytes]
 
 
 class App:
@@ -77,8 +69,8 @@ class App:
         """The control plane of that cloud."""
         return Control(self.clouds.first, self.shared)
 
-    def answer(self, request: HttpRequest, *, is_for_proxy: bool = False) -> Answer:
-        """Answer one request. `is_for_proxy` is whether its URL was absolute."""
+    def answer(self, request: HttpRequest, *, is_for_proxy: bool = False) -> HttpResponse | Generator[bytes]:
+        """Answer one request, whole or by a stream of events. `is_for_proxy` is whether its URL was absolute."""
         start = time.perf_counter()
         if _CONTROL_PATH.match(request.path):
             response = self._call_control(request, is_for_proxy=is_for_proxy)
@@ -90,12 +82,10 @@ class App:
             headers = {name: clean_header(value) for name, value in response.headers.items()}
             if response.status not in WITHOUT_BODY and "content-length" not in map(str.lower, headers):
                 headers["Content-Length"] = str(len(response.body))
-            answer = Answer(response.status, headers, b"" if request.method == "HEAD" else response.body)
-        else:
-            answer = Answer(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}, response)
+            response = HttpResponse(response.status, b"" if request.method == "HEAD" else response.body, headers)
         if self._log is not None:
-            self._log_request(self._log, request, answer, time.perf_counter() - start)
-        return answer
+            self._log_request(self._log, request, response, time.perf_counter() - start)
+        return response
 
     def _call_control(self, request: HttpRequest, *, is_for_proxy: bool) -> HttpResponse | Generator[bytes]:
         if is_for_proxy:  # for another server, through this one
@@ -103,7 +93,7 @@ class App:
                 400, b'{"error": "the control plane takes no absolute URL"}', {"Content-Type": "application/json"}
             )
         try:
-            name = request.headers.get(CLOUD_HEADER.lower())
+            name = request.headers.get(CLOUD_HEADER)
             hosted = self.clouds.get((read_cloud_name(request) or FIRST_CLOUD) if name is None else name)
         except HttpError as problem:
             return self.control.handle(request, problem)
@@ -149,14 +139,17 @@ class App:
                     with suppress(OSError, ValueError):
                         sys.stderr.write(f"omisim serve: {option}: {error}; lines may be missing from now on\n")
 
-    def _log_request(self, log: TextIO, request: HttpRequest, answer: Answer, seconds: float) -> None:
+    def _log_request(
+        self, log: TextIO, request: HttpRequest, response: HttpResponse | Generator[bytes], seconds: float
+    ) -> None:
+        head = response if isinstance(response, HttpResponse) else HttpResponse(200)
         line = {
             "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "method": request.method,
             "host": request.host,
             "path": request.path,
-            "status": answer.status,
-            "rule": answer.headers.get("X-Omisim-Rule", ""),
+            "status": head.status,
+            "rule": head.headers.get("X-Omisim-Rule", ""),
             "milliseconds": round(seconds * 1e3, 3),
         }
         self._write("--log", lambda log: log.write(json.dumps(line) + "\n"), log)

@@ -22,12 +22,11 @@ from omisim.doors.http import HttpRequest
 from omisim.doors.identity import find_claimed_key
 from omisim.engine.marks import Mark
 from omisim.model.ids import make_first_access_key
-from omisim.server.framing import MAX_CLOUDS
+from omisim.server.framing import CLOUD_HEADER, MAX_CLOUDS
 from omisim.server.http_error import HttpError
 
-__all__ = ["CLOUD_HEADER", "FIRST_CLOUD", "Clouds", "HostedCloud"]
+__all__ = ["FIRST_CLOUD", "Clouds", "HostedCloud"]
 
-CLOUD_HEADER = "X-Omisim-Cloud"
 FIRST_CLOUD = "default"  # the name of the cloud that the server began with
 MAX_SIMILAR = 500  # names that are compared with an unknown one: each takes 20 µs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -82,7 +81,7 @@ class Clouds:
 
     def find(self, request: HttpRequest) -> HostedCloud:
         """Return the cloud of a request. Raises HttpError if its header names an unknown one."""
-        name = request.headers.get(CLOUD_HEADER.lower())
+        name = request.headers.get(CLOUD_HEADER)
         if name is not None:
             return self.get(name)
         if len(self._by_name) == 1:

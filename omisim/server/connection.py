@@ -12,7 +12,7 @@ import errno
 import os
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, suppress
 from functools import cache
 from http import HTTPStatus
@@ -28,7 +28,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.workers.threadpool import ThreadPool
 
 from omisim.base.process import watch_forks
-from omisim.server.app import Answer
+from omisim.doors.http import HttpResponse
 from omisim.server.framing import Limits, Received, RequestBuffer
 from omisim.server.http_error import HttpError
 
@@ -38,6 +38,8 @@ READ_SIZE = 65536
 READS_IN_A_ROW = 16  # from one connection, before the others get their turn
 DRAIN_SECONDS = 2  # for which the rest of a rejected request is read, because closing at once may lose the answer
 CHECK_SECONDS = 0.1  # between two searches for connections that take too long
+_EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}  # the headers of a stream of events
+_Answer = Callable[..., HttpResponse | Generator[bytes]]  # an answer is whole, or a stream of events
 _NOTHING_YET = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 
@@ -80,20 +82,24 @@ class _Exchange(HTTPRequest):
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
 
     def _respond(self) -> None:
-        status, headers, body = self.server.answer(self._received.request, is_for_proxy=self._received.is_for_proxy)
-        self.status: Any = _make_status_line(status)  # cheroot writes it as bytes, and types it as str
-        self.outheaders = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        if isinstance(body, bytes):
-            head = self._make_head()
+        answer = self.server.answer(self._received.request, is_for_proxy=self._received.is_for_proxy)
+        if isinstance(answer, HttpResponse):
+            self._set_head(answer.status, answer.headers)
+            head, body = self._make_head(), answer.body
             for part in (head, body) if len(body) > READ_SIZE else (head + body,):  # a large body is not copied
                 self.write(part)
             return
-        with closing(body) as stream:
+        self._set_head(200, _EVENTS)
+        with closing(answer) as events:
             self.ensure_headers_sent()
-            for chunk in stream:
-                self.write(chunk)
+            for event in events:
+                self.write(event)
         if self.chunked_write:
             self.conn.wfile.write(b"0\r\n\r\n")
+
+    def _set_head(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status: Any = _make_status_line(status)  # cheroot writes it as bytes, and types it as str
+        self.outheaders = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
     def _make_head(self) -> bytes:
         """Return the first line and the headers. cheroot would send them by themselves, before the body."""
@@ -300,7 +306,7 @@ class LimitedServer(HTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], answer: Callable[..., Answer], threads: int, limits: Limits) -> None:
+    def __init__(self, address: tuple[str, int], answer: _Answer, threads: int, limits: Limits) -> None:
         super().__init__(address, gateway=None)
         self.answer = answer
         self.limits = limits

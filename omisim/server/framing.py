@@ -15,10 +15,11 @@ from omisim.base.frozen import frozen
 from omisim.doors.http import HttpRequest
 from omisim.server.http_error import HttpError
 
-__all__ = ["MAX_CLOUDS", "Limits", "Received", "RequestBuffer"]
+__all__ = ["CLOUD_HEADER", "MAX_CLOUDS", "Limits", "Received", "RequestBuffer"]
 
 MIB = 2**20
 MAX_CLOUDS = 4096
+CLOUD_HEADER = "x-omisim-cloud"
 MAX_CHUNK_LINE = 256  # bytes of the line with the size of a chunk
 MAX_OVERHEAD = MIB  # bytes of all such lines of a request: a body in chunks of one byte is rejected early
 END = b"\r\n\r\n"
@@ -29,8 +30,7 @@ _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "expect"})  # replaced by the length of the whole body
 _HIDDEN = _FRAMING | {"connection"}
-_CLOUD = "x-omisim-cloud"
-_SINGLE = _FRAMING | {"host", "authorization", "x-omisim-token", _CLOUD, "cookie", "origin"}
+_SINGLE = _FRAMING | {"host", "authorization", "x-omisim-token", CLOUD_HEADER, "cookie", "origin"}
 
 
 @frozen()
@@ -179,7 +179,7 @@ class RequestBuffer:
         self._set_length(headers, is_1_0=version == "1.0")
         options = [option.strip(" \t") for option in headers.get("connection", "").lower().split(",")]
         # an empty name of a cloud is refused: it is the unset variable of a script
-        self._headers = {n: v for n, v in headers.items() if n not in _HIDDEN and (v or n == _CLOUD)}
+        self._headers = {n: v for n, v in headers.items() if n not in _HIDDEN and (v or n == CLOUD_HEADER)}
         is_for_proxy = not target.startswith("/") and target != "*"
         path, _, query = (f"/{_cut_host(target)}" if is_for_proxy else target).partition("?")
         request = HttpRequest(method, self._headers.get("host", ""), path, self._headers, query=query)

@@ -288,8 +288,8 @@ def _read_journal(entries: list[Any], first: int) -> list[Change]:
     try:
         for number, entry in enumerate(entries, first):
             changes.append(_read_change(entry, number, decoders))
-    except Exception:
-        with reading(f".journal[{len(changes)}]"):  # once, because each takes a quarter as long as a change
+    except Exception:  # not swallowed: `reading` adds the place; around each change it would take a quarter of its time
+        with reading(f".journal[{len(changes)}]"):
             raise
     return changes
 

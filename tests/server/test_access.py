@@ -42,6 +42,13 @@ def ask(control: Control, name: str, method: str = "GET", host: str = OWN, **hea
     return response
 
 
+def get_status(app: App, request: HttpRequest, *, is_for_proxy: bool = False) -> int:
+    """Return the status of an answer that is no stream."""
+    response = app.answer(request, is_for_proxy=is_for_proxy)
+    assert isinstance(response, HttpResponse)
+    return response.status
+
+
 @pytest.fixture(name="control")
 def _control(cloud: Cloud, alice: Account) -> Control:
     return App(cloud, "t").control
@@ -92,7 +99,7 @@ class TestToken:
     def test_is_of_no_use_in_a_request_to_a_proxy(self, cloud: Cloud) -> None:
         """A request line with an absolute URL is for another server, and reaches no control plane."""
         request = HttpRequest("GET", "127.0.0.1", "/_omisim/dump", TOKEN)
-        assert App(cloud, "t").answer(request, is_for_proxy=True).status == 400
+        assert get_status(App(cloud, "t"), request, is_for_proxy=True) == 400
 
 
 class TestSession:
@@ -193,7 +200,7 @@ class TestSite:
             (None, OWN, True),
         ):
             request = HttpRequest("POST", host, path, {"origin": origin} if origin else {})
-            assert (app.answer(request).status == 403) is not allowed
+            assert (get_status(app, request) == 403) is not allowed
 
     def test_of_a_foreign_page_may_read_alone(self, cloud: Cloud, alice: Account) -> None:
         """The API lets pages of any site read answers of Read actions, as the real one does, and of no other."""
@@ -325,7 +332,7 @@ class TestFiles:
             for log, record in ((full, None), (None, full), (closed, closed)):
                 app = App(cloud, "t", log, record)
                 for _ in range(2):
-                    assert app.answer(HttpRequest("POST", "", "/api/v1/ReadRegions", {})).status == 200
+                    assert get_status(app, HttpRequest("POST", "", "/api/v1/ReadRegions", {})) == 200
         lines = capsys.readouterr().err.splitlines()
         assert [line.split(":")[1].strip() for line in lines] == ["--log", "--record", "--record", "--log"]
 

@@ -21,9 +21,9 @@ def _in_process(cloud: Cloud, request: HttpRequest) -> HttpResponse:
 
 
 def _as_server(cloud: Cloud, request: HttpRequest) -> HttpResponse:
-    status, headers, body = App(cloud, "token").answer(request)
-    assert isinstance(body, bytes)
-    return HttpResponse(status, body, headers)
+    response = App(cloud, "token").answer(request)
+    assert isinstance(response, HttpResponse)
+    return response
 
 
 DOORS: Mapping[str, Door] = {"in process": _in_process, "server": _as_server}

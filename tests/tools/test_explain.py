@@ -165,7 +165,7 @@ def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("resource_id", ["ami-12345678", "image-export-0123abcd"])
 def test_names_the_commands_that_show_a_resource(capsys: pytest.CaptureFixture[str], resource_id: str) -> None:
-    """The id of a resource is no word; it is answered with the commands that take one."""
+    """For the id of a resource, `omisim explain` names the commands that show a resource."""
     assert main(["explain", resource_id]) == 1
     expected = f"; `omisim lineage {resource_id}` and `omisim timeline {resource_id}` show a resource of a cloud\n"
     assert capsys.readouterr().err.endswith(expected)
