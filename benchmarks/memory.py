@@ -40,7 +40,7 @@ def _create_images(account: Account) -> Create:
 
 # what is created → the function that returns how, and the limit in bytes
 LIMITS: dict[str, tuple[Callable[[Account], Create], int]] = {
-    "a volume": (_create_volumes, 425),
+    "a volume": (_create_volumes, 420),
     "a snapshot": (_create_snapshots, 440),
     "an OMI": (_create_images, 800),
 }

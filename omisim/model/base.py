@@ -159,16 +159,18 @@ class UpdateState(StrEnum):
 def keep_text(render: Callable[[Any], TEXT]) -> Callable[[Any], TEXT]:
     """Return `render`, which an entity that is rendered again answers from a text that it keeps, as it is frozen.
 
-    An entity keeps the text of the latest of such functions. Other values are rendered each time.
+    An entity keeps what the latest such function, or that of a `keep_view`, has returned. Other values are rendered each
+    time.
     """
 
     def get_text(value: Any) -> TEXT:
-        kept: tuple[object, TEXT] | None = getattr(value, "_text", None)
+        kept = getattr(value, "_kept", None)
         if kept is not None and kept[0] is render:
-            return kept[1]
+            kept_text: TEXT = kept[1]
+            return kept_text
         text = render(value)
         if isinstance(value, Entity):
-            object.__setattr__(value, "_text", (render, text))
+            object.__setattr__(value, "_kept", (render, text))
         return text
 
     return get_text
@@ -177,15 +179,16 @@ def keep_text(render: Callable[[Any], TEXT]) -> Callable[[Any], TEXT]:
 def keep_view(make: Callable[[ANY, Any], ANY]) -> Callable[[ANY, Any], ANY]:
     """Return `make`, the function that makes the answered form of an entity from it and the `parts` to add.
 
-    The entity keeps its latest form, and answers with it again while the parts are equal.
+    The entity keeps its latest form, and answers with it again while the parts are equal. A text is kept by the form.
     """
 
     def get_view(entity: ANY, parts: Any) -> ANY:
-        kept: tuple[object, Any, ANY] | None = getattr(entity, "_view", None)
+        kept = getattr(entity, "_kept", None)
         if kept is not None and kept[0] is make and kept[1] == parts:
-            return kept[2]
+            kept_view: ANY = kept[2]
+            return kept_view
         view = make(entity, parts)
-        object.__setattr__(entity, "_view", (make, parts, view))
+        object.__setattr__(entity, "_kept", (make, parts, view))
         return view
 
     return get_view
@@ -194,13 +197,11 @@ def keep_view(make: Callable[[ANY, Any], ANY]) -> Callable[[ANY, Any], ANY]:
 class Entity:
     """The base class of resources: values with an id and their own row in the State."""
 
-    __slots__ = ("_text", "_view")
+    __slots__ = ("_kept",)
     kind: ClassVar[str]
     key: ClassVar[str]
     id: str  # the field that `key` names, under a second name (model/__init__.py)
-    # not fields: see `keep_text` and `keep_view`
-    _text: tuple[object, str | bytes]
-    _view: tuple[object, Any, Any]
+    _kept: tuple[Any, ...]  # not a field: see `keep_text` and `keep_view`
 
     @property
     def is_gone(self) -> bool:
