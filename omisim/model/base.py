@@ -159,8 +159,8 @@ class UpdateState(StrEnum):
 def keep_text(render: Callable[[Any], TEXT]) -> Callable[[Any], TEXT]:
     """Return `render`, which an entity that is rendered again answers from a text that it keeps, as it is frozen.
 
-    An entity keeps what the latest such function, or that of a `keep_view`, has returned. Other values are rendered each
-    time.
+    An entity keeps what the latest of these functions and of those of `keep_view` has returned. Other values are
+    rendered each time.
     """
 
     def get_text(value: Any) -> TEXT:
