@@ -70,7 +70,7 @@ INSTANTIATED_BY_OMISIM = frozenset(
         "omisim.server.Running",
         "omisim.server.clouds.Clouds",
         "omisim.server.clouds.HostedCloud",
-        "omisim.state.settings.Durations",
+        "omisim.cloud.durations.Durations",
         "omisim.testing.laws.Broken",
         "omisim.testing.laws.Law",
         "omisim.testing.machine.CloudMachine",

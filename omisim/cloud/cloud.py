@@ -19,6 +19,7 @@ from omisim.cloud.account_setup import find_account, find_first_key, find_or_cre
 from omisim.cloud.calls import Calls, list_records, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
+from omisim.cloud.durations import Durations
 from omisim.cloud.guest import read_file, write_console, write_file
 from omisim.cloud.html import render_cloud
 from omisim.cloud.images import Images
@@ -38,7 +39,7 @@ from omisim.spec.catalog import CATALOGS, QuotaName
 from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import TIMINGS, Auth, Durations, OwnAnswer, Settings, Timing, Unserved
+from omisim.state.settings import TIMINGS, Auth, OwnAnswer, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
@@ -104,10 +105,12 @@ class Cloud:
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
         if answers is not None and not isinstance(answers, Mapping):
             raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")
-        settings = Settings.checked(seed, timing, auth, load_switches(switches), unserved)
-        settings.answers = {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
-        settings.fetch = fetch
-        settings.licences = parse_licences(licences, initial_state())
+        settings = replace(
+            Settings.checked(seed, timing, auth, load_switches(switches), unserved),
+            answers={action: check_answer(action, answer) for action, answer in (answers or {}).items()},
+            fetch=fetch,
+            licences=parse_licences(licences, initial_state()),
+        )
         self._attach(Engine(settings, ManualClock() if clock is None else check_clock(clock), history=history))
 
     def _attach(self, engine: Engine) -> None:
@@ -221,8 +224,7 @@ class Cloud:
 
         `allow=False` ends it. Forks and dumps keep the setting.
         """
-        with self.engine.atomic():
-            self.engine.settings.unknown_images = allow
+        self.engine.change_settings(unknown_images=allow)
 
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
@@ -230,8 +232,8 @@ class Cloud:
         Terminated VMs do not count. CreateVms launches as many VMs as fit, and is refused if fewer than `MinVmsCount`
         do. Raises ValueError for an unknown Subregion or a negative number.
         """
-        with self.engine.atomic():
-            self.engine.settings.set_capacity(subregion, vms)
+        with self.engine.lock:
+            self.engine.change_settings(capacity=self.engine.settings.limit_vms(subregion, vms))
 
     def retire(self, image_id: str) -> None:
         """Delete an OMI as its owner would; VMs and copies created from it remain (OMI-123).
@@ -260,7 +262,7 @@ class Cloud:
 
         For example `cloud.durations["snapshot.pending"] = 600`. With the timing "reads", they are numbers of reads.
         """
-        return Durations(self.engine.settings)
+        return Durations(self.engine)
 
     def advance(self, seconds: float) -> None:
         """Advance the clock by a number of seconds, and apply each due transition and timer at its own time.
@@ -360,7 +362,8 @@ class Cloud:
         A call raises TypeError if the function returns no dict of JSON values.
         """
         with self.engine.lock:
-            self.engine.settings.answers[action] = check_answer(action, answer)
+            answers = {**self.engine.settings.answers, action: check_answer(action, answer)}
+            self.engine.change_settings(answers=answers)
 
     def calls(
         self, action: str | None = None, *, account: str | None = None, since: Mark | None = None, **parameters: Any

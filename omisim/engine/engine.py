@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from omisim.actions.effects import EFFECTS
 from omisim.base.clock import Clock
+from omisim.base.frozen import replace
 from omisim.base.process import ForkedCloud, watch_forks
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.keeper import Keeper
@@ -24,7 +25,7 @@ from omisim.state.forgetting import forget_ended
 from omisim.state.initial_state import initial_state
 from omisim.state.journal_store import JournalStore
 from omisim.state.observer import Observer
-from omisim.state.settings import Settings
+from omisim.state.settings import Settings, Value, check_switch
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -41,7 +42,7 @@ class Engine:
     Attributes:
         state: everything that a rollback undoes. `reset` replaces it.
         session: everything that survives a rollback: call log, faults, failed logins, warnings. `reset` replaces it.
-        settings: the configuration of the cloud.
+        settings: the configuration of the cloud. `change_settings` replaces it.
         clock: the source of the cloud's time.
         scheduler: the due transitions.
         history: the number of changes and calls to keep.
@@ -107,6 +108,18 @@ class Engine:
             raise ForkedCloud
         observer = self.observer if observed else None
         return Transaction(self.state, self.settings, EFFECTS, self.clock.now(), cause, observer)
+
+    def change_settings(self, **values: Any) -> None:
+        """Replace some of the settings, as a unit of work."""
+        with self.atomic():
+            self.settings = replace(self.settings, **values)
+            self._continue_with(self.state, self.scheduler.failures)
+
+    def set_switch(self, name: str, value: Value) -> None:
+        """Set a behaviour switch. Raises ValueError for an unknown one and for a value that it does not have."""
+        check_switch(name, value)
+        with self.lock:
+            self.change_settings(switches={**self.settings.switches, name: value})
 
     @contextmanager
     def transaction(self, cause: str) -> Iterator[Transaction]:
@@ -244,7 +257,7 @@ class Engine:
     def fork(self) -> Engine:
         """Return an independent Engine in the same state, with a clock of its own and an empty session."""
         with self.lock:
-            return Engine(self.settings.copy(), self.clock.copy(), self.state.fork(), self.history, self._start)
+            return Engine(self.settings, self.clock.copy(), self.state.fork(), self.history, self._start)
 
     def save(self) -> Saved:
         """Return the state, the time, the settings and the session, for `restore`."""
@@ -252,7 +265,7 @@ class Engine:
             return Saved(
                 self.state.fork(),
                 self.clock.now(),
-                self.settings.copy(),
+                self.settings,
                 self.session.copy(),
                 self.scheduler.failures,
                 WeakSet(self.marks),
@@ -264,7 +277,7 @@ class Engine:
         Accounts, clients, doors and contexts of this cloud keep working. A `SystemClock` is not turned back.
         """
         with self.atomic():
-            self.settings = saved.settings.copy()
+            self.settings = saved.settings
             self._start_with(saved.state.fork())
             self._take_session(saved.session.copy())
             self.scheduler.failures = saved.failures
@@ -281,10 +294,7 @@ class Engine:
         """Restore the initial state: no accounts, no calls, the clock at its start."""
         with self.atomic():
             self.clock.restore(self._start)
-            self.settings = self.settings.copy()
-            self.settings.unknown_images = False
-            self.settings.durations.clear()
-            self.settings.capacity.clear()
+            self.settings = replace(self.settings, unknown_images=False, durations={}, capacity={})
             self._start_with(initial_state().fork())
 
     def dump(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Keeper:
         if state is not self._state:
             self._replace(engine)
             return
-        head, settings = _describe_head(engine), _list_settings(engine)
+        head, settings = _describe_head(engine), (engine.settings, engine.history)
         has_changes = state.stored != state.position or state.reverted
         if head == self._head and settings == self._settings and not has_changes:
             return
@@ -66,7 +66,7 @@ class Keeper:
     def _note(self, engine: Engine, head: str) -> None:
         """Note what the store has now."""
         state = engine.state
-        self._head, self._settings = head, _list_settings(engine)
+        self._head, self._settings = head, (engine.settings, engine.history)
         state.stored = state.position
         state.reverted.clear()
         self._state = state
@@ -92,18 +92,4 @@ def _describe_head(engine: Engine) -> str:
         f'{{"clock":{{"kind":{kind},"now":"{clock.now().isoformat()}"}},"trimmed":{state.trimmed},'
         f'"position":{state.position},"counters":{{{",".join(counters)}}},'
         f'"session":{describe_session_text(session, engine.scheduler.failures)}}}'
-    )
-
-
-def _list_settings(engine: Engine) -> tuple[object, ...]:
-    """Return the settings that can change after the start of a cloud, to compare them with later ones."""
-    settings = engine.settings
-    return (
-        engine.history,
-        settings.unknown_images,
-        settings.durations.copy(),
-        settings.capacity.copy(),
-        settings.seed,
-        settings.timing,
-        settings.auth,
     )

@@ -159,7 +159,8 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
     from omisim.pytest_plugin.marker_options import read_marker
 
     if "timing" not in read_marker(request.node):
-        omi_cloud.engine.settings.timing = "clock"  # the cloud may have been created before this fixture was requested
+        # the cloud may have been created before this fixture was requested
+        omi_cloud.engine.change_settings(timing="clock")
     with omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False)):
         yield
 

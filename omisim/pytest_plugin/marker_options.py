@@ -142,12 +142,16 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         {**settings.switches, **(options.get("switches") or {})},
         options.get("unserved", settings.unserved),
     )
-    settings.timing, settings.auth, settings.switches = changed.timing, changed.auth, changed.switches
-    settings.unserved = changed.unserved
+    cloud.engine.change_settings(
+        timing=changed.timing,
+        auth=changed.auth,
+        switches=changed.switches,
+        unserved=changed.unserved,
+        fetch=options.get("fetch", settings.fetch),
+        licences={**settings.licences, **parse_licences(options.get("licences"), cloud.engine.state)},
+    )
     for action, answer in (options.get("answers") or {}).items():
         cloud.answer(action, answer)
-    settings.fetch = options.get("fetch", settings.fetch)
-    settings.licences |= parse_licences(options.get("licences"), cloud.engine.state)
     cloud.engine.history = options.get("history", cloud.engine.history)
 
 

@@ -163,7 +163,7 @@ class Clouds:
             cloud = Cloud.from_scenario(_check_shipped(scenario), seed=seed, auth=settings.auth, clock=clock)
         else:
             cloud = source.fork() if dump is None else Cloud.load(dump)
-        cloud.engine.settings.seed, cloud.engine.settings.auth = seed, settings.auth
+        cloud.engine.change_settings(seed=seed, auth=settings.auth)
         with cloud.engine.atomic():
             for account in cloud.accounts:
                 if cloud.account(account).access_key:

@@ -163,7 +163,8 @@ class Control:
 
     def _load(self, parameters: dict[str, Any]) -> None:
         loaded = Cloud.load(parameters)
-        loaded.engine.settings.auth = self.cloud.engine.settings.auth  # which may be what lets other machines in
+        # which may be what lets other machines in
+        loaded.engine.change_settings(auth=self.cloud.engine.settings.auth)
         self.cloud.become(loaded)
         self._forget_history()
 

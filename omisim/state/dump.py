@@ -7,18 +7,19 @@ of a database (`omisim/state/sqlite_store.py`).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from omisim.base.clock import EARLIEST, Clock, ManualClock, SystemClock, parse_seconds
+from omisim.base.frozen import replace
 from omisim.base.garbage import pause_collections
 from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.state.dump_checks import check_rows
-from omisim.state.settings import Durations, Settings
+from omisim.state.settings import Settings, check_duration
 from omisim.state.state import ROWS, Change, State
 
 __all__ = ["Loaded", "check_object", "describe_settings", "from_dict", "read_value", "reading", "to_dict"]
@@ -201,21 +202,26 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
         with reading(f".settings.{name}"):
             Settings.checked(**{**checked, name: value})
     settings = Settings.checked(**{**checked, **given})
-    _read_setting(values, "durations", float, Durations(settings))
-    _read_setting(values, "capacity", int, settings.capacity)
-    _read_setting(values, "licences", bool, settings.licences)
-    settings.unknown_images = read_value(bool, values, "unknown_images", ".settings")
+    settings = replace(
+        settings,
+        durations=_read_setting(values, "durations", float),
+        capacity=_read_setting(values, "capacity", int),
+        licences=_read_setting(values, "licences", bool),
+        unknown_images=read_value(bool, values, "unknown_images", ".settings"),
+    )
+    for key, duration in settings.durations.items():
+        with reading(f".settings.durations.{key}"):
+            check_duration(key, duration, counts_reads=settings.timing == "reads")
     history: int = read_value(int, values, "history", ".settings")
     if history < 1:
         raise InvalidData(f"must be a positive int, not {history}", ".settings.history")
     return settings, history
 
 
-def _read_setting(values: Mapping[str, Any], name: str, kind: Any, target: MutableMapping[str, Any]) -> None:
-    """Read a setting that is a mapping into `target`. `kind` is the type of its values."""
-    for key, value in _check_mapping(values.get(name, {}), f".settings.{name}").items():
-        with reading(f".settings.{name}.{key}"):
-            target[key] = deserialize(kind, value)
+def _read_setting(values: Mapping[str, Any], name: str, kind: Any) -> dict[str, Any]:
+    """Return a setting that is a mapping. `kind` is the type of its values."""
+    items = _check_mapping(values.get(name, {}), f".settings.{name}")
+    return {key: read_value(kind, items, key, f".settings.{name}") for key in items}
 
 
 def _check_mapping(value: Any, path: str) -> Mapping[str, Any]:

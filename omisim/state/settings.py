@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from typing import Any, Final, Literal, get_args
 
 from omisim.base.data_files import load_toml
@@ -18,8 +18,8 @@ from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event
 from omisim.spec.rules import load_rules
 
 __all__ = [
-    "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "Durations", "OwnAnswer", "Settings", "Switch", "Timing",
-    "Unserved", "Value",
+    "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "OwnAnswer", "Settings", "Switch", "Timing", "Unserved", "Value",
+    "check_duration", "check_switch", "list_transients",
 ]  # fmt: skip
 
 Timing = Literal["eager", "clock", "manual", "reads"]
@@ -51,21 +51,24 @@ SWITCHES: Mapping[str, Switch] = {
 }
 
 
-@dataclass(slots=True)
+@frozen()
 class Settings:
-    """The configuration of one cloud. It is not part of the State: a rollback keeps it, a fork copies it."""
+    """The configuration of one cloud. It is not part of the State: a rollback keeps it, and forks share it.
+
+    It is replaced, never changed (`Engine.change_settings`).
+    """
 
     seed: str
     timing: str
     auth: str
-    switches: dict[str, Value]
-    durations: dict[str, float]  # "<kind>.<state>" → seconds or reads, where they override the lifecycle's (Durations)
+    switches: Mapping[str, Value]
+    durations: Mapping[str, float]  # "<kind>.<state>" → seconds or reads, where they override the lifecycle's
     unknown_images: bool = False  # adopt every unknown OMI id in a request
-    capacity: dict[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
-    licences: dict[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
+    capacity: Mapping[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
+    licences: Mapping[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
     unserved: str = "empty"  # what reads of unserved families do: answer an empty list, or "refuse"
-    answers: dict[str, OwnAnswer] = field(default_factory=dict)  # action that omisim does not serve → the user's answer
+    answers: Mapping[str, OwnAnswer] = field(default_factory=dict)  # unserved action → the user's answer
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
     @classmethod
@@ -82,35 +85,21 @@ class Settings:
         if switches is not None and not isinstance(switches, Mapping):
             raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")
         for name, value in (switches or {}).items():
-            _check_switch(name, value)
+            check_switch(name, value)
         return cls(str(seed), timing, auth, dict(switches or {}), {}, unserved=unserved)
 
-    def copy(self) -> Settings:
-        """Return an independent copy, for a fork."""
-        return Settings(
-            self.seed,
-            self.timing,
-            self.auth,
-            self.switches.copy(),
-            self.durations.copy(),
-            self.unknown_images,
-            self.capacity.copy(),
-            self.licences.copy(),
-            self.fetch,
-            self.unserved,
-            self.answers.copy(),
-        )
+    def limit_vms(self, subregion: str, vms: int | None) -> Mapping[str, int]:
+        """Return the capacity with another limit of living VMs in a Subregion; None removes the limit.
 
-    def set_capacity(self, subregion: str, vms: int | None) -> None:
-        """Limit the number of living VMs in a Subregion; None removes the limit. Raises ValueError for other values."""
+        Raises ValueError for other values.
+        """
         check_known(
             "subregion", subregion, [name for row in load_catalog().regions.values() for name in row.subregions]
         )
         if vms is not None and (type(vms) is not int or vms < 0):
             raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
-        self.capacity.pop(subregion, None)
-        if vms is not None:
-            self.capacity[subregion] = vms
+        others = {name: limit for name, limit in self.capacity.items() if name != subregion}
+        return others if vms is None else {**others, subregion: vms}
 
     def switch(self, name: str) -> Value:
         """Return the value of a switch."""
@@ -129,75 +118,27 @@ class Settings:
         return after(entity) if isinstance(after, PerGib) else after or 0.0
 
 
-class Durations(MutableMapping[str, float]):
-    """Durations of transient states, by "<kind>.<state>", where they override the lifecycle's.
+def check_duration(key: str, duration: Any, *, counts_reads: bool) -> float:
+    """Return the duration of a transient state, "<kind>.<state>". Raises ValueError for an unknown or invalid one.
 
-    They are seconds; with the timing "reads" (`counts_reads`), they are numbers of reads, by default one.
+    A number of seconds is finite and not negative; a number of reads (timing "reads") is an int of at least 0.
     """
-
-    def __init__(self, settings: Settings) -> None:
-        self._seconds = settings.durations
-        self.counts_reads: bool = settings.timing == "reads"
-
-    def __getitem__(self, key: str) -> float:
-        """Return the duration of a state: the override, or the lifecycle's seconds, or one read.
-
-        Raises KeyError for a state that is not transient, and for one without an override that depends on the size.
-        """
-        if key in self._seconds or key not in _list_transients():
-            return self._seconds[key]
-        if self.counts_reads:
-            return 1
-        kind, _, state = key.partition(".")
-        after = LIFECYCLES[kind].moves[state][get_automatic_event(kind, state) or ""].after
-        if not isinstance(after, float | int):
-            raise KeyError(f"{key} depends on the size (see omisim lifecycle {kind}); set a duration to override it")
-        return float(after)
-
-    def __contains__(self, key: object) -> bool:
-        """Whether a state has an override."""
-        return key in self._seconds
-
-    def __setitem__(self, key: str, seconds: float) -> None:
-        """Override a duration. Raises ValueError for an unknown state and an invalid duration.
-
-        A number of seconds is finite and not negative; a number of reads is an int of at least 0.
-        """
-        transients = _list_transients()
-        if key not in transients:
-            raise ValueError(
-                f"key must be a transient state, not {key!r}{suggest(key, transients)}; known: {', '.join(transients)}"
-            )
-        if not isinstance(seconds, float | int) or not 0 <= seconds <= MAX_DURATION:
-            raise ValueError(
-                f"duration must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {seconds!r}"
-            )
-        if self.counts_reads and seconds != int(seconds):
-            raise ValueError(f"duration must be a number of reads with the timing 'reads', not {seconds!r}")
-        self._seconds[key] = float(seconds)
-
-    def __delitem__(self, key: str) -> None:
-        """Remove an override, if there is one."""
-        self._seconds.pop(key, None)
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the states with an override."""
-        return iter(self._seconds)
-
-    def __len__(self) -> int:
-        """Return the number of overrides."""
-        return len(self._seconds)
-
-    def __repr__(self) -> str:
-        """Show the overrides."""
-        return f"Durations({self._seconds!r})"
-
-    def copy(self) -> dict[str, float]:
-        """Return the overrides."""
-        return self._seconds.copy()
+    transients = list_transients()
+    if key not in transients:
+        raise ValueError(
+            f"key must be a transient state, not {key!r}{suggest(key, transients)}; known: {', '.join(transients)}"
+        )
+    if not isinstance(duration, float | int) or not 0 <= duration <= MAX_DURATION:
+        raise ValueError(
+            f"duration must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {duration!r}"
+        )
+    if counts_reads and duration != int(duration):
+        raise ValueError(f"duration must be a number of reads with the timing 'reads', not {duration!r}")
+    return float(duration)
 
 
-def _list_transients() -> list[str]:
+def list_transients() -> list[str]:
+    """Return the transient states, as "<kind>.<state>"."""
     return [
         f"{kind}.{state}"
         for kind, lifecycle in LIFECYCLES.items()
@@ -206,7 +147,8 @@ def _list_transients() -> list[str]:
     ]
 
 
-def _check_switch(name: str, value: Value) -> None:
+def check_switch(name: str, value: Value) -> None:
+    """Raise ValueError for an unknown switch and for a value that it does not have."""
     if name in ("default_page_size", "most_tags"):
         if type(value) is not int or not 0 <= value <= MAX_PAGE_SIZE:
             raise ValueError(f"switch {name} must be an int from 0 to {MAX_PAGE_SIZE}, not {value!r}")

@@ -14,7 +14,7 @@ from omisim.probe.world import explain_names
 def test_rule_refuses_the_broken_call_and_lets_the_kept_one_pass(case: Case) -> None:
     """A call that breaks a rule is refused with its code and changes nothing; one that keeps it is not refused."""
     cloud = get_world().cloud.fork()
-    cloud.engine.settings.switches.update(case.switches)
+    cloud.engine.change_settings(switches=case.switches)
     account = cloud.account(case.by)
     error = expect_refusal(account, case.action, **get_world().fill(case.broken))
     assert (error.rule, error.code) == (case.rule, case.code), error

@@ -64,7 +64,7 @@ def _busy() -> World:
     """Return the world of the other tests, with something under way that can be called off, and two of each."""
     busy = World()
     alice = busy.cloud.account("alice")
-    busy.cloud.engine.settings.timing = "manual"
+    busy.cloud.engine.change_settings(timing="manual")
     for key in ("a", "b"):
         task = alice.call("CreateImageExportTask", ImageId=busy.ids["golden"], OsuExport=TARGET)
         busy.ids["task"] = task["ImageExportTask"]["TaskId"]

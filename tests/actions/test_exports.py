@@ -431,7 +431,7 @@ class TestSnapshotExport:
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
         assert alice.can(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
-        cloud.engine.settings.timing = "manual"
+        cloud.engine.change_settings(timing="manual")
         alice.call(SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET)
         assert expect_refusal(alice, SNAPSHOT, SnapshotId=snapshot_id, OsuExport=TARGET).code == "10008"
 

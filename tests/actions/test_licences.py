@@ -128,7 +128,7 @@ class TestExport:
         cloud = Cloud()
         alice = cloud.account("alice")
         action, parameters = route(alice)  # OMI-114 forbids to strip an OMI under the switch
-        cloud.engine.settings.switches["strict_licences"] = True
+        cloud.engine.set_switch("strict_licences", True)
         assert entrance.refusal(alice, action, **parameters) == (400, "8017", "LIC-010")
         cloud.licences.set("0002", export=True)
         entrance.answer(alice, action, **parameters)

@@ -30,7 +30,7 @@ class TestPages:
         """An unknown token is 4117, and 4116 where a switch says so. [PAG-003]"""
         parameters = {"NextPageToken": "garbage", "ResultsPerPage": 2}
         assert entrance.refusal(alice, "ReadVms", **parameters) == (400, "4117", "PAG-003")
-        alice.cloud.engine.settings.switches["PAG-003"] = "expired-page-token"
+        alice.cloud.engine.set_switch("PAG-003", "expired-page-token")
         assert entrance.refusal(alice, "ReadVms", **parameters) == (400, "4116", "PAG-003")
 
 
@@ -47,7 +47,7 @@ class TestIops:
         volume_id = entrance.answer(alice, "CreateVolume", **volume, VolumeType="io1", Iops=3000)["Volume"]["VolumeId"]
         alice.cloud.settle()
         assert entrance.refusal(alice, "UpdateVolume", VolumeId=volume_id, Iops=3001) == refusal
-        alice.cloud.engine.settings.switches["VOL-009"] = "invalid-parameter-value"
+        alice.cloud.engine.set_switch("VOL-009", "invalid-parameter-value")
         assert entrance.refusal(alice, "CreateVolume", **volume, **fast) == (400, "4047", "VOL-009")
 
     @pytest.mark.parametrize("size", [-1, 14_902 * GIB])

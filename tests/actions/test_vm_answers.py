@@ -82,7 +82,7 @@ class TestFieldsOfAVm:
         """Only a switch makes VMs show their OsFamily; filters by platform work anyway. [FLD-014, LIC-006]"""
         windows = launch(entrance, alice, "Windows*", VmType="tinav5.c2r4p2")
         assert "OsFamily" not in read(entrance, alice, windows)
-        alice.cloud.engine.settings.switches["os_family"] = "sent"
+        alice.cloud.engine.set_switch("os_family", "sent")
         linux = launch(entrance, alice)
         second = launch(entrance, alice, "Windows*", VmType="tinav5.c2r4p2")
         assert [read(entrance, alice, vm)["OsFamily"] for vm in (linux, second)] == ["linux", "windows"]
@@ -140,7 +140,7 @@ class TestValuesOfAVm:
 
     def test_restart_after_a_failure_of_the_host_under_a_switch(self, entrance: Entrance, alice: Account) -> None:
         """The official description says that HostAction is restart by default: a switch follows it. [VM-025/old]"""
-        alice.cloud.engine.settings.switches["host_action"] = "restart"
+        alice.cloud.engine.set_switch("host_action", "restart")
         vm = launch(entrance, alice)
         assert vm["ShutdownBehaviorConfiguration"] == {"GuestAction": "stop", "HostAction": "restart"}
 

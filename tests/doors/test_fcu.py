@@ -85,7 +85,7 @@ class TestImages:
         target = {"disk_image_format": "qcow2", "osu_bucket": "exports"}
         alice.create_image_export_task(image_id=golden.image_id, osu_export=target)
         path = f"exports/{golden.image_id}/manifest.json"
-        alice.cloud.engine.settings.auth = "off"  # lets in the key of the client, which is the one that expires
+        alice.cloud.engine.change_settings(auth="off")  # lets in the key of the client, which is the one that expires
         valid = alice.create_access_key()
         alice.update_access_key(access_key_id=alice.access_key, expiration_date="2026-01-02")
         alice.cloud.advance(seconds=2 * 86400)

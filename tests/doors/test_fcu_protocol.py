@@ -303,7 +303,7 @@ class TestRegions:
             ("localhost", "/eu-west-2/fcu", 401),
             ("fcu.mars-1.outscale.com", "/", 401),
         ):
-            cloud.engine.settings.auth = "lenient"
+            cloud.engine.change_settings(auth="lenient")
             request = sign(carol, body="Action=DescribeVolumes", host=host)
             request.path = path
             assert send(alice, request).status == status, (host, path)

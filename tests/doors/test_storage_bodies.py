@@ -30,7 +30,7 @@ def _oos(alice: Account) -> Any:
 
 def put(cloud: Cloud, form: str, body: bytes, length: int = 10, **more: str) -> HttpResponse:
     """Upload chunks without a signature; `length` is the announced length of the content."""
-    cloud.engine.settings.auth = "off"
+    cloud.engine.change_settings(auth="off")
     headers = {"x-amz-content-sha256": form, "x-amz-decoded-content-length": str(length)}
     headers |= {"content-encoding": "identity,aws-chunked"} | {name.replace("_", "-"): more[name] for name in more}
     request = HttpRequest("PUT", "oos.eu-west-2.outscale.com", f"/{BUCKET}/k", headers, body)
@@ -75,7 +75,7 @@ def test_the_digest_after_the_chunks_is_compared(cloud: Cloud, oos: Any) -> None
 def test_a_document_type_is_refused(cloud: Cloud, oos: Any, query: str, method: str, encoding: str) -> None:
     """Entities of the client's own are never expanded: a short text could stand for a very long one. [OOS-006]"""
     oos.put_object(Bucket=BUCKET, Key="k")
-    cloud.engine.settings.auth = "off"
+    cloud.engine.change_settings(auth="off")
     upload = oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
     body = '<!DOCTYPE a [<!ENTITY x "y">]><a><Part>&x;</Part></a>'.encode(encoding)
     host, target = "oos.eu-west-2.outscale.com", f"/{BUCKET}/k"

@@ -225,7 +225,7 @@ class TestExploring:
         self, run: Run, url: str, cloud: Cloud, tmp_path: Path
     ) -> None:
         """One call shows that a server has another error than omisim, and that call can be probed again."""
-        cloud.engine.settings.switches["VOL-020"] = "busy"
+        cloud.engine.set_switch("VOL-020", "busy")
         status, out, _ = run(url, "--explore", "50")
         assert (status, out.count("{ do =")) == (1, 1)
         (tmp_path / "found.toml").write_text(out)

@@ -199,7 +199,7 @@ class TestFailures:
         self, full: Cloud, service: str, path: str, body: str
     ) -> None:
         """The record of a request that cannot be kept names omisim's action, whatever the door. [THR-004]"""
-        full.engine.settings.auth = "off"
+        full.engine.change_settings(auth="off")
         request = HttpRequest("POST", "", path, {}, (body % full.images.official("ubuntu").image_id).encode())
         assert FrontDoor(full.engine).handle(service, request, full.now).status == 503
         assert full.calls("CreateVms").one().status == 503

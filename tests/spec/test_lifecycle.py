@@ -103,7 +103,7 @@ class Bench:
 
     def snapshot_export(self, state: str) -> str:
         """Return an export of a snapshot in a state."""
-        self.cloud.engine.settings.switches["spec_version"] = "1.40" if state == "active" else "1.42"
+        self.cloud.engine.set_switch("spec_version", "1.40" if state == "active" else "1.42")
         target = {"disk_image_format": "raw", "osu_bucket": self.create_bucket()}
         snapshot_id = self.snapshot("completed")
         task_id = self.alice.create_snapshot_export_task(snapshot_id=snapshot_id, osu_export=target).task_id

@@ -215,7 +215,7 @@ def _switch(run: Run, cloud: Cloud) -> Iterator[Deviation]:
         switch = SWITCHES[name]
         for value in (switch.default, *switch.others):
             if value != settings.switch(name):
-                line = f"cloud.engine.settings.switches[{name!r}] = {value!r}"
+                line = f"cloud.engine.set_switch({name!r}, {value!r})"
                 yield Deviation("switch", None, f"switch {name} is {value!r}", line)
 
 

@@ -67,7 +67,7 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     """
     engine = cloud.engine
     mark, first = cloud.mark(), engine.session.requests
-    engine.settings.read_switches.clear()
+    engine.change_settings(read_switches=set())
     limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
     value, failure = _execute(cloud, code, limit, expected)
     switches = frozenset(engine.settings.read_switches)

@@ -87,12 +87,13 @@ def _set_up(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> Cloud:
             check_parts(("accounts", name), account, _ACCOUNT, partial(_open_account, name))
             accounts[name] = cloud.account(name, **account)
     script = Script(cloud, accounts)
-    timing, cloud.engine.settings.timing = cloud.engine.settings.timing, "eager"
+    timing = cloud.engine.settings.timing
+    cloud.engine.change_settings(timing="eager")
     for part in ("steps", "under_way"):
         for number, step in enumerate(data.get(part, ())):
             with locate_errors(part, number):
                 script.play(step, (part, number))
-        cloud.engine.settings.timing = timing
+        cloud.engine.change_settings(timing=timing)
     cloud.engine.session.trim_calls(cloud.engine.session.call_position)  # hide the calls of the setup
     cloud.engine.session.warnings.clear()
     return cloud
