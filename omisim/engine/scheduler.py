@@ -11,6 +11,7 @@ from omisim.actions.effects import find_waiting_image
 from omisim.base.clock import Clock
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import suggest
+from omisim.base.texts import check_encodable
 from omisim.model import Due, Entity, Image, ImageState, SnapshotState, Vm, VmStates, Volume
 from omisim.model.ids import PREFIXES, Id
 from omisim.spec.errors import ApiError
@@ -256,3 +257,4 @@ class Scheduler:
 def _check_comment(comment: str) -> None:
     if not isinstance(comment, str):
         raise ValueError(f"comment must be a str, not {comment!r}")
+    check_encodable("comment", comment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+from typing import Any
 
 import pytest
 from actions.test_keypairs_tags import ED25519
@@ -186,6 +187,14 @@ class TestConsoleOutput:
         alice.delete_vms(vm_ids=[vm.vm_id])
         cloud.advance(seconds=7200)
         assert not cloud.engine.state.rows("console")
+
+    def test_takes_text_that_utf_8_can_encode(self, cloud: Cloud, vm: Vm) -> None:
+        """The console gets a str without lone surrogates, because the answer of ReadConsoleOutput is UTF-8."""
+        with pytest.raises(ValueError, match="text must not contain a lone surrogate"):
+            cloud.write_console(vm.vm_id, "\ud800")
+        output: Any = b"cloud-init"
+        with pytest.raises(TypeError, match="text must be a str, not b'cloud-init'"):
+            cloud.write_console(vm.vm_id, output)
 
     def test_is_refused_for_foreign_vms(self, cloud: Cloud, bob: Account, vm: Vm) -> None:
         """A foreign VM does not exist, in the API and in Python. [VM-056/vm]"""

@@ -181,6 +181,14 @@ class TestFilesOfAVolume:
         with pytest.raises(ValueError, match="path must be a non-empty str, for example '/etc/motd'"):
             cloud.write(vm.block_device_mappings[0].bsu.volume_id, path, "golden")
 
+    @pytest.mark.parametrize(("path", "text", "name"), [("/\ud800", "", "path"), ("/etc/motd", "\ud800", "text")])
+    def test_have_paths_and_texts_that_utf_8_can_encode(
+        self, cloud: Cloud, vm: Vm, path: str, text: str, name: str
+    ) -> None:
+        """A lone surrogate is refused: no dump could be read with it, and no lineage be printed."""
+        with pytest.raises(ValueError, match=f"{name} must not contain a lone surrogate"):
+            cloud.write(vm.block_device_mappings[0].bsu.volume_id, path, text)
+
 
 class TestCopies:
     @pytest.mark.parametrize("copy_value", [copy.copy, copy.deepcopy, pickle.dumps])

@@ -222,6 +222,14 @@ class TestOrderedFailures:
         with pytest.raises(ValueError, match="comment must be a str, not 5"):
             slow.fail(volume.volume_id, comment=comment)
 
+    def test_with_a_comment_that_no_answer_can_have_are_refused(self, slow: Cloud) -> None:
+        """A lone surrogate in a comment would make each dump and each answer with the comment unreadable."""
+        with pytest.raises(ValueError, match="comment must not contain a lone surrogate"):
+            slow.fail_next("snapshot", comment="\ud800")
+        volume = slow.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        with pytest.raises(ValueError, match="comment must not contain a lone surrogate"):
+            slow.fail(volume.volume_id, comment="\ud800")
+
     def test_fail_one_resource_by_id(self, slow: Cloud) -> None:
         """`id` selects the resource that fails, others go on. [ST-SNP-6]"""
         alice = slow.account("alice")
