@@ -181,6 +181,43 @@ SOLUTIONS: dict[int, Callable[[Account, Account, Account], None]] = {
 }  # fmt: skip
 
 
+def try_4(alice: Account, bob: Account, carol: Account) -> None:
+    """Share an OMI that bob does not launch."""
+    share(alice, bake(alice, name="first"), bob)
+
+
+def try_5(alice: Account, bob: Account, carol: Account) -> None:
+    """Go on sharing an OMI that bob has copied."""
+    first = bake(alice, name="first")
+    share(alice, first, bob)
+    bob.create_image(source_image_id=first.image_id, source_region_name=bob.region, image_name="first")
+
+
+def try_6(alice: Account, bob: Account, carol: Account) -> None:
+    """Import an export of which a disk fails."""
+    first = bake(alice, name="first")
+    oos = alice.client("oos")
+    oos.create_bucket(Bucket="earlier")
+    export(alice, first, "earlier")
+    alice.cloud.fail_next("snapshot")
+    key = {"Bucket": "earlier", "Key": f"{first.image_id}/manifest.json"}
+    carol.create_image(file_location=oos.generate_presigned_url("get_object", Params=key), image_name="first")
+
+
+def try_8(alice: Account, bob: Account, carol: Account) -> None:
+    """Make an OMI that fails."""
+    alice.cloud.fail_next("snapshot")
+    bake(alice, name="first")
+
+
+def try_9(alice: Account, bob: Account, carol: Account) -> None:
+    """Delete an OMI and keep its snapshot."""
+    alice.delete_image(image_id=bake(alice, name="first").image_id)
+
+
+ATTEMPTS: dict[int, Callable[[Account, Account, Account], None]] = {4: try_4, 5: try_5, 6: try_6, 8: try_8, 9: try_9}
+
+
 class TestGoals:
     @pytest.mark.parametrize("number", NUMBERS)
     def test_are_not_reached_at_first_and_can_be_reached(self, number: int) -> None:
@@ -209,6 +246,25 @@ class TestGoals:
         share(cloud.account("alice"), golden, cloud.account("bob"))
         assert teach.lesson(4).check(cloud) == "bob has no VM from golden"
         assert teach.lesson(2).check(cloud) == "alice has no OMI registered that was registered from a snapshot"
+
+    @pytest.mark.parametrize("number", ATTEMPTS)
+    def test_are_reached_after_a_failed_attempt(self, number: int) -> None:
+        """An attempt that went wrong, and is left behind, does not hide a later one that reached the goal."""
+        cloud = teach.start()
+        accounts = [cloud.account(name) for name in ("alice", "bob", "carol")]
+        ATTEMPTS[number](*accounts)
+        assert teach.lesson(number).check(cloud)
+        SOLUTIONS[number](*accounts)
+        assert teach.lesson(number).check(cloud) == ""
+
+    def test_count_a_public_omi_as_shared(self) -> None:
+        """The goal of lesson 5 is to stop sharing, also with everyone."""
+        cloud = teach.start()
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        golden = bake(alice)
+        alice.update_image(image_id=golden.image_id, permissions_to_launch={"additions": {"global_permission": True}})
+        bob.create_image(source_image_id=golden.image_id, source_region_name=bob.region)
+        assert teach.lesson(5).check(cloud) == "alice still shares golden with bob"
 
 
 SCRIPT = """
