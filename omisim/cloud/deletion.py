@@ -24,7 +24,7 @@ class Deletion:
         action: the action that deletes it.
         refused: why the owner's call would be refused now, with the rule; "" if it would succeed.
         removes: the ids of the resources that are deleted with it.
-        frees: the ids of the resources that nothing else uses, so that they could be deleted or used afterwards.
+        frees: the ids of the resources that could be deleted afterwards, because nothing else uses them.
         gib: the GiB of storage that are freed, by the resource and those in `removes`.
         used_by: what depends on it now, a sentence for each.
         keeps: what was created from it and does not depend on it, a sentence or "".
@@ -44,7 +44,8 @@ class Deletion:
         if self.refused:
             yield f"{self.action} is refused now: {self.refused}"
         freed = [f"frees {self.gib} GiB of storage"] if self.gib else []
-        freed += [f"lets {', '.join(self.frees)} be deleted or used elsewhere"] if self.frees else []
+        use = "be deleted or linked to another VM" if self.action == "DeleteVms" else "be deleted"
+        freed += [f"lets {', '.join(self.frees)} {use}"] if self.frees else []
         removed = f"deletes {', '.join(self.removes)} too, " if self.removes else ""
         yield f"{self.action} {removed}{' and '.join(freed) or 'frees nothing'}"
         if self.keeps:
