@@ -33,13 +33,14 @@ def render_exports(variables: Mapping[str, str]) -> str:
 class Client:
     """A client of a server's control plane: `Client(url, token).post("advance", seconds=60)`.
 
-    `cloud` names the cloud that the requests are for; the default is the first one of the server. Methods raise
-    ValueError with the server's error text, and OSError if the server does not answer.
+    `url` is the address of the server, or of its console. `cloud` names the cloud that the requests are for; the
+    default is the first one of the server. Methods raise ValueError with the server's error text, and OSError if the
+    server does not answer.
     """
 
     def __init__(self, url: str, token: str, cloud: str | None = None) -> None:
         parse_base_url(url, "url", "http://127.0.0.1:8333")
-        self._url = url.rstrip("/")
+        self.url = url.partition("/_omisim")[0].rstrip("/")  # the address of the console is one of the server, too
         self._headers = {"Authorization": f"Bearer {token}"} | ({} if cloud is None else {"X-Omisim-Cloud": cloud})
         self._opener = build_opener(ProxyHandler({}))  # ignore proxies: the server is local
 
@@ -73,20 +74,20 @@ class Client:
         self, method: str, name: str, headers: dict[str, str], data: bytes | None = None, timeout: float | None = None
     ) -> Iterator[HTTPResponse]:
         """Send a request and yield its answer. What cannot be read of it is an error of the server, too."""
-        request = Request(f"{self._url}/_omisim/{name}", data, self._headers | headers, method=method)  # noqa: S310 - its own URL
+        request = Request(f"{self.url}/_omisim/{name}", data, self._headers | headers, method=method)  # noqa: S310 - its own URL
         try:
             with self._opener.open(request, timeout=timeout) as answer:
                 yield answer
         except HTTPError as error:
             with error:
-                raise ValueError(_read_error(error.read()) or f"{self._url} is not an omisim server: {error}") from None
+                raise ValueError(_read_error(error.read()) or f"{self.url} is not an omisim server: {error}") from None
         except URLError as error:
-            raise ConnectionError(_explain_failure(self._url, error.reason)) from None
+            raise ConnectionError(_explain_failure(self.url, error.reason)) from None
         except RemoteDisconnected:
-            text = f"{self._url} closes the connection without an answer: write https:// for a server with --tls"
+            text = f"{self.url} closes the connection without an answer: write https:// for a server with --tls"
             raise ConnectionError(text) from None
         except (HTTPException, ValueError) as error:
-            raise ValueError(f"{self._url} is not an omisim server: {error!r}") from None
+            raise ValueError(f"{self.url} is not an omisim server: {error!r}") from None
 
 
 def _explain_failure(url: str, reason: Any) -> str:

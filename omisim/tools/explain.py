@@ -159,6 +159,9 @@ def _explain_status(word: str, _key: str) -> Iterator[Explanation]:
     for kind in ERRORS.values():
         if str(kind.status) == word:
             codes_by_type.setdefault(kind.type, []).append(f"{kind.code} ({kind.name})")
+    storage_codes = [code for code, row in load_storage_errors().items() if str(row["status"]) == word]
+    if storage_codes:
+        codes_by_type["Object storage (S3)"] = storage_codes
     if codes_by_type:
         text = "the HTTP status of the errors of these types, with their codes"
         yield Explanation(
@@ -239,8 +242,8 @@ def _explain_vm_type(word: str, _key: str) -> Iterator[Explanation]:
 
     shape = find_vm_shape(word.lower())
     if shape is not None:
-        size = f"{shape.vcores} vCore{'s' * (shape.vcores > 1)} and {shape.memory:g} GiB of memory"
-        text = f"a VM type of generation {shape.generation} with {size}, and the performance {shape.performance}"
+        size = f"{shape.vcores} vCore{'s' * (shape.vcores > 1)}, {shape.memory:g} GiB of memory"
+        text = f"a VM type of generation {shape.generation} with {size} and {shape.performance} performance"
         yield Explanation("word", shape.name, text, (("See", "VM type"),), asdict(shape))
 
 

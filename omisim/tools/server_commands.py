@@ -86,12 +86,13 @@ def _env(options: argparse.Namespace) -> int:
     from omisim.server.client import Client, render_exports
 
     try:
-        accounts = Client(options.url, options.token, options.cloud).get("accounts")
+        client = Client(options.url, options.token, options.cloud)
+        accounts = client.get("accounts")
         variables = {account["name"]: account["env"] for account in accounts}
         if options.account not in variables:
             return report_error("env", f"unknown account {options.account!r}; known: {', '.join(variables)}")
         own = bypass_proxy(options.url)  # of this shell, not of the server's
-        own |= {"OMISIM_URL": options.url.rstrip("/")} | ({"OMISIM_CLOUD": options.cloud} if options.cloud else {})
+        own |= {"OMISIM_URL": client.url} | ({"OMISIM_CLOUD": options.cloud} if options.cloud else {})
         text = render_exports(variables[options.account] | own)
     except (KeyError, TypeError):
         return report_error("env", f"{options.url} is not an omisim server: it lists no accounts")

@@ -41,7 +41,8 @@ def list_words() -> tuple[str, ...]:
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
     words = [*load_rules(), *glossary, *errors, *list_actions(), *list_not_served(), *list_fcu_actions(), *LIFECYCLES]
     words += [*states, *list_products(), *list_fcu_errors(), *load_storage_errors(), *sorted(STORAGE_OPERATIONS)]
-    words += [*(str(kind.status) for kind in ERRORS.values()), *load_switches()]
+    statuses = [*(kind.status for kind in ERRORS.values()), *(row["status"] for row in load_storage_errors().values())]
+    words += [*map(str, statuses), *load_switches()]
     return tuple(dict.fromkeys(filter(None, words)))
 
 

@@ -143,6 +143,12 @@ class TestControlPlane:
             listener.join(0.05)
         assert answers[0]["kind"] in {"volume", "volume_link"}
 
+    def test_is_found_by_the_address_of_the_console(self, server: Running) -> None:
+        """A client takes the address that `omisim serve` prints for the console, as it takes that of the server."""
+        client = Client(f"{server.url}/_omisim/#token={server.token}", server.token)
+        assert client.url == server.url
+        assert client.get("accounts") == Client(f"{server.url}/", server.token).get("accounts")
+
     def test_explains_a_refused_stream(self, server: Running) -> None:
         """A stream that the server refuses raises the error of any other refused request, with the server's text."""
         with pytest.raises(ValueError, match="the control plane requires its token"):

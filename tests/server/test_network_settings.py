@@ -162,10 +162,13 @@ class TestProxyOfTheServer:
 
 
 class TestEnvCommand:
-    def test_names_the_server(self, cloud: Cloud, alice: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("path", ["/", "/_omisim/#token=t"])
+    def test_names_the_server(
+        self, cloud: Cloud, alice: Account, capsys: pytest.CaptureFixture[str], path: str
+    ) -> None:
         """After `eval "$(omisim env)"`, the shell's commands and requests find the server by OMISIM_URL."""
         with cloud.serve() as server:
-            assert main(["env", alice.name, "--url", f"{server.url}/", f"--token={server.token}"]) == 0
+            assert main(["env", alice.name, "--url", f"{server.url}{path}", f"--token={server.token}"]) == 0
             assert f"export OMISIM_URL={server.url}" in capsys.readouterr().out.splitlines()
 
     def test_names_the_cloud(self, cloud: Cloud, alice: Account, capsys: pytest.CaptureFixture[str]) -> None:

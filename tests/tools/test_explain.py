@@ -128,10 +128,20 @@ def test_knows_every_status() -> None:
     assert "6003 (invalid-state)" in dict(explanation.facts)["InvalidState"]
 
 
+def test_knows_the_statuses_of_object_storage() -> None:
+    """A status leads to the codes of S3 as well, also one that no other API has."""
+    (not_found,) = explain("404")
+    assert dict(not_found.facts).keys() == {"InvalidAction", "Object storage (S3)"}
+    assert "NoSuchKey" in dict(not_found.facts)["Object storage (S3)"]
+    (failed,) = explain("412")
+    assert dict(failed.facts) == {"Object storage (S3)": "PreconditionFailed"}
+    assert "412" in list_words()
+
+
 def test_knows_every_vm_type() -> None:
     """A type of OUTSCALE, of any size, and a name of AWS have a shape."""
-    assert explain("tinav5.c2r4p1")[0].text.startswith("a VM type of generation 5 with 2 vCores and 4 GiB of memory")
-    assert explain("T2.small")[0].text.endswith("with 1 vCore and 2 GiB of memory, and the performance medium")
+    assert explain("tinav5.c2r4p1")[0].text.startswith("a VM type of generation 5 with 2 vCores, 4 GiB of memory and ")
+    assert explain("T2.small")[0].text.endswith("with 1 vCore, 2 GiB of memory and medium performance")
     assert explain("tinav5.c0r4p1") == explain("t2.smal") == ()
 
 
