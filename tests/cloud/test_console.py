@@ -283,12 +283,15 @@ class TestResource:
 
 class TestActions:
     def test_have_the_parameters_of_their_signatures(self) -> None:
-        """Required parameters come first; an object has an example that is valid JSON."""
+        """Required parameters come first; an object has its members, of which each is absent as long as it is null."""
         actions = describe_actions()
         link = {row["name"]: row for row in actions["LinkVolume"]["parameters"]}
         assert link["VolumeId"] == {"name": "VolumeId", "type": "string", "required": True, "ids": "volume"}
         (share,) = [row for row in actions["UpdateImage"]["parameters"] if row["name"] == "PermissionsToLaunch"]
-        assert set(json.loads(share["example"])) == {"Additions", "Removals"}
+        members = {"AccountIds": None, "GlobalPermission": None}
+        assert json.loads(share["example"]) == {"Additions": members, "Removals": members}
+        (disks,) = [row for row in actions["CreateImage"]["parameters"] if row["name"] == "BlockDeviceMappings"]
+        assert json.loads(disks["example"])[0].keys() == {"DeviceName", "Bsu", "VirtualDeviceName"}
         assert actions["CreateImage"]["summary"].startswith("Create an OMI")
         for action in actions.values():
             required = [row.get("required", False) for row in action["parameters"]]

@@ -78,6 +78,44 @@ class TestRequest:
         request_box.get_by_role("button", name="Send").click()
         expect(request_box.locator(".answer .refusal")).to_contain_text("CreateUnicorns")
 
+    def test_fills_in_the_members_of_an_object(self, request_box: Page, golden: Image, bob: Account) -> None:
+        """A member that stays null is not sent, so that an object needs no other change than the wanted one."""
+        request_box.locator("#request-action").fill("UpdateImage")
+        request_box.get_by_label("ImageId").fill(golden.image_id)
+        request_box.get_by_label("Add", exact=True).select_option("PermissionsToLaunch")
+        share = request_box.get_by_label("PermissionsToLaunch", exact=True)
+        wanted = f'"AccountIds": ["{bob.account_id}"]'
+        share.fill(share.input_value().replace('"AccountIds": null', wanted, 1))
+        expect(request_box.locator(".verdict")).to_have_text("This request would succeed.")
+
+    @pytest.mark.parametrize(
+        ("action", "name", "text", "sent"),
+        [
+            ("CreateVms", "SecurityGroups", "web servers, db ,", ["web servers", "db"]),
+            ("DeleteVms", "VmIds", "i-12345678 i-87654321", ["i-12345678", "i-87654321"]),
+        ],
+    )
+    def test_reads_lists(
+        self, request_box: Page, cloud: Cloud, action: str, name: str, text: str, sent: list[str]
+    ) -> None:
+        """The items of a list are separated by commas, because a name may contain spaces; ids also by spaces."""
+        request_box.locator("#request-action").fill(action)
+        adding = request_box.get_by_label("Add", exact=True)
+        if adding.locator(f"option[value={name}]").count():
+            adding.select_option(name)
+        request_box.locator(f"#parameter-{name}").fill(text)
+        request_box.get_by_role("button", name="Send").click()
+        expect(request_box.locator(".answer .refusal")).to_be_visible()
+        assert cloud.calls(action).one().parameters == {name: sent}
+
+    @pytest.mark.parametrize("name", [" ReadVms", "ReadVms "])
+    def test_ignores_blanks_around_the_name_of_an_action(self, request_box: Page, cloud: Cloud, name: str) -> None:
+        """A pasted name may have blanks around it."""
+        request_box.locator("#request-action").fill(name)
+        expect(request_box.get_by_label("Add", exact=True)).to_be_visible()
+        request_box.get_by_role("button", name="Send").click()
+        expect(request_box.locator(".answer pre")).to_contain_text('"Vms"')
+
     @pytest.mark.parametrize(
         ("action", "name", "text"),
         [("CreateVolume", "Size", "9007199254740993"), ("CreateVms", "Placement", '{"a": 9007199254740993}')],

@@ -14,8 +14,6 @@ from omisim.model.serialize import api_name
 __all__ = ["describe_actions"]
 
 _TYPES = {str: "string", int: "integer", bool: "boolean", float: "number"}
-_EXAMPLES = {"string": "", "integer": 0, "boolean": False, "number": 0}
-MAX_DEPTH = 4  # of an example
 
 
 @cache
@@ -23,7 +21,8 @@ def describe_actions() -> dict[str, Any]:
     """Return action → its `summary` and its `parameters`, the required ones first.
 
     A parameter has a `name`, a `type` (string, integer, boolean, number or JSON), whether it is `required` and a list
-    (`many`), the kind of the `ids` that it holds, and for JSON an `example`.
+    (`many`), the kind of the `ids` that it holds, and for JSON an `example`: all members of an object, with null as the
+    value of each, so that those that are left as they are count as absent.
     """
     return {name: _describe(action) for name, action in sorted(ACTIONS.items())}
 
@@ -35,26 +34,22 @@ def _describe(action: Action) -> dict[str, Any]:
 
 
 def _describe_field(field: Field) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": api_name(field.name), "type": _TYPES.get(field.type, "JSON")}
+    row: dict[str, Any] = {"name": api_name(field.name), "type": _TYPES[field.type] if field.shape is None else "JSON"}
     if field.required:
         row["required"] = True
     if field.many:
         row["many"] = True
     if field.id is not None:
         row["ids"] = field.id.kind
-    if row["type"] == "JSON":
-        row["example"] = json.dumps(_make_example(field, 0))
+    if field.shape is not None:
+        members = _list_members(field.shape)
+        row["example"] = json.dumps([members] if field.many else members, indent=1)
     return row
 
 
-def _make_example(field: Field, depth: int) -> Any:
-    value = _EXAMPLES.get(_TYPES.get(field.type, ""), "") if field.shape is None else _fill(field.shape, depth)
-    if field.many:
-        return [] if value == "" else [value]
-    return value
-
-
-def _fill(shape: Shape, depth: int) -> dict[str, Any]:
-    if depth == MAX_DEPTH:
-        return {}
-    return {api_name(name): _make_example(field, depth + 1) for name, field in shape.fields.items()}
+def _list_members(shape: Shape) -> dict[str, Any]:
+    """Return the members of an object. A list of objects counts as one value: it is absent until it is written."""
+    return {
+        api_name(name): _list_members(field.shape) if field.shape is not None and not field.many else None
+        for name, field in shape.fields.items()
+    }

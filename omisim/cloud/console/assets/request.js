@@ -48,12 +48,16 @@ export class RequestBox {
 
   // --- parameters
 
+  get actionName() {
+    return this.action.value.trim();
+  }
+
   get parameters() {
-    return (this.actions[this.action.value] || { parameters: [] }).parameters;
+    return (this.actions[this.actionName] || { parameters: [] }).parameters;
   }
 
   chooseAction() {
-    const known = this.actions[this.action.value];
+    const known = this.actions[this.actionName];
     this.summary.textContent = known ? known.summary : "";
     this.fields.clear();
     this.rows.replaceChildren();
@@ -122,12 +126,12 @@ export class RequestBox {
       const text = input.value.trim();
       if (text === "") continue;
       try {
-        parameters[name] = parameter.type !== "JSON" && parameter.many ? text.split(/[\s,]+/).map((item) => convert(parameter.type, item)) : convert(parameter.type, text);
+        parameters[name] = parameter.type !== "JSON" && parameter.many ? splitList(parameter, text).map((item) => convert(parameter.type, item)) : convert(parameter.type, text);
       } catch (error) {
         throw new Error(`${name}: ${error.message}`);
       }
     }
-    return { account: this.account.value, action: this.action.value, parameters };
+    return { account: this.account.value, action: this.actionName, parameters };
   }
 
   // --- before and after sending
@@ -138,7 +142,7 @@ export class RequestBox {
   }
 
   async checkNow() {
-    if (!this.action.value) return this.verdict.replaceChildren();
+    if (!this.actionName) return this.verdict.replaceChildren();
     const number = (this.checks = (this.checks || 0) + 1);
     try {
       const { refusals } = await this.link.ask("POST", "why_not", this.read());
@@ -169,6 +173,12 @@ export class RequestBox {
     if (result.dropped) return [h("h4", null, "No answer"), h("p", null, result.dropped)];
     return [h("h4", null, "Answer"), h("pre", { tabindex: "0" }, JSON.stringify(result.answer, null, 2))];
   }
+}
+
+// Return the items of a list. A name may contain spaces, an id may not: pasted ids are often separated by spaces.
+function splitList({ ids }, text) {
+  const items = text.split(ids ? /[\s,]+/ : ",").map((item) => item.trim());
+  return items.filter((item) => item !== "");
 }
 
 function convert(type, text) {
