@@ -194,7 +194,7 @@ def pytest_runtest_makereport(
         from omisim.pytest_plugin.report_file import attach_file
 
         with watched.at_end():
-            attach_file(report, watched.cloud, folder)
+            attach_file(report, watched.cloud, item.config.invocation_params.dir / folder)
     if report.when == "call" and item.get_closest_marker(SWEEP) is not None:
         from omisim.pytest_plugin.sweeping import describe_sweep
 

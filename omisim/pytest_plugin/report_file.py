@@ -17,12 +17,12 @@ TITLE: Final = "omisim report"
 MAX_NAME: Final = 100  # characters of a file's name, before the mark that tells similar tests apart
 
 
-def attach_file(report: pytest.TestReport, cloud: Cloud, folder: str) -> None:
+def attach_file(report: pytest.TestReport, cloud: Cloud, folder: Path) -> None:
     """Write the report of a cloud for a failing test, and name the file in the test's report.
 
     A file that cannot be written is named with the reason. It never decides the outcome of a test.
     """
-    path = Path(folder).absolute() / _name_file(report.nodeid)
+    path = folder / _name_file(report.nodeid)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         cloud.report(path, report.nodeid)

@@ -307,6 +307,19 @@ class TestReportFile:
         result.assert_outcomes(failed=5)
         assert len(list(pytester.path.glob("reports/*.html"))) == 5
 
+    def test_is_written_where_pytest_was_called(self, pytester: pytest.Pytester) -> None:
+        """A test that changes the working directory does not take its file along."""
+        source = """
+            import pytest
+
+            @pytest.mark.usefixtures("omi_cloud")
+            def test_fails(monkeypatch, tmp_path):
+                monkeypatch.chdir(tmp_path)
+                assert False
+        """
+        run_plugin(pytester, source, "--omisim-report", "reports").assert_outcomes(failed=1)
+        assert len(list(pytester.path.glob("reports/*.html"))) == 1
+
     def test_needs_a_name(self, pytester: pytest.Pytester) -> None:
         """An empty folder, as an unset variable leaves it, is refused."""
         result = run_plugin(pytester, PIPELINE, "--omisim-report=")
