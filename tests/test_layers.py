@@ -89,15 +89,15 @@ class TestImports:
             edge.startswith(("omisim.cloud.cloud ", "omisim.cloud.account ")) for edge in LAYERS["ignore_imports"]
         )
 
-    def test_of_private_names_are_excused_at_most_six_times(self) -> None:
-        """SLF001 is on everywhere; at most six lines are excused, each with a reason."""
+    def test_of_private_names_are_excused_at_most_five_times(self) -> None:
+        """SLF001 is on everywhere; at most five lines are excused, each with a reason."""
         assert "SLF001" not in (ROOT / "pyproject.toml").read_text()
         folders = (PACKAGE, ROOT / "tests", ROOT / "benchmarks", ROOT / "fixtures")
         lines = [line for folder in folders for path in folder.rglob("*.py") for line in path.read_text().splitlines()]
         excused = [
             line.partition("# noqa: SLF001")[2] for line in lines if line.count("noqa: SLF001") and '"' not in line
         ]
-        assert len(excused) <= 6
+        assert len(excused) <= 5
         assert all(reason.startswith(" - ") for reason in excused)
 
 

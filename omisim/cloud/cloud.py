@@ -504,7 +504,7 @@ class Cloud:
     @classmethod
     def _from_engine(cls, engine: Engine) -> Cloud:
         cloud = cls.__new__(cls)
-        cloud._attach(engine)  # noqa: SLF001 - __init__ would create another Engine
+        cls._attach(cloud, engine)  # __init__ would create another Engine
         return cloud
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
