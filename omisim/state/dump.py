@@ -21,6 +21,7 @@ from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_
 from omisim.state.dump_checks import check_rows
 from omisim.state.settings import Settings, check_duration
 from omisim.state.state import ROWS, Change, State
+from omisim.state.table import find_differences
 
 __all__ = ["Loaded", "check_object", "describe_settings", "from_dict", "read_value", "reading", "to_dict"]
 
@@ -90,8 +91,9 @@ def _serialize_rows(state: State, first: State, kind: str) -> dict[str, Any]:
     if now is then:
         return {}
     order, encode = state.order, make_encoder(ROWS[kind]) or _keep
-    changed = {i: [order(kind, i), encode(row)] for i, row in now.items() if then.get(i) is not row}
-    return changed | {row_id: [0, None] for row_id in then if row_id not in now}
+    changed, replaced = find_differences(now, then)
+    rows: dict[str, Any] = {row_id: [order(kind, row_id), encode(now[row_id])] for row_id in changed}
+    return rows | {row_id: [0, None] for row_id in replaced if row_id not in now}
 
 
 def _serialize_journal(journal: list[Change]) -> list[list[Any]]:

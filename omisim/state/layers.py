@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
 __all__ = ["Layers"]
 
-_ABSENT: Any = object()
 _Layer = dict[Any, Any]
 
 
@@ -27,9 +26,8 @@ class Layers:
 
     def get(self, key: Hashable) -> Any:
         """Return the value of a key, or None, also as `layers[key]`."""
-        value = self.own.get(key, _ABSENT)
-        if value is not _ABSENT:
-            return value
+        if key in self.own:
+            return self.own[key]
         for layer in self.shared:
             if key in layer:
                 return layer[key]
@@ -62,9 +60,9 @@ class Layers:
             self.own, self.shared = {}, layers
         return Layers(self.shared)
 
-    def items(self) -> Iterator[tuple[Any, Any]]:
-        """Yield the keys that are there, with their values."""
+    def to_dict(self) -> _Layer:
+        """Return the keys that are there, with their values."""
         merged: _Layer = {}
         for layer in (*reversed(self.shared), self.own):
             merged |= layer
-        return ((key, value) for key, value in merged.items() if value is not None)
+        return {key: value for key, value in merged.items() if value is not None}

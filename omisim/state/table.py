@@ -17,7 +17,7 @@ from typing import Any
 from omisim.state.indexes import INDEXES, TOTALS, Fields, Totals, list_fields
 from omisim.state.layers import Layers
 
-__all__ = ["Lookup", "Table"]
+__all__ = ["Lookup", "Table", "find_differences"]
 
 # the rows to find: those under any of these (index, key) pairs
 Lookup = Sequence[tuple[str, object]]
@@ -72,8 +72,8 @@ class Table:
         """Return the rows by id, in creation order."""
         rows = self.by_id
         if not self.sorted or isinstance(rows, Layers):
-            order = self.creation.get
-            rows = self.by_id = dict(sorted(rows.items(), key=lambda item: order(item[0])))
+            by_id = rows.to_dict() if isinstance(rows, Layers) else rows
+            rows = self.by_id = {row_id: by_id[row_id] for row_id in sorted(by_id, key=self.creation.get)}
             self.sorted = True
         return rows
 
@@ -158,9 +158,10 @@ class Table:
 
     def catch_up(self) -> dict[str, Layers]:
         """Bring the indexes and the totals up to date, and return the indexes."""
-        indexes, pending, totals = self.indexes, self.pending, self.totals
-        if indexes is not None and not pending:
+        indexes = self.indexes
+        if indexes is not None and not self.pending:
             return indexes
+        pending, totals = self.pending, self.totals
         self.indexes = self.totals = None
         if indexes is None:
             indexes, totals = {name: Layers() for name in INDEXES.get(self.kind, {})}, None
@@ -246,6 +247,14 @@ class Table:
             for row, sign in ((old, -1), (new, 1)):
                 if row is not None:
                     _add_amounts(totals, row, sign, declared)
+
+
+def find_differences(rows: Mapping[str, Any], first: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the ids of the rows that are not those of `first`, and those of `first` that have gone or changed."""
+    if list(rows.values())[: len(first)] == list(first.values()):  # nearly always; entities contain their ids
+        return list(rows)[len(first) :], []
+    changed = [row_id for row_id, row in rows.items() if first.get(row_id) is not row]
+    return changed, [row_id for row_id, row in first.items() if rows.get(row_id) is not row]
 
 
 def _add_amounts(totals: Layers, row: Any, sign: int, declared: Totals) -> None:

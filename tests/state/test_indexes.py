@@ -157,7 +157,7 @@ def check_indexes(table: Table) -> None:
         for row_id in rows:
             for key in dict.fromkeys(index.list_keys(table.get(row_id))):
                 expected.setdefault(key, []).append(row_id)
-        entries = table.catch_up()[name].items()
+        entries = table.catch_up()[name].to_dict().items()
         assert {key: list(table.find_ids(name, key)) for key, ids in entries if ids} == expected
     for account_id in ACCOUNTS if table.kind in TOTALS else ():
         assert table.get_totals(account_id) == (table.count_totals().get(account_id) or {})
@@ -212,7 +212,7 @@ def test_layers_equal_a_dict(history: list[tuple[int, int | None] | str]) -> Non
             else:
                 layers.own[key] = expected[key] = value
     for mapping, content in (*others, (layers, expected)):
-        assert dict(mapping.items()) == content
+        assert mapping.to_dict() == content
         assert all(mapping.get(key) == content.get(key) for key in range(10))
 
 

@@ -242,7 +242,7 @@ class Injection:
 
 def _list_indexes(engine: Engine) -> dict[str, Any]:
     return {
-        f"{kind}.{index}": {str(key): list(table.find_ids(index, key)) for key, ids in entries.items() if ids}
+        f"{kind}.{index}": {str(key): list(table.find_ids(index, key)) for key, ids in entries.to_dict().items() if ids}
         for kind, table in engine.state.tables.items()
         for index, entries in table.catch_up().items()
     }

@@ -27,6 +27,7 @@ from omisim.engine.engine import Engine
 from omisim.engine.marks import Mark
 from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
+from omisim.state.table import find_differences
 from omisim.testing.arguments import takes_cloud
 from omisim.testing.laws import bookkeeping, creation, disks, history, images, networks, visibility
 from omisim.testing.laws.calls import make_call
@@ -98,11 +99,12 @@ def _iter_broken(cloud: Cloud, since: Mark | None, *, whole: bool = True) -> Ite
 
 
 def _check_all(cloud: Cloud, *, whole: bool) -> Iterator[Broken]:
-    initial = initial_state()
+    engine, initial = cloud.engine, initial_state()
     for kind, row_laws in of_rows.items():
-        for row_id, row in cloud.engine.state.rows(kind).items():
-            if initial.get(kind, row_id) is not row:  # unchanged rows of the catalogue need no check
-                yield from _apply(row_laws, cloud.engine, row)
+        rows = engine.state.rows(kind)
+        changed, _ = find_differences(rows, initial.rows(kind))  # unchanged rows of the catalogue need no check
+        for row_id in changed:
+            yield from _apply(row_laws, engine, rows[row_id])
     for law in of_clouds if whole else ():
         yield from _apply([law], cloud)
 

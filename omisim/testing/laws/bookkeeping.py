@@ -19,7 +19,7 @@ from omisim.state.initial_state import initial_state
 from omisim.state.layers import Layers
 from omisim.state.references import REFERENCES, list_references
 from omisim.state.state import ROWS, Change, State
-from omisim.state.table import Table
+from omisim.state.table import Table, find_differences
 from omisim.testing.laws.table import Step, law, on_change, on_cloud
 
 
@@ -67,14 +67,16 @@ def _is_queued(state: State, due_id: str, due: Due) -> bool:
 @on_change("", *INDEXES)
 def indexes_follow_changes(step: Step, change: Change) -> str | None:
     """An index finds a row under its current keys, and not under its former keys."""
-    state, before = step.engine.state, change.before
-    row, find_ids = state.get(change.kind, change.id), state.tables[change.kind].find_ids
+    row_id, before, table = change.id, change.before, step.engine.state.tables[change.kind]
+    row, find_ids = table.get(row_id), table.find_ids
     for index, declared in INDEXES[change.kind].items():
         new = declared.list_keys(row) if row is not None else ()
-        old = declared.list_keys(before) if before is not None else ()
-        for key in new if new == old else dict.fromkeys((*old, *new)):
-            if (change.id in find_ids(index, key)) != (key in new):
-                return f"{change.id} is {'not ' if key in new else ''}found under the {index} {key}"
+        for key in new:
+            if row_id not in find_ids(index, key):
+                return f"{row_id} is not found under the {index} {key}"
+        for key in declared.list_keys(before) if before is not None and before is not row else ():
+            if key not in new and row_id in find_ids(index, key):
+                return f"{row_id} is found under the {index} {key}"
     return None
 
 
@@ -112,18 +114,18 @@ def _is_initial_right(kind: str) -> bool:
 def _find_index_problem(table: Table, initial: Table) -> str | None:
     """Compare a table with its indexes, where it differs from an initial one, which is right."""
     rows, indexes, first = table.rows(), table.catch_up(), initial.rows()
-    creation = dict(table.creation.items())
+    creation = table.creation.to_dict()
     if rows.keys() != creation.keys() or list(rows) != sorted(rows, key=creation.__getitem__):
         return f"the table of {table.kind} is out of order"
-    changed = [row_id for row_id, row in rows.items() if first.get(row_id) is not row]
-    replaced = {row_id: row for row_id, row in first.items() if rows.get(row_id) is not row}
+    changed, replaced = find_differences(rows, first)
+    old_rows = [first[row_id] for row_id in replaced]
     for index, declared in INDEXES.get(table.kind, {}).items():
         expected: dict[object, list[str]] = {}  # the ids of changed rows by key
         for row_id in changed:
             for key in dict.fromkeys(declared.list_keys(rows[row_id])):
                 expected.setdefault(key, []).append(row_id)
         other_keys = _list_other_keys(indexes[index], initial.catch_up()[index])
-        for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, replaced.values()))}:
+        for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, old_rows))}:
             ids = expected.get(key, [])
             if first_ids := initial.find_ids(index, key):
                 ids = sorted({*first_ids}.difference(replaced).union(ids), key=creation.__getitem__)
@@ -135,7 +137,7 @@ def _find_index_problem(table: Table, initial: Table) -> str | None:
 def _has_wrong_totals(table: Table) -> bool:
     if table.totals is None:
         return False
-    known, counted = dict(table.totals.items()), dict(table.count_totals().items())
+    known, counted = table.totals.to_dict(), table.count_totals().to_dict()
     # 0 is the same as absent
     return any(Counter(known.get(owner)) != Counter(counted.get(owner)) for owner in known | counted)
 
