@@ -105,8 +105,10 @@ def answer_call(
     session.warnings += answer.warnings
     if tx is not None and tx.transients is not None and not answer.dry:
         engine.scheduler.run_transients(tx.transients)
-    if fault is not None and fault.after_effect and (failure := fault.make_error(request.action)):
-        return _record_failure(engine, record, failure, dialect)
+    if fault is not None:
+        answer.page_size = fault.page_size
+        if fault.after_effect and (failure := fault.make_error(request.action)):
+            return _record_failure(engine, record, failure, dialect)
     answer.request_id = number
     if not answer.dry and unserved is None:
         count_read(engine, record, answer.value if dialect.pages else ())

@@ -31,7 +31,8 @@ class Answer:
     """The result of a call, for a door to render.
 
     `value` holds instances of the model's classes. `next_page_token` is None after the last page. `dry` marks a dry
-    run, whose writes were rolled back.
+    run, whose writes were rolled back. `page_size` is the largest number of results that a fault leaves to a door
+    that pages by itself.
     """
 
     action: Action
@@ -40,6 +41,7 @@ class Answer:
     dry: bool = False
     next_page_token: str | None = None
     request_id: str = ""
+    page_size: int | None = None
 
 
 @frozen()

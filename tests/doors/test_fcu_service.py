@@ -185,6 +185,23 @@ class TestPaginators:
             assert len(pages) > 1
             assert all(len(flatten(page)) <= size for page in pages)
 
+    def test_continue_a_page_that_the_platform_has_cut(self, cloud: Cloud, alice: Account, ec2: Any) -> None:
+        """A fault cuts a list short, and its token leads to the rest; the record counts what was returned. [THR-002]"""
+        for _ in range(5):
+            alice.create_volume(subregion_name="eu-west-2a", size=1)
+        cloud.faults.add("ReadVolumes", page_size=2, times=2)
+        pages = list(ec2.get_paginator("describe_volumes").paginate())
+        assert [len(page["Volumes"]) for page in pages] == [2, 2, 1]
+        assert [call.results for call in cloud.calls("ReadVolumes")] == [2, 2, 1]
+
+    def test_are_not_needed_where_ec2_has_no_pages(self, cloud: Cloud, ec2: Any) -> None:
+        """A list without pages in EC2 is not cut: its answer has no token. [THR-002]"""
+        for name in ("one", "two", "three"):
+            ec2.create_key_pair(KeyName=name)
+        cloud.faults.add("ReadKeypairs", page_size=1)
+        assert len(ec2.describe_key_pairs()["KeyPairs"]) == 3
+        assert cloud.calls("ReadKeypairs").one().results is None
+
 
 def flatten(items: list[Any]) -> list[Any]:
     """Return the instances of reservations, which a page may cut in two; any other items as they are."""

@@ -85,6 +85,7 @@ class FcuAction:
         self._readers["DryRun"] = read_boolean  # also where EC2 does not have it (FCU-002)
         self._prepared = {name: make_reader(members[name]) for name in row.reads}
         self._selection = Selection(row, self._output) if row.lists else None
+        self._is_paged = row.pages in self._readers
         self._make_answer = None if row.answers is None else _compile_answers(row.answers, row.group)
         self._attributes = {name: _compile_answers(spec) for name, spec in (row.attributes or {}).items()}
         self._parse_cached = lru_cache(maxsize=64)(self._parse)
@@ -109,7 +110,9 @@ class FcuAction:
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
                 context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
-                content = self._render(context, parsed)
+                content = self._render(context, parsed, answer.page_size)
+                if self._selection is not None:
+                    record.results = len(context.result) if self._is_paged else None
                 count_read(engine, record, context.result)
                 return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
         except ApiError as error:
@@ -170,13 +173,14 @@ class FcuAction:
         request = Request(row.calls, parameters, self.dialect)
         return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
-    def _render(self, context: Context, parsed: Parsed) -> str:
+    def _render(self, context: Context, parsed: Parsed, page_size: int | None) -> str:
         if self.row.items:
             context.result = [item for result in context.result for item in getattr(result, self.row.items)]
         if self.row.ids:
             context.result = find_by_ids(self.row, parsed.criteria.ids, context.result)
         if self._selection is not None:
-            return self._selection.select(context, parsed.criteria, context.result)
+            max_size = page_size if self._is_paged else None
+            return self._selection.select(context, parsed.criteria, context.result, max_size)
         if self.row.ids:  # the read of one entity
             context.result = context.result[0]
         make = self._make_answer

@@ -128,8 +128,11 @@ class Selection:
         self._render = make_renderer(shape.member)
         self._get_text = keep_text(self._render_entity)
 
-    def select(self, context: Context, criteria: Criteria, rows: Sequence[Any]) -> str:
-        """Return one page of the list as XML, with the token of the next page. The page becomes `context.result`."""
+    def select(self, context: Context, criteria: Criteria, rows: Sequence[Any], max_size: int | None) -> str:
+        """Return one page of the list as XML, with the token of the next page. The page becomes `context.result`.
+
+        `max_size` is the largest number of results that the platform returns at once.
+        """
         for parameter, scope in self._row.scopes.items():
             value = criteria.scopes.get(parameter)
             if value not in (None, []) or scope == "running":
@@ -145,7 +148,7 @@ class Selection:
             size = MAX_RESULTS  # FCU-053
         filters = criteria.filters, criteria.scopes
         state = context.engine.state
-        page, token = paginate(state, self._row.name, tuple(rows), filters, size, criteria.token, 0)
+        page, token = paginate(state, self._row.name, tuple(rows), filters, size, criteria.token, 0, max_size)
         context.result = page
         content = make_element(self._name, self._render_page(page))
         if self._row.pages == "Marker":

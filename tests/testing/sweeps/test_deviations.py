@@ -55,6 +55,23 @@ class TestDeviations:
         )
         assert sweep(setup, read, kinds=["cut"]).worlds == []
 
+    def test_a_list_of_fcu_is_cut_by_what_it_returns(self) -> None:
+        """An EC2 client that ignores NextToken sees half of what its filter has selected."""
+
+        def three() -> Cloud:
+            cloud = setup()
+            for size in (1, 2, 2):
+                cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=size)
+            return cloud
+
+        def count(cloud: Cloud) -> int:
+            fcu = cloud.account("alice").client("fcu")
+            return len(fcu.describe_volumes(Filters=[{"Name": "size", "Values": ["2"]}])["Volumes"])
+
+        world = get_only_world(sweep(three, count, kinds=["cut"]))
+        assert world.title == "call 1, ReadVolumes returns 1 of its 2 results at first"
+        assert world.details == ("returns 1, not 2",)
+
     def test_each_transition_that_can_fail_does(self) -> None:
         """A resource that goes through a transient state twice fails twice, each time in one of the worlds."""
 
