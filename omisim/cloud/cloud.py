@@ -356,7 +356,7 @@ class Cloud:
 
         `answer` is the JSON object of the API's answer, or a function that returns it. The function gets the record of
         the call, with `account` and `parameters`, and may raise ApiError. `cloud.calls` lists the calls with `by_user`
-        set, and they count as no coverage. A dry run does not call the function.
+        set, and they count as no coverage. A dry run does not call the function. EC2 clients do not get the answer.
 
         Raises ValueError for an action that omisim serves or the API does not have, and an answer of another type.
         A call raises TypeError if the function returns no dict of JSON values.
