@@ -26,6 +26,7 @@ from omisim.server.clouds import FIRST_CLOUD, Clouds, HostedCloud
 from omisim.server.console import read_cloud_name
 from omisim.server.control import Control, Shared
 from omisim.server.framing import CLOUD_HEADER, MAX_CLOUDS
+from omisim.server.host_time import find_host_time
 from omisim.server.http_error import HttpError
 
 __all__ = ["App"]
@@ -111,7 +112,7 @@ class App:
     def _call_service(self, hosted: HostedCloud, service: str, request: HttpRequest) -> HttpResponse:
         engine, at = hosted.cloud.engine, hosted.cloud.now
         try:
-            response = hosted.front.handle(service, request, dt.datetime.now(dt.UTC))
+            response = hosted.front.handle(service, request, find_host_time(request))
         except (Dropped, Killed) as error:  # cheroot closes the connection without an answer
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         except ImportError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from http.client import HTTPConnection
+from textwrap import dedent
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +22,12 @@ import boto3
 import pytest
 import requests
 from cheroot.server import HTTPRequest
+from freezegun import freeze_time
 from osc_sdk_python import Gateway
 from osc_sdk_python.authentication import Authentication
 from osc_sdk_python.credentials import Profile
+from support.interpreter import run_python
+from support.sign import sign_request
 from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
@@ -30,6 +35,13 @@ from omisim.clients.gateway import speed_up_gateways
 from omisim.model import Image
 from omisim.server import Limits, Running, host
 from omisim.server.connection import LimitedServer
+
+
+def read_at(account: Account, server: Running, at: dt.datetime) -> int:
+    """Return the status of a request to a server that is signed at a time."""
+    path, host = "/api/v1/ReadVms", server.url.partition("//")[2]
+    headers = dict(sign_request(account, path, host=host, at=at).headers)
+    return requests.post(server.url + path, b"{}", headers=headers, timeout=60).status_code
 
 
 class TestClientsOfTheServer:
@@ -46,6 +58,36 @@ class TestClientsOfTheServer:
             volume = gateway.CreateVolume(SubregionName="eu-west-2a", Size=1)["Volume"]
         assert server.url.startswith("https" if tls else "http:")
         assert cloud.engine.state.get("volume", volume["VolumeId"]).account_id == alice.account_id
+
+    def test_sign_with_a_frozen_time_or_the_real_one(self, cloud: Cloud, alice: Account) -> None:
+        """Under freezegun, clients in this process sign with the frozen time, others with the real one. [AUTH-007]"""
+        real = dt.datetime.now(dt.UTC)
+        with cloud.serve() as server, freeze_time("2012-01-01"):
+            frozen = dt.datetime.now(dt.UTC)
+            dates = (frozen, real, frozen + dt.timedelta(hours=1), real + dt.timedelta(hours=1))
+            assert [read_at(alice, server, at) for at in dates] == [200, 200, 401, 401]
+
+    def test_sign_urls_with_the_real_time(self, cloud: Cloud, alice: Account) -> None:
+        """Under freezegun, the date in a query string may be the real one, too. [AUTH-007]"""
+        with cloud.serve() as server:
+            keys = {"aws_access_key_id": alice.access_key, "aws_secret_access_key": alice.secret_key}
+            ec2 = boto3.client("ec2", endpoint_url=server.url, region_name=alice.region, **keys)
+            url = ec2.generate_presigned_url("describe_volumes", HttpMethod="GET")
+            with freeze_time("2012-01-01"):
+                assert requests.get(url, timeout=60).status_code == 200
+
+    def test_sign_with_the_real_time_under_time_machine(self) -> None:
+        """time-machine needs a process of its own: it replaces functions of the interpreter. [AUTH-007]"""
+        code = """
+            import datetime as dt, time_machine
+            from omisim import Cloud
+            from server.test_server import read_at
+            cloud, real = Cloud(), dt.datetime.now(dt.UTC)
+            with cloud.serve() as server, time_machine.travel("2012-01-01"):
+                dates = (dt.datetime.now(dt.UTC), real, real + dt.timedelta(hours=1))
+                print([read_at(cloud.account("alice"), server, at) for at in dates])
+        """
+        assert run_python(dedent(code)) == "[200, 200, 401]\n"
 
     def test_get_an_environment_for_its_accounts_only(self, cloud: Cloud, alice: Account) -> None:
         """An account of another cloud, or a name, is refused; one with the same key, as of a fork, is not."""
