@@ -7,13 +7,13 @@ import errno
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from threading import Lock
 from typing import TextIO
 
 from omisim.base.hosts import parse_host
+from omisim.clients.real_time import read_real_time
 from omisim.cloud.cloud import Cloud
 from omisim.doors.fcu.query import is_query
 from omisim.doors.front import SERVICES
@@ -72,7 +72,7 @@ class App:
 
     def answer(self, request: HttpRequest, *, is_for_proxy: bool = False) -> HttpResponse | Generator[bytes]:
         """Answer one request, whole or by a stream of events. `is_for_proxy` is whether its URL was absolute."""
-        start = time.perf_counter()
+        start = read_real_time()
         if _CONTROL_PATH.match(request.path):
             response = self._call_control(request, is_for_proxy=is_for_proxy)
         elif _is_of_browser(request):
@@ -85,7 +85,7 @@ class App:
                 headers["Content-Length"] = str(len(response.body))
             response = HttpResponse(response.status, b"" if request.method == "HEAD" else response.body, headers)
         if self._log is not None:
-            self._log_request(self._log, request, response, time.perf_counter() - start)
+            self._log_request(self._log, request, response, read_real_time() - start)
         return response
 
     def _call_control(self, request: HttpRequest, *, is_for_proxy: bool) -> HttpResponse | Generator[bytes]:

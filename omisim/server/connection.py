@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import selectors
-import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, suppress
 from functools import cache
@@ -28,6 +27,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.workers.threadpool import ThreadPool
 
 from omisim.base.process import watch_forks
+from omisim.clients.real_time import read_monotonic
 from omisim.doors.http import HttpResponse
 from omisim.server.framing import Limits, Received, RequestBuffer
 from omisim.server.http_error import HttpError
@@ -125,7 +125,7 @@ class _Connection(HTTPConnection):
         self.received: Received | None = None  # the request that waits for a thread, or is being answered
         self.rfile: Any = _NoFile()
         self.held: int = 0  # bytes of the request that waits for a thread, or is being answered, and of later ones
-        self.deadline: float = time.monotonic() + self.limits.idle_seconds
+        self.deadline: float = read_monotonic() + self.limits.idle_seconds
         self.is_receiving: bool = False  # part of a request has come
         self.is_rejected: bool = False
         self._is_greeting = isinstance(sock, SSLSocket)
@@ -169,7 +169,7 @@ class _Connection(HTTPConnection):
         if len(self.incoming) or self.incoming.has_head:
             if not self.is_receiving:
                 self.is_receiving = True
-                self.deadline = time.monotonic() + self.limits.request_seconds
+                self.deadline = read_monotonic() + self.limits.request_seconds
             if self.incoming.expects_continue:
                 self.incoming.expects_continue = False
                 self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -189,7 +189,7 @@ class _Connection(HTTPConnection):
         text = f"{error}\n".encode()
         head = f"HTTP/1.1 {error.status} {error.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
         self.is_rejected = True
-        self.deadline = time.monotonic() + DRAIN_SECONDS
+        self.deadline = read_monotonic() + DRAIN_SECONDS
         self.incoming, self.received = RequestBuffer(self.limits), None
         with suppress(OSError):  # if it takes no answer, the deadline ends it
             self.socket.send(f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
@@ -238,7 +238,7 @@ class _Connections(ConnectionManager):
         super().run(expiration_interval)
 
     def _expire(self, threshold: float) -> None:  # noqa: ARG002 - each connection has a deadline of its own
-        now = time.monotonic()
+        now = read_monotonic()
         if now < self._next_check:
             return
         self._next_check = now + CHECK_SECONDS
@@ -370,7 +370,7 @@ class LimitedServer(HTTPServer):
 
     def put_conn(self, conn: _Connection) -> None:
         """Take a connection back from a thread that has answered its request."""
-        conn.deadline = time.monotonic() + self.limits.idle_seconds
+        conn.deadline = read_monotonic() + self.limits.idle_seconds
         if self.ready:
             self.process_conn(conn)  # the next request may have come with the last one
         else:

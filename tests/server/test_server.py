@@ -211,6 +211,14 @@ class TestSilentConnections:
             line.sendall(b"POST /api/v1/ReadRegions HTTP/1.1\r\nHost: x\r\n")
             assert line.recv(12) == b"HTTP/1.1 408"
 
+    @pytest.mark.parametrize("date", ["2012-01-01", "2050-01-01"])
+    def test_count_real_seconds(self, cloud: Cloud, date: str) -> None:
+        """A test that freezes the time of the server's process closes no connection. [REQ-019]"""
+        with cloud.serve() as server, self._open(server) as line, freeze_time(date, tick=True):
+            line.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                line.recv(1)
+
     @pytest.mark.parametrize("tls", [False, True])
     def test_leave_the_threads_to_others(self, cloud: Cloud, tls: bool) -> None:
         """With more silent connections than threads, requests are answered, the silent ones' own ones too. [REQ-019]"""

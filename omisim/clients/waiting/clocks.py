@@ -12,13 +12,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Final
 
+from omisim.clients.real_time import read_monotonic
 from omisim.clients.waiting.cloud_time import is_frozen
 from omisim.clients.waiting.kernel import current_kernel, has_outlived_context
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import futures_base, get_caller
 from omisim.clients.waiting.processes import patch_processes
 from omisim.clients.waiting.waits import ContextEnded, Wait
-from omisim.clients.waiting.watch_thread import read_monotonic
 
 __all__ = ["patch_clocks", "patch_sleep", "read_clocks"]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from omisim.base.clock import parse_seconds
 from omisim.base.endless import EndlessPollingError
-from omisim.clients.waiting.watch_thread import MUTEX, read_monotonic
+from omisim.clients.real_time import read_monotonic
+from omisim.clients.waiting.watch_thread import MUTEX
 
 if TYPE_CHECKING:
     from omisim.cloud.cloud import Cloud

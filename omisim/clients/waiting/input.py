@@ -14,9 +14,10 @@ from math import inf
 from socket import socket
 from typing import Any, Final
 
+from omisim.clients.real_time import read_real_time
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.waits import Wait
-from omisim.clients.waiting.watch_thread import MUTEX, read_real_time
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = [
     "forget", "forget_all", "is_any_outstanding", "is_outstanding", "note_accepted", "note_connected", "note_received",

@@ -12,13 +12,14 @@ from types import MethodType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from omisim.clients.real_time import read_monotonic
 from omisim.clients.waiting.input import is_any_outstanding, wait_for_input
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.late_imports import patch_when_imported
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import get_caller
 from omisim.clients.waiting.processes import has_children
-from omisim.clients.waiting.watch_thread import MUTEX, read_monotonic
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["keep_loop_times", "patch_loops"]
 

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from omisim.clients.real_time import read_monotonic
 from omisim.clients.waiting.cloud_time import is_frozen
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.late_imports import patch_when_imported
 from omisim.clients.waiting.patches import Patches
-from omisim.clients.waiting.watch_thread import MUTEX, read_monotonic
+from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["patch_pacing"]
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from _thread import RLock, allocate_lock, start_new_thread
-from collections.abc import Callable
 from typing import Final, Protocol
 
+from omisim.clients.real_time import read_real_time
 from omisim.clients.waiting.private import reset_lock
 
-__all__ = ["MUTEX", "Watcher", "look_often", "read_monotonic", "read_real_time", "start_watching", "stop_watching"]
+__all__ = ["MUTEX", "Watcher", "look_often", "start_watching", "stop_watching"]
 
 TICK: Final = 0.002  # seconds between two looks while a thread waits in virtual time
 IDLE_TICK: Final = 0.05  # and while none does
@@ -58,20 +57,6 @@ class _WatchThread:
 
 
 _watch_thread = _WatchThread()
-_clocks: dict[str, Callable[[], float]] = {  # not names of the module: freezegun would replace them
-    name: getattr(sys.modules.get("freezegun.api"), f"real_{name}", getattr(time, name))
-    for name in ("monotonic", "perf_counter")
-}
-
-
-def read_monotonic() -> float:
-    """Return the real monotonic time, from which event loops count, whatever freezegun does."""
-    return _clocks["monotonic"]()
-
-
-def read_real_time() -> float:
-    """Return a real time in seconds: a clock that neither freezegun nor time-machine controls."""
-    return _clocks["perf_counter"]()
 
 
 def start_watching(watcher: Watcher) -> None:
