@@ -163,6 +163,45 @@ def _world() -> Account:
     return alice
 
 
+def filter_by(name: str, *values: str) -> list[dict[str, Any]]:
+    """Return one filter as boto3 takes it."""
+    return [{"Name": name, "Values": values}]
+
+
+class TestFiltersOfIds:
+    """A filter by ids selects as the parameter with ids does, but finds nothing for an unknown one."""
+
+    @pytest.fixture(name="volume_ids")
+    def _volume_ids(self, alice: Account) -> list[str]:
+        return [alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id for _ in range(2)]
+
+    def test_visit_no_other_resource(self, cloud: Cloud, ec2: Any, volume_ids: list[str]) -> None:
+        """The ids are passed on to omisim's read."""
+        wanted = [volume_ids[0], "vol-00000000"]
+        (volume,) = ec2.describe_volumes(Filters=filter_by("volume-id", *wanted))["Volumes"]
+        assert volume["VolumeId"] == volume_ids[0]
+        assert cloud.calls("ReadVolumes").one().parameters == {"Filters": {"VolumeIds": wanted}}
+
+    @pytest.mark.parametrize("more", ["vol-*", "x", ""])
+    def test_may_have_other_texts(self, cloud: Cloud, ec2: Any, volume_ids: list[str], more: str) -> None:
+        """A wildcard and a malformed id are not ids of omisim's read."""
+        found = ec2.describe_volumes(Filters=filter_by("volume-id", volume_ids[1], more))["Volumes"]
+        expected = volume_ids if more == "vol-*" else volume_ids[1:]
+        assert [volume["VolumeId"] for volume in found] == expected
+        assert cloud.calls("ReadVolumes").one().parameters == {}
+
+    def test_do_not_hide_an_unknown_id(self, ec2: Any, volume_ids: list[str]) -> None:
+        """The ids of the parameter are looked for among all resources. [FCU-004]"""
+        ask = {"VolumeIds": [volume_ids[0]], "Filters": filter_by("volume-id", volume_ids[1])}
+        assert ec2.describe_volumes(**ask)["Volumes"] == []
+
+    def test_adopt_unknown_images(self, cloud: Cloud, ec2: Any) -> None:
+        """With `allow_unknown_images`, an OMI is found by a filter, too."""
+        cloud.allow_unknown_images()
+        (image,) = ec2.describe_images(Filters=filter_by("image-id", "ami-12345678"))["Images"]
+        assert image["ImageId"] == "ami-12345678"
+
+
 class TestPaginators:
     @pytest.mark.parametrize("name", PAGINATORS)
     def test_return_every_item_once(self, world: Account, name: str) -> None:
