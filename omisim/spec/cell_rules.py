@@ -21,19 +21,28 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
     if no is None:
         return None
     states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
-    allowed = [s for s in states if s not in lifecycle.refused[action]]
-    noun = _NOUNS.get(kind, kind.replace("_", " "))
+    allowed = [*dict.fromkeys(_show_state(s) for s in states if s not in lifecycle.refused[action])]
+    noun, shown = _NOUNS.get(kind, kind.replace("_", " ")), _show_state(state)
     name = action.partition(" ")[0]  # without a condition, such as (stopped only)
     call = f"{{{name}}} with these parameters" if action != name else f"{{{name}}}"
     return Rule(
         id=f"{kind}/{action}/{state}",
-        says=f"{action} is refused while the {noun} is in the state {state}.",
+        says=f"{action} is refused while the {noun} is {_describe_state(state)}.",
         error=no.error,
-        details=f"The {noun} {{id}} is in the state {state}; {call} requires {join_alternatives(allowed)}.",
-        fix=_describe_fix(lifecycle, noun, "pending" if state == "restarting" else state, allowed),
+        details=f"The {noun} {{id}} is in the state {shown}; {call} requires {join_alternatives(allowed)}.",
+        fix=_describe_fix(lifecycle, noun, shown, allowed),
         evidence=no.evidence,
         source=get_action_page(name),
     )
+
+
+def _show_state(state: str) -> str:
+    """Return the state that the API shows."""
+    return "pending" if state == "restarting" else state
+
+
+def _describe_state(state: str) -> str:
+    return "in the state pending after its first boot" if state == "restarting" else f"in the state {state}"
 
 
 def _describe_fix(lifecycle: Lifecycle, noun: str, state: str, allowed: list[str]) -> str:

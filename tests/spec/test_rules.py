@@ -127,6 +127,13 @@ class TestRuleCatalogue:
         assert len({rule.id for rule in rules}) == len(rules)
         assert all(rule.error in ERRORS and rule.evidence in GRADES for rule in rules)
 
+    def test_names_states_of_the_api_in_refusals(self) -> None:
+        """A caller sees a VM that restarts as pending, and no action requires the state that it refuses."""
+        for rule in list_cell_rules():
+            state, _, required = rule.details.partition("; ")
+            assert "restarting" not in rule.details + rule.says + rule.fix
+            assert state.rpartition(" ")[2] not in re.findall(r"[\w-]+", required.partition("requires")[2]), rule.id
+
     def test_has_cells_of_known_states_only(self) -> None:
         """The state of a cell is one of its kind, or the VM's restarting."""
         for kind, lifecycle in LIFECYCLES.items():
