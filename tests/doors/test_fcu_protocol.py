@@ -405,6 +405,12 @@ class TestAnswers:
         rules = {call.action: call.error and call.error.rule for call in alice.cloud.calls()}
         assert rules == {"ReadVolumes": "FCU-013", "ReadVms": None}
 
+    def test_come_from_the_cloud_that_a_fault_has_reset(self, alice: Account) -> None:
+        """The reset has a call log of its own, which does not have the request. [THR-002]"""
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+        alice.cloud.faults.add("ReadVolumes", meanwhile=alice.cloud.reset)
+        assert texts_of(ask(alice, {"Action": "DescribeVolumes"}), "volumeId") == []
+
     def test_without_a_shape_say_true(self, alice: Account) -> None:
         """An action without a result answers `return`."""
         volume_id = alice.create_volume(subregion_name="eu-west-2a", size=1).volume_id

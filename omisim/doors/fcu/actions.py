@@ -107,15 +107,15 @@ class FcuAction:
                 if row.before:
                     context.before = BEFORE[row.before](context, parsed.ec2_parameters)
                 answer = call(parsed.request, context.account_id, context.region, headers)
-                record = engine.session.find_call(answer.request_id)
-                assert record is not None
+                record = engine.session.find_call(answer.request_id)  # None if a fault has reset the cloud meanwhile
                 if parsed.dry_run:
                     raise refuse("FCU-002", action=row.name)
                 context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
                 content = self._render(context, parsed, answer.page_size)
-                if self._selection is not None:
-                    record.results = len(context.result) if self._is_paged else None
-                count_read(engine, record, context.result)
+                if record is not None:
+                    if self._selection is not None:
+                        record.results = len(context.result) if self._is_paged else None
+                    count_read(engine, record, context.result)
                 return Outcome(content, answer.request_id, (*answer.warnings, *ignored))
         except ApiError as error:
             if record is None and error.rule in row.forgives:
