@@ -391,6 +391,12 @@ class TestInstances:
         encoded = base64.b64encode(b"#!/bin/sh").decode()
         assert ec2.describe_instance_attribute(**attribute)["UserData"] == {"Value": encoded}
 
+    @pytest.mark.parametrize("attribute", ["kernel", "groupSet", "nonsense"])
+    def test_do_not_have_other_attributes_in_the_older_form(self, ec2: Any, vm: Vm, attribute: str) -> None:
+        """An attribute without a Value is refused by its name, not as a request without a change. [FCU-046/instance]"""
+        change = {"InstanceId": vm.vm_id, "Attribute": attribute, "Value": "x"}
+        assert refusal_of(ec2.modify_instance_attribute, **change) == (400, "NotImplemented")
+
     def test_that_run_are_not_started(self, ec2: Any, vm: Vm) -> None:
         """The code is the one for a wrong state of an instance. [UNK-06]"""
         assert refusal_of(ec2.start_instances, InstanceIds=[vm.vm_id]) == (400, "IncorrectInstanceState")

@@ -10,6 +10,7 @@ from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.network_steps import NETWORK_PREPARE
 from omisim.doors.fcu.query import Tree
 from omisim.doors.fcu.selection import make_not_found
+from omisim.doors.fcu.table import load_rows
 from omisim.model import Image
 from omisim.model.ids import Id
 from omisim.spec.catalog import LINUX
@@ -154,8 +155,13 @@ def _prepare_instance_change(_: Context, tree: Tree) -> Tree:
     """Rewrite the older form of a change (Attribute, Value) to the newer one."""
     attribute = tree.pop("Attribute", "")
     if attribute and "Value" in tree:
-        value = {"Value": tree.pop("Value")}
-        _put_older_form(tree, "Value", attribute[0].upper() + attribute[1:], value)
+        member, value = attribute[0].upper() + attribute[1:], {"Value": tree.pop("Value")}
+        paths = load_rows()["ModifyInstanceAttribute"].parameters
+        known = [path.removesuffix(".Value") for path in paths if path.endswith(".Value")]
+        if member not in known:
+            names = ", ".join(name[0].lower() + name[1:] for name in known)
+            raise refuse("FCU-046/instance", attribute=attribute, known=names)
+        _put_older_form(tree, "Value", member, value)
     return tree
 
 
