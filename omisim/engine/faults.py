@@ -203,8 +203,8 @@ class Faults:
             probability: hit a call with this probability, derived from the cloud's seed.
             drop: drop the connection without an answer, in place of an error.
             delay: seconds of the cloud's time that the call takes. Alone, it causes no error.
-            page_size: cut the answer of a read after this many results; a `NextPageToken` leads to the rest. In FCU, only
-                lists that have pages there are cut.
+            page_size: cut the answer of a read after this many results; a `NextPageToken` leads to the rest. In FCU, it
+                cuts only lists that have pages there.
             kill: end the process of the code under test: this call and every later one raises `Killed`, until `clear`.
             meanwhile: a function to run just before the call, such as a request of another client.
 
