@@ -23,7 +23,7 @@ __all__ = [
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
 MAX_DIGITS = 40  # of an integer; the largest that has a meaning here has 20
 MAX_URL = 2**16  # characters
-_COUNT = re.compile(r"[0-9]{1,40}")
+_COUNT = re.compile(f"[0-9]{{1,{MAX_DIGITS}}}")
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 Hook = Callable[[dict[str, Any]], Any]
 

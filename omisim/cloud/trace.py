@@ -12,7 +12,7 @@ from omisim.model import ENTITIES, AccountRow, Content, Image, Origin
 from omisim.state.lineage import KINDS, get_product_codes
 from omisim.state.state import State
 
-__all__ = ["KINDS", "check_id", "find_row", "trace_lineage"]
+__all__ = ["check_id", "find_row", "trace_lineage"]
 
 
 def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:

@@ -20,7 +20,7 @@ _FAULT_ATTRIBUTES = (
 
 
 def account_names(cloud: Cloud) -> list[str]:
-    """Return the names of the accounts that users created, oldest first."""
+    """Return the names of the accounts with an access key, oldest first. Those of the catalogue have none."""
     with cloud.engine.lock:
         owners = dict.fromkeys(key.account_id for key in cloud.engine.state.rows("access_key").values())
         return [cloud.engine.state.get("account", owner).name for owner in owners]

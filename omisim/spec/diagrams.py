@@ -101,7 +101,7 @@ def _escape_state(state: str) -> str:
 
 
 def render_svg(lifecycle: Lifecycle) -> str:
-    """Return the transitions of a kind as an SVG picture; transient states have the colour of a volume."""
+    """Return the transitions of a kind as an SVG picture."""
     nodes = [Node(state, (state,), _choose_style(lifecycle, state)) for state in lifecycle.moves]
     arrows: dict[tuple[str, str], list[str]] = {}
     for state, events in lifecycle.moves.items():

@@ -24,7 +24,7 @@ NOTES: Mapping[str, str] = {
 }
 
 _FAILURE = "a failure: cloud.fail, cloud.fail_next or a fault"
-# kind → event → its cause; "event@state" where a state has another one. Automatic events need none.
+# kind → event → its cause; "event@state" where a state has another one
 _CAUSES: Mapping[str, Mapping[str, str]] = {
     "vm": {
         "boot": "it has started",
