@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
-    "MAX_DEPTH", "MAX_DIGITS", "encode_text", "make_json_decoder", "parse_base_url", "parse_count", "parse_date",
-    "parse_json", "parse_target", "parse_toml", "parse_url", "parse_xml",
+    "MAX_DEPTH", "MAX_DIGITS", "make_json_decoder", "parse_base_url", "parse_count", "parse_date", "parse_json",
+    "parse_target", "parse_toml", "parse_url", "parse_xml",
 ]  # fmt: skip
 
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
@@ -203,8 +203,3 @@ def parse_target(text: str) -> SplitResult:
     if _NOT_IN_URLS.search(text):
         raise ValueError("it contains a space or a control character")
     return urlsplit(text)
-
-
-def encode_text(text: str) -> bytes:
-    """Return text in UTF-8. A lone surrogate, which no parameter takes, becomes a question mark."""
-    return text.encode(errors="replace")

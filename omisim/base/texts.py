@@ -1,11 +1,14 @@
-"""Texts: those in JSON data, lone surrogates, and words of a sentence: a number with its noun, alternatives."""
+"""Texts: those in JSON data, lone surrogates, UTF-8, and words of a sentence: a number with its noun, alternatives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["check_encodable", "escape_surrogates", "get_article", "iter_texts", "join_alternatives", "pluralize"]
+__all__ = [
+    "check_encodable", "encode_text", "escape_surrogates", "get_article", "iter_texts", "join_alternatives",
+    "pluralize",
+]  # fmt: skip
 
 
 def iter_texts(value: Any) -> Iterator[str]:
@@ -23,6 +26,11 @@ def iter_texts(value: Any) -> Iterator[str]:
 def escape_surrogates(text: str) -> str:
     """Return text that UTF-8 can encode: each lone surrogate becomes its escape in Python and JSON."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def encode_text(text: str) -> bytes:
+    """Return text in UTF-8. A lone surrogate, which no parameter takes, becomes a question mark."""
+    return text.encode(errors="replace")
 
 
 def check_encodable(name: str, text: str) -> None:

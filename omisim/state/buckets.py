@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from omisim.base.foreign import encode_text
 from omisim.base.frozen import replace
 from omisim.base.hosts import make_endpoint, parse_host
+from omisim.base.texts import encode_text
 from omisim.model import AccountRow, Bucket, StoredObject
 from omisim.spec.errors import ApiError, ErrorKind
 from omisim.spec.rules import get_rule

@@ -16,7 +16,6 @@ from omisim import ManualClock, SystemClock
 from omisim.base.clock import EARLIEST, LATEST
 from omisim.base.foreign import (
     MAX_DEPTH,
-    encode_text,
     parse_count,
     parse_date,
     parse_json,
@@ -71,7 +70,6 @@ def test_any_text_is_parsed_or_refused_with_a_value_error(text: str) -> None:
         json.dumps(parse_json(text.encode(errors="surrogatepass")), allow_nan=False, ensure_ascii=False).encode()
     with suppress(ValueError):
         parse_toml(text)
-    encode_text(text)
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 5000])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omisim.base.texts import get_article, iter_texts, join_alternatives, pluralize
+from omisim.base.texts import encode_text, get_article, iter_texts, join_alternatives, pluralize
 
 
 def test_texts_are_found_at_any_depth() -> None:
@@ -23,3 +23,8 @@ def test_alternatives_are_joined_by_commas_and_a_last_or() -> None:
 def test_an_article_fits_the_first_letter() -> None:
     """A vowel, in either case, takes `an`."""
     assert [get_article(word) for word in ("volume", "image", "OMI")] == ["a", "an", "an"]
+
+
+def test_a_lone_surrogate_is_encoded_as_a_question_mark() -> None:
+    """Other text is encoded in UTF-8."""
+    assert encode_text("é\ud800") == "é?".encode()

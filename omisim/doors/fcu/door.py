@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
 
-from omisim.base.foreign import encode_text
 from omisim.base.hosts import parse_host
+from omisim.base.texts import encode_text
 from omisim.doors.fcu.actions import find_action
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.errors import find_code, find_status
