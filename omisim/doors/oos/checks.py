@@ -7,7 +7,7 @@ import re
 from omisim.doors.http import HttpRequest
 from omisim.doors.oos.operations import Operation
 from omisim.model import AccountRow, Bucket, StoredObject, Upload
-from omisim.state.buckets import Place, StorageError, is_allowed, is_bucket_name
+from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, is_bucket_name
 from omisim.state.state import State
 
 __all__ = ["check_copy_range", "check_permission"]
@@ -19,15 +19,13 @@ def check_permission(
     state: State, operation: Operation, place: Place, caller: AccountRow | None, source: Place | None, upload_id: str
 ) -> None:
     """Refuse a request for a missing bucket or upload, or without permission (OOS-002, OOS-004, OOS-006)."""
-    bucket: Bucket | None = state.get("bucket", place.bucket_id)
     if operation.name in ("ListBuckets", "CreateBucket"):
         if caller is None:
             raise StorageError("AccessDenied", "the request is not signed", "OOS-004")
         if operation.name == "CreateBucket":
-            _check_new_bucket(bucket, place, caller)
+            _check_new_bucket(state, place, caller)
         return
-    if bucket is None:
-        raise StorageError("NoSuchBucket", f"bucket {place.bucket} does not exist in {place.region}", "OOS-006")
+    bucket = get_bucket(state, place)
     item: StoredObject | None = state.get("object", place.object_id) if operation.on == "object" else None
     is_owner = caller is not None and caller.account_id == bucket.account_id
     allowed = is_allowed(bucket, item or bucket, caller, operation.permission) if operation.permission else is_owner
@@ -40,7 +38,8 @@ def check_permission(
         raise StorageError("NoSuchUpload", f"upload {upload_id} of {place.key} does not exist", "OOS-006")
 
 
-def _check_new_bucket(bucket: Bucket | None, place: Place, caller: AccountRow) -> None:
+def _check_new_bucket(state: State, place: Place, caller: AccountRow) -> None:
+    bucket: Bucket | None = state.get("bucket", place.bucket_id)
     if not is_bucket_name(place.bucket):
         raise StorageError("InvalidBucketName", f"{place.bucket} is not a valid bucket name", "OOS-002")
     if bucket is not None and bucket.account_id == caller.account_id:
@@ -50,10 +49,8 @@ def _check_new_bucket(bucket: Bucket | None, place: Place, caller: AccountRow) -
 
 
 def _check_copy_source(state: State, source: Place, caller: AccountRow | None) -> None:
-    bucket: Bucket | None = state.get("bucket", source.bucket_id)
+    bucket = get_bucket(state, source)
     item: StoredObject | None = state.get("object", source.object_id)
-    if bucket is None:
-        raise StorageError("NoSuchBucket", f"bucket {source.bucket} does not exist in {source.region}", "OOS-006")
     if item is not None and not is_allowed(bucket, item, caller, "READ"):
         raise StorageError("AccessDenied", f"{source.key} is private", "OOS-004")
 
