@@ -19,6 +19,7 @@ from omisim.actions.new_images import add_image, check_codes, check_tpm, check_u
 from omisim.actions.sharing import get_usable
 from omisim.base.frozen import replace
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
+from omisim.model.base import ARCHITECTURES
 from omisim.spec.catalog import LINUX
 from omisim.spec.limits import ROOT
 from omisim.state.lineage import get_product_codes
@@ -39,7 +40,7 @@ def register_image(
     """Register an OMI from snapshots. Returns it, available. `requested` must hold the architecture."""
     roots = [mapping for mapping in mappings if mapping.device_name == root]
     architecture = requested["architecture"]
-    call.check(architecture in ("i386", "x86_64"), "OMI-027", architecture=architecture)
+    call.check(architecture in ARCHITECTURES, "OMI-027", architecture=architecture)
     call.check(root == ROOT, "OMI-009", root_device_name=root)
     check_tpm(call, {"boot_modes": ("legacy",)}, requested)
     check_shapes(call, mappings, IMAGE_DEVICE_RULES)

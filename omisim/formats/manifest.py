@@ -11,13 +11,13 @@ from omisim.base.foreign import parse_json, parse_url
 from omisim.base.frozen import frozen
 from omisim.base.subset import shorten
 from omisim.formats.disk_image import GIB, to_gib
+from omisim.model.base import ARCHITECTURES, BOOT_MODES
 from omisim.spec import limits
 from omisim.spec.rules import refuse
 
 __all__ = ["Manifest", "ManifestDisk", "parse_manifest", "write_manifest"]
 
 VERSION = 1
-ARCHITECTURES = ("i386", "x86_64")
 _PARTITION = re.compile(r"/dev/sda[1-9]")  # the root, and the guide's own /dev/sda2
 
 
@@ -97,7 +97,7 @@ def _read_image(image: _Reader) -> Manifest:
     modes = image.get_optional("BootModes", list, ["legacy"])
     codes = image.get_required("ProductTypes", list)
     unique = devices.count(limits.ROOT) == 1 and len(set(devices)) == len(devices)
-    are_modes = modes and all(mode in ("legacy", "uefi") for mode in modes)
+    are_modes = modes and all(mode in BOOT_MODES for mode in modes)
     are_codes = codes and all(isinstance(code, str) for code in codes)
     image.check(
         (unique, f"Snapshots must have unique devices that include {limits.ROOT}, not {devices}"),
@@ -106,7 +106,7 @@ def _read_image(image: _Reader) -> Manifest:
             f"Architecture must be one of {', '.join(ARCHITECTURES)}, not {architecture!r}",
         ),
         (kind == "machine", f"Type must be machine, not {kind!r}"),
-        (are_modes, f"BootModes must be a list of legacy and uefi, not {modes!r}"),
+        (are_modes, f"BootModes must be a list of {' and '.join(BOOT_MODES)}, not {modes!r}"),
         (are_codes, f"ProductTypes must be a list of product codes, not {codes!r}"),
     )
     return Manifest(

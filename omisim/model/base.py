@@ -42,6 +42,7 @@ Address = Annotated[str, Format("an IPv4 address", IPv4Address)]
 IpRange = Annotated[str, Format("an IPv4 range in CIDR notation", IPv4Network)]
 NetRange = Annotated[str, Format("an IPv4 range in CIDR notation, /16 to /32", parse_net_range)]
 Gib = Annotated[int, Format(f"a number of GiB from 0 to {MAX_GIB}", range(MAX_GIB + 1).index)]
+ARCHITECTURES = ("i386", "x86_64")
 BOOT_MODES = ("legacy", "uefi")
 GUEST_ACTIONS = ("stop", "terminate")
 HOST_ACTIONS = ("restart", "stop")
