@@ -31,6 +31,17 @@ def test_the_evidence_counts_the_mistakes_of_the_sample_projects() -> None:
     assert f"| all {planted} found |" in read("explanation/evidence.md")
 
 
+def test_the_evidence_counts_what_the_probe_notices() -> None:
+    """The sentence over the two tables counts their rows, and those in which no experiment noticed anything."""
+    text = read("explanation/evidence.md")
+    counts = []
+    for mark in ("noticed", "noticed switches"):
+        rows = text.partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0].strip().splitlines()[2:]
+        counts.append((sum("| nothing |" not in row for row in rows), len(rows)))
+    (bugs, planted), (switches, flipped) = counts
+    assert f"{bugs} of {planted} bugs and {switches} of {flipped} switches" in text
+
+
 def test_the_guarantees_count_the_operations_that_are_interrupted() -> None:
     """The page names the number of operations that exceptions are injected into."""
     assert f"runs {len(OPERATIONS)} operations" in read("explanation/guarantees.md")

@@ -31,7 +31,7 @@ STEPS = 100  # of a history
 CLOUD_MACHINE = "omisim.testing.machine:CloudMachine"
 # reason → rules that CloudMachine cannot reach
 BEYOND: Mapping[str, tuple[str, ...]] = {
-    "it makes no Nets, which the machine of tests/test_network_laws.py does": (
+    "it makes no Nets, which the machine of tests/testing/test_network_laws.py does": (
         "VM-009/net", "VM-009/public", "VM-010/existing", "VM-010/nic", "VM-011/subnet", "VM-012", "VM-013",
         "VM-013/several", "VM-013/subnet",
     ),

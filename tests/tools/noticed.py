@@ -1,6 +1,6 @@
 """Which planted bugs and flipped switches the probe notices: a table of bug → experiments.
 
-    python tests/tools/noticed.py            # all of them (6 minutes): writes the tables of evidence.md
+    python tests/tools/noticed.py            # all of them (8 minutes): writes the tables of evidence.md
     python tests/tools/noticed.py NAME       # one bug or switch, with what differs
 
 A mutated server is probed with the experiments of the package, in virtual time.
