@@ -10,11 +10,11 @@ from typing import Any
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import get_permissions, is_visible
 from omisim.base.frozen import frozen
-from omisim.cloud.trace import check_id
 from omisim.doors import oapi
 from omisim.engine.calls import why_not
 from omisim.engine.engine import Engine
 from omisim.model import AccountRow, Image
+from omisim.model.ids import check_id
 from omisim.spec.cell_rules import get_cell_rule, get_statement
 from omisim.spec.errors import ApiError
 from omisim.state.image_origins import find_origin

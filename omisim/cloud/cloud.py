@@ -28,12 +28,13 @@ from omisim.cloud.lineage import Lineage
 from omisim.cloud.marketplace import Marketplace
 from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import LISTED, Timeline, trace_timeline
-from omisim.cloud.trace import check_id, find_row, trace_lineage
+from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Faults
 from omisim.engine.marks import Mark
 from omisim.engine.unserved import check_answer
 from omisim.model import Image
+from omisim.model.ids import check_id
 from omisim.model.serialize import format_date
 from omisim.spec.catalog import CATALOGS, QuotaName
 from omisim.state.initial_state import initial_state, iter_users

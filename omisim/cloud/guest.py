@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from omisim.actions.vm_diagnostics import CONSOLE_BYTES
 from omisim.base.texts import check_encodable
-from omisim.cloud.trace import check_id
 from omisim.model import Content, Volume
+from omisim.model.ids import check_id
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import check_known
-from omisim.cloud.trace import check_id
 from omisim.engine.engine import Engine
 from omisim.model import (
     AccountRow,
@@ -24,6 +23,7 @@ from omisim.model import (
     PermissionsOnResource,
     ProductVersion,
 )
+from omisim.model.ids import check_id
 from omisim.spec.catalog import MARKETPLACE, load_catalog, make_platform_name
 from omisim.state.official_images import copy_disk
 

@@ -10,10 +10,10 @@ from textwrap import wrap
 from typing import Self
 
 from omisim.base.suggest import describe_unknown
-from omisim.cloud.trace import check_id
 from omisim.engine.engine import Engine
 from omisim.engine.session import CallRecord
 from omisim.model import ENTITIES, AccountRow
+from omisim.model.ids import check_id
 from omisim.model.serialize import format_date
 from omisim.state.state import Change
 

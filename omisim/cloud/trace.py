@@ -9,10 +9,11 @@ from typing import Any
 from omisim.base.frozen import replace
 from omisim.cloud.lineage import Lineage, join_tree
 from omisim.model import ENTITIES, AccountRow, Content, Image, Origin
+from omisim.model.ids import check_id
 from omisim.state.lineage import KINDS, get_product_codes
 from omisim.state.state import State
 
-__all__ = ["check_id", "find_row", "trace_lineage"]
+__all__ = ["find_row", "trace_lineage"]
 
 
 def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
@@ -35,12 +36,6 @@ def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
     tree = join_tree(nodes, down, resource_id, "children")
     parents = join_tree(nodes, up, resource_id, "parents").parents
     return replace(tree, parents=parents, edges=tuple(_list_edges(state, nodes)))
-
-
-def check_id(parameter: str, value: object) -> None:
-    """Raise ValueError for a value that is not an id, such as the resource itself."""
-    if not isinstance(value, str):
-        raise ValueError(f"{parameter} must be an id such as 'ami-12345678', not of type {type(value).__name__}")
 
 
 @dataclass(slots=True)

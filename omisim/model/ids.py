@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "PREFIXES", "Id", "derive_hex", "make_access_key", "make_account_id", "make_first_access_key", "make_id",
-    "make_request_id",
+    "PREFIXES", "Id", "check_id", "derive_hex", "make_access_key", "make_account_id", "make_first_access_key",
+    "make_id", "make_request_id",
 ]  # fmt: skip
 
 # kind → the prefixes that the API accepts; it generates the first one (ID-017: images also accept `ari-` and `aki-`)
@@ -129,3 +129,9 @@ def _encode_letters(digits: str, count: int) -> str:
         number, index = divmod(number, len(_ALPHABET))
         letters.append(_ALPHABET[index])
     return "".join(letters)
+
+
+def check_id(parameter: str, value: object) -> None:
+    """Raise ValueError for a value that is not an id, such as the resource itself."""
+    if not isinstance(value, str):
+        raise ValueError(f"{parameter} must be an id such as 'ami-12345678', not of type {type(value).__name__}")
