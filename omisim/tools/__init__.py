@@ -1,1 +1,1 @@
-"""Command-line tools: demo, serve, check, replay, scenarios."""
+"""The command line, and what `Cloud.from_scenario`, `omisim.replay` and `omisim.teach` share with it."""
