@@ -27,7 +27,7 @@ from omisim.state.sqlite_store import (
     SqliteStore,
     create_tables,
     explain_error,
-    parse_json,
+    load_json,
     read_dump,
     read_head,
 )
@@ -150,7 +150,7 @@ def _read(path: Path) -> tuple[Cloud, str]:
 
 def _load_dump(text: bytes) -> Cloud:
     try:
-        data = parse_json(text.decode())
+        data = load_json(text.decode())
     except ValueError as error:
         raise ValueError(f"neither a state file nor a JSON dump: {error}") from None
     return Cloud.load(data)
