@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from omisim.base.foreign import parse_json
 from omisim.base.named_file import read_file
-from omisim.probe.connection import Keys, Unreachable
+from omisim.probe.connection import NO_PERMISSION, Keys, Unreachable
 from omisim.probe.endpoint import Endpoint
 from omisim.probe.matching import read_rows
 from omisim.probe.runner import Stopped
@@ -104,7 +104,7 @@ def _read(caller: str, endpoint: Endpoint, name: str) -> list[Mapping[str, Any]]
         answer = endpoint.call(action, {})
     except Unreachable as error:
         raise Stopped(f"{endpoint.host}: {error}") from None
-    if answer.status in (401, 403):
+    if answer.status in NO_PERMISSION:
         raise Stopped(f"{endpoint.host} refuses the keys of {caller}: {action}: {answer}")
     if not answer.accepted:
         raise Stopped(f"{endpoint.host}: {action}: {answer}")

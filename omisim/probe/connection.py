@@ -12,8 +12,12 @@ from urllib.parse import SplitResult
 
 from omisim.base.frozen import frozen
 
-__all__ = ["Absent", "Answer", "Connection", "Keys", "Response", "Unreachable", "repeat_throttled"]
+__all__ = [
+    "NO_PERMISSION", "THROTTLED", "Absent", "Answer", "Connection", "Keys", "Response", "Unreachable",
+    "repeat_throttled",
+]  # fmt: skip
 
+NO_PERMISSION = (401, 403)
 THROTTLED = (429, 503)
 MAX_TRIES = 6  # of a throttled call: the waits add up to 31 seconds
 MAX_PAUSE = 60.0  # seconds, whatever the endpoint asks for

@@ -8,7 +8,7 @@ from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.base.subset import shorten
-from omisim.probe.connection import Answer
+from omisim.probe.connection import NO_PERMISSION, THROTTLED, Answer
 from omisim.probe.experiments import Call, Outcome, fill
 from omisim.probe.matching import find_differences, read_path
 from omisim.spec.errors import ERRORS
@@ -19,7 +19,6 @@ AGREES, DIFFERS, CANNOT_TELL = "agrees", "differs", "could not tell"
 # switch → its default value
 DEFAULTS: Mapping[str, Any] = {name: row["default"] for name, row in load_toml("omisim.spec", "switches.toml").items()}
 UNKNOWN = "unknown"  # the value of an outcome that decides nothing
-_NO_PERMISSION = (401, 403)
 _FIRST_QUOTA, _LAST_QUOTA = 10_000, 10_999
 
 
@@ -121,9 +120,9 @@ def _describe(expected: Outcome) -> str:
 
 def _find_obstacle(answer: Answer) -> str:
     """Return why an unexpected answer decides nothing, or ""."""
-    if answer.status in _NO_PERMISSION:
+    if answer.status in NO_PERMISSION:
         return "no permission"
     code = answer.code
     if (code.isdecimal() and _FIRST_QUOTA <= int(code) <= _LAST_QUOTA) or code.endswith("LimitExceeded"):
         return "a quota of the account is reached"
-    return "the endpoint throttles" if answer.status in (429, 503) else ""
+    return "the endpoint throttles" if answer.status in THROTTLED else ""

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omisim.probe.connection import Answer, Unreachable
+from omisim.probe.ledger import TAG
 
 __all__ = ["Objects", "find_old_buckets"]
 
 Send = Callable[[str, str, Mapping[str, Any]], Answer]  # caller, method, parameters
 _MAX_PAGES = 100  # of objects that one clean-up deletes
-_RUN = re.compile(r"(omisim-probe-[0-9a-f]{8})-.+")
+_RUN = re.compile(rf"({TAG}-[0-9a-f]{{8}})-.+")
 
 
 class Objects:
