@@ -30,6 +30,7 @@ from omisim.model import (
     VmType,
 )
 from omisim.model.ids import derive_hex, make_account_id, make_id
+from omisim.spec.limits import ROOT
 
 __all__ = [
     "CATALOGS", "LINUX", "MARKETPLACE", "OUTSCALE", "PlatformCatalog", "QuotaName", "RegionRow", "load_catalog",
@@ -170,7 +171,7 @@ def _make_platform_account(alias: str, region: str) -> AccountRow:
 
 def _make_image_entities(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
     created = dt.datetime.fromisoformat(row["created"])
-    disks = [{"device": "/dev/sda1", "size": row["root_size"], "type": row.get("volume_type", "standard")}]
+    disks = [{"device": ROOT, "size": row["root_size"], "type": row.get("volume_type", "standard")}]
     disks[0] |= {"iops": row["iops"]} if "iops" in row else {}
     disks += row.get("data", [])
     mappings = []

@@ -23,6 +23,7 @@ from omisim.base.hosts import DEFAULT_REGION, make_endpoint
 from omisim.base.suggest import suggest
 from omisim.model import Entity, Image, ImageExportTask, Keypair, Snapshot, SnapshotExportTask, Vm, Volume, ids
 from omisim.model.serialize import to_api, unwrap_optional
+from omisim.spec.limits import ROOT
 
 __all__ = ["image", "image_export_task", "keypair", "snapshot", "snapshot_export_task", "vm", "volume", "wire"]
 
@@ -31,7 +32,6 @@ E = TypeVar("E", bound=Entity)
 SEED: Final = "factories"
 ACCOUNT: Final = ids.make_account_id(SEED, "alice")
 SUBREGION: Final = f"{DEFAULT_REGION}a"
-ROOT: Final = "/dev/sda1"
 SIZE: Final = 10  # GiB
 _NOUNS: Final[Mapping[type, str]] = {str: "a str", int: "an int", bool: "True or False"}
 

@@ -12,7 +12,8 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.formats.disk_image import FORMATS, GIB, encode
 from omisim.formats.manifest import Manifest, ManifestDisk, write_manifest
 from omisim.model import Content
-from omisim.testing.strategies.values import ROOT, check_choice, check_strings
+from omisim.spec.limits import ROOT
+from omisim.testing.strategies.values import check_choice, check_strings
 
 __all__ = ["disk_images", "manifests", "scenarios"]
 

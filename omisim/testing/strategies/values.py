@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from omisim.base.suggest import suggest
 from omisim.base.texts import join_alternatives
 from omisim.spec.catalog import load_catalog
+from omisim.spec.limits import MAX_SIZE, MIN_IO1_SIZE, MIN_IOPS, ROOT
 from omisim.spec.vm_types import MAX_CORES, MAX_MEMORY
 
-__all__ = ["ROOT", "check_choice", "check_strings", "device_mappings", "image_names", "permissions", "vm_types"]
+__all__ = ["check_choice", "check_strings", "device_mappings", "image_names", "permissions", "vm_types"]
 
-ROOT = "/dev/sda1"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ()/.-"
 MIN_LENGTH, MAX_LENGTH = 3, 128  # characters of a name
-MAX_SIZE = 14_901  # GiB of a volume
 USUAL_SIZE = 200  # GiB: the largest size drawn, unless `smallest` is larger
 _INVALID_TYPES = ("tinav0.c2r4p2", "tinav4.c8r33p4", "tinav5.c0r4p2", "tinav5.c2r4p", "t2.enormous", "tinav9.c1r1p1")
 
@@ -97,7 +96,7 @@ def device_mappings(
     sizes = st.integers(smallest, largest)
     from_snapshot = st.fixed_dictionaries({"SnapshotId": st.sampled_from(snapshots)}) if snapshots else st.nothing()
     blank = st.fixed_dictionaries({"VolumeSize": sizes})
-    io1 = st.builds(_build_io1, st.integers(max(smallest, 4), largest), st.integers(100, 1200))
+    io1 = st.builds(_build_io1, st.integers(max(smallest, MIN_IO1_SIZE), largest), st.integers(MIN_IOPS, 1200))
     disk = st.one_of(blank, io1, from_snapshot)
     mapping = st.builds(_build_mapping, names, disk, st.sampled_from([None, True, False]))
     lists = st.lists(mapping, max_size=4, unique_by=lambda device: device["DeviceName"])
