@@ -13,12 +13,14 @@ from typing import Any, NoReturn, TextIO
 from omisim.base.suggest import suggest
 
 __all__ = [
-    "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width", "parse_kind", "print_row", "print_text",
-    "report_error",
+    "AUTH_MODES", "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width", "parse_kind", "print_row",
+    "print_text", "report_error",
 ]  # fmt: skip
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# those of state/settings.py, which takes 40 ms to import
 TIMINGS = ("eager", "clock", "manual", "reads")
+AUTH_MODES = ("strict", "lenient", "off")
 
 
 class CommandParser(argparse.ArgumentParser):

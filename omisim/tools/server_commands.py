@@ -9,7 +9,7 @@ from typing import Any
 
 from omisim.base.foreign import parse_count
 from omisim.tools.look import add_cloud_options
-from omisim.tools.output import TIMINGS, add_command, report_error
+from omisim.tools.output import AUTH_MODES, TIMINGS, add_command, report_error
 
 __all__ = ["add_server_commands"]
 
@@ -30,7 +30,7 @@ def add_server_commands(commands: Any) -> None:
     names = "a name by which other machines reach the server; repeatable"
     serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help=names)
     serve.add_argument("--timing", choices=TIMINGS, help="default eager, or the scenario's")
-    serve.add_argument("--auth", choices=("strict", "lenient", "off"), help="default strict, or the scenario's")
+    serve.add_argument("--auth", choices=AUTH_MODES, help="default strict, or the scenario's")
     serve.add_argument("--switches", metavar="FILE", help="the switches of the cloud, for example of `omisim probe`")
     serve.add_argument("--state", metavar="FILE", help="keep the cloud in this file, which survives kill -9")
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")

@@ -20,12 +20,11 @@ from omisim import ApiError, Cloud
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest
 from omisim.engine.engine import Engine
-from omisim.state.settings import Timing
+from omisim.state.settings import TIMINGS, Timing
 from omisim.state.sqlite_store import SqliteStore, create_tables, read_dump
 
 __all__ = ["OPERATIONS", "TIMINGS", "Case", "Injection"]
 
-TIMINGS: tuple[Timing, ...] = ("eager", "clock", "manual", "reads")
 PACKAGE = Path(omisim.__file__).parent
 TRACED = tuple(str(PACKAGE / name) for name in ("actions", "engine", "state"))
 Operation = Callable[[Cloud, dict[str, str]], object]

@@ -18,6 +18,8 @@ from omisim import Cloud, __version__
 from omisim.spec.cell_rules import list_cell_rules
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import load_rules
+from omisim.state.settings import AUTH_MODES, TIMINGS
+from omisim.tools import output
 from omisim.tools.cli import main, parsers
 from omisim.tools.demo import Story, play, show
 
@@ -408,6 +410,11 @@ class TestImagesCommand:
         """An unknown Region is refused with the known ones."""
         assert main(["images", "--region", "mars"]) == 1
         assert capsys.readouterr().err.startswith("omisim images: region must be one of eu-west-2, ")
+
+
+def test_the_choices_are_those_of_a_cloud() -> None:
+    """The command line has lists of its own, so that it starts without a cloud."""
+    assert (output.TIMINGS, output.AUTH_MODES) == (TIMINGS, AUTH_MODES)
 
 
 def test_help_option_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
