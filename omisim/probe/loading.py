@@ -15,7 +15,7 @@ from omisim.probe.experiments import Call, Experiment, Outcome, Parameters
 from omisim.probe.fcu import is_unrecorded
 from omisim.probe.judge import DEFAULTS
 
-__all__ = ["Case", "list_also_proved", "load_cases", "load_experiments", "read_call", "read_story"]
+__all__ = ["Case", "load_cases", "load_experiments", "read_call", "read_story"]
 
 DOORS = ("", "fcu", "oos")
 # key of a call → the type of its value in TOML
@@ -67,11 +67,6 @@ def load_experiments() -> tuple[Experiment, ...]:
 def load_cases() -> list[Case]:
     """Return every case, in the order of the files and of their lines."""
     return [Case(family, **row) for family, table in _load_tables("refusals").items() for row in table["case"]]
-
-
-def list_also_proved() -> dict[str, list[str]]:
-    """Return the rules that the cases of each family prove although no case breaks them."""
-    return {family: table.get("also_proves", []) for family, table in _load_tables("refusals").items()}
 
 
 def _load_stories() -> list[Experiment]:

@@ -9,7 +9,7 @@ from omisim.base.data_files import load_toml
 from omisim.probe.experiments import Call
 from omisim.probe.loading import read_call
 
-__all__ = ["Recipe", "explain_names", "list_needed"]
+__all__ = ["Recipe", "list_needed"]
 
 Recipe = tuple[Call, ...]
 
@@ -21,14 +21,6 @@ def _load_recipes() -> Mapping[str, Recipe]:
         name: tuple(read_call(call, f"world.toml: {name}") for call in row["calls"])
         for name, row in load_toml("omisim.probe", "world.toml").items()
         if "calls" in row
-    }
-
-
-@cache
-def explain_names() -> Mapping[str, str]:
-    """Return what each name of the world stands for."""
-    return {
-        name: text for row in load_toml("omisim.probe", "world.toml").values() for name, text in row["says"].items()
     }
 
 

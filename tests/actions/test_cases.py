@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.expect import expect_refusal
-from support.world import get_world
+from support.world import NAMES, get_world
 
 from omisim.probe.loading import Case, load_cases
-from omisim.probe.world import explain_names
 
 
 @pytest.mark.parametrize("case", load_cases(), ids=str)
@@ -24,4 +23,4 @@ def test_rule_refuses_the_broken_call_and_lets_the_kept_one_pass(case: Case) -> 
 
 def test_cases_document_every_resource_of_the_world() -> None:
     """The names that `omisim/probe/world.toml` explains are those that the world has."""
-    assert set(explain_names()) == set(get_world().ids)
+    assert set(NAMES) == set(get_world().ids)

@@ -9,12 +9,15 @@ from typing import Any
 from support.probing import REGIONS
 
 from omisim import ApiError, Cloud
+from omisim.base.data_files import load_toml
 from omisim.probe.connection import Answer
 from omisim.probe.experiments import Parameters, fill
 from omisim.probe.runner import Runner
-from omisim.probe.world import explain_names
 
-__all__ = ["World", "get_world"]
+__all__ = ["NAMES", "World", "get_world"]
+
+# the names that the file explains
+NAMES = [name for row in load_toml("omisim.probe", "world.toml").values() for name in row["says"]]
 
 
 class World:
@@ -38,7 +41,7 @@ class World:
                 return Answer(error.status, {"Errors": [{"Code": error.code, "Details": error.details}]})
 
         runner = Runner(send, frozenset(accounts), given, lambda _: None)
-        self.ids = runner.create(explain_names())
+        self.ids = runner.create(NAMES)
 
     def fill(self, parameters: Parameters) -> Parameters:
         """Return parameters with the names in braces replaced."""

@@ -6,15 +6,17 @@ import ast
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from omisim.probe.loading import list_also_proved, load_cases
+from omisim.probe.loading import load_cases
 
 TESTS = Path(__file__).parents[1]
 TABLE = TESTS / "proofs.toml"
+REFUSALS = TESTS.parent / "omisim" / "probe" / "refusals"
 _BRACKETS = re.compile(r"\[([^\]]+)\]")
 _ID = re.compile(r"(?:ST-[A-Z]{2,3}-\d+|[A-Z]{2,4}-\d{2,3}(?:/[a-z-]+)?)")
 HEAD = "# The tests and cases that prove each rule. Generated: python tests/tools/proofs.py\n\n"
@@ -25,9 +27,9 @@ def proofs() -> dict[str, list[str]]:
     proofs_by_rule: dict[str, dict[str, None]] = {}
     for case in load_cases():
         proofs_by_rule.setdefault(case.rule, {})[f"omisim/probe/refusals/{case.family}.toml, case {case.rule}"] = None
-    for family, rule_ids in list_also_proved().items():
-        for rule_id in rule_ids:
-            proofs_by_rule.setdefault(rule_id, {})[f"omisim/probe/refusals/{family}.toml"] = None
+    for path in sorted(REFUSALS.iterdir()):
+        for rule_id in tomllib.loads(path.read_text("utf-8")).get("also_proves", ()):
+            proofs_by_rule.setdefault(rule_id, {})[f"omisim/probe/refusals/{path.name}"] = None
     for name, docstring in _docstrings():
         for rule_id in ids_of(docstring):
             proofs_by_rule.setdefault(rule_id, {})[name] = None
