@@ -22,7 +22,6 @@ from omisim.tools.probe.output import check_outputs
 
 CALLERS = {"": ("alice", "eu-west-2"), "_2": ("bob", "eu-west-2"), "_3": ("carol", "us-east-2")}
 Run = Callable[..., tuple[int, str, str]]
-FINDING = '{{"format": 1, "findings": [{{"experiment": "a", "rules": {}, "verdict": "{}"}}]}}'
 
 
 @pytest.fixture(name="cloud")

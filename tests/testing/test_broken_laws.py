@@ -43,7 +43,7 @@ DANGLING: Mapping[str, Mapping[str, str]] = {
     "volume_update": {"volume_id": "VOL-021"},
 }
 NAMES_NOTHING = {"customer_id", "dhcp_options_set_id", "link_public_ip_id", "reservation_id"}
-ALICE_ONLY, SHARED_TWICE = PermissionsOnResource(), PermissionsOnResource(account_ids=("000000000000",) * 2)
+SHARED_TWICE = PermissionsOnResource(account_ids=("000000000000",) * 2)
 
 
 class World:
