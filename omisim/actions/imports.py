@@ -12,7 +12,7 @@ from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
 from omisim.base.foreign import parse_count, parse_url
-from omisim.formats.disk_image import GIB, BadImage, decode, to_gib
+from omisim.formats.disk_image import GIB, VIRTUAL_SIZE, BadImage, decode, to_gib
 from omisim.formats.manifest import Manifest, ManifestDisk, parse_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Snapshot, SnapshotState
 from omisim.spec.errors import ApiError
@@ -82,7 +82,7 @@ def _fetch(call: Call, location: str) -> _File:
         except Exception as error:
             raise StorageError("AccessDenied", f"fetch raised {error!r}", "IMP-002") from error
     stored_object = read_url(call.state, location, call.now)
-    return _File(stored_object.body, _parse_size(dict(stored_object.metadata).get("x-amz-meta-virtual-size", "")))
+    return _File(stored_object.body, _parse_size(dict(stored_object.metadata).get(VIRTUAL_SIZE, "")))
 
 
 def _parse_size(text: str) -> int | None:

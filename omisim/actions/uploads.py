@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omisim.base.frozen import replace
-from omisim.formats.disk_image import GIB, encode
+from omisim.formats.disk_image import GIB, VIRTUAL_SIZE, encode
 from omisim.formats.manifest import Manifest, ManifestDisk, write_manifest
 from omisim.model import (
     AccessKey,
@@ -153,7 +153,7 @@ def _put_disk(tx: Transaction, task: Task, key: AccessKey, name: str, size: int,
     form = task.osu_export.disk_image_format
     content: Content = tx.state.get("content", snapshot_id or "") or Content()
     place = Place(_get_region(tx, task), task.osu_export.osu_bucket, name)
-    size_of = {"x-amz-meta-virtual-size": str(size * GIB)}
+    size_of = {VIRTUAL_SIZE: str(size * GIB)}
     store_object(tx, place, encode(content, size, form), "application/gzip", key.account_id, size_of)
     return place
 

@@ -22,10 +22,11 @@ from typing import NamedTuple
 from omisim.base.foreign import parse_json
 from omisim.model import Content
 
-__all__ = ["FORMATS", "GIB", "BadImage", "decode", "encode", "to_gib"]
+__all__ = ["FORMATS", "GIB", "VIRTUAL_SIZE", "BadImage", "decode", "encode", "to_gib"]
 
 FORMATS = ("qcow2", "raw")
 GIB = 2**30
+VIRTUAL_SIZE = "x-amz-meta-virtual-size"  # the metadata of a stored image that names the bytes of its disk
 MARK = b"omisim disk 1\n\0\0"
 QCOW2 = b"QFI\xfb"
 CLUSTER_BITS = 16

@@ -13,13 +13,13 @@ from omisim.tools.output import AUTH_MODES, TIMINGS, add_command, report_error
 
 __all__ = ["add_server_commands"]
 
-LAST_PORT = 65535
+PORT, LAST_PORT = 8333, 65535
 
 
 def add_server_commands(commands: Any) -> None:
     """Add the parsers of the commands."""
     serve = add_command(commands, "serve", "run a server for clients in any language", _serve)
-    serve.add_argument("--port", type=_parse_port, default=8333, help="the port; 0 picks a free one (default 8333)")
+    serve.add_argument("--port", type=_parse_port, default=PORT, help=f"the port; 0 picks a free one (default {PORT})")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: loopback only)")
     account = "make an account, with an access key of your choice; repeatable (default alice)"
     serve.add_argument("--account", action="append", metavar="NAME[@REGION][:AK:SK]", help=account)
@@ -57,7 +57,7 @@ def add_server_commands(commands: Any) -> None:
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a running server, and one of its clouds."""
-    address = "http://127.0.0.1:8333"
+    address = f"http://127.0.0.1:{PORT}"
     parser.add_argument(
         "--url", default=os.environ.get("OMISIM_URL", address), help=f"default OMISIM_URL, or {address}"
     )
