@@ -15,6 +15,7 @@ from omisim.actions.framework.request import PYTHON, Request, copy_arguments
 from omisim.base.suggest import suggest
 from omisim.doors import oapi
 from omisim.engine.calls import run_call, why_not
+from omisim.engine.engine import Engine
 from omisim.model import AccessKey, AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.errors import ApiError
@@ -48,12 +49,12 @@ class Typed(Generic[P, R]):
             if args:
                 raise TypeError(f"{function.__name__}() takes keyword arguments only")
             request = Request(action, copy_arguments(kwargs), PYTHON)
-            engine = account.cloud.engine
-            value: R = run_call(engine, request, account.account_id, account.region).value
+            engine, account_id, region = account.caller
+            value: R = run_call(engine, request, account_id, region).value
             if not shows_images:
                 return value
             with engine.lock:
-                return add_origin(engine.state, value, account.account_id)
+                return add_origin(engine.state, value, account_id)
 
         self.action: str = action
         self.__doc__ = function.__doc__
@@ -197,6 +198,8 @@ class Account:
         self.access_key: str = key.access_key_id if key else ""  # every key may have been deleted
         self.secret_key: str = key.secret_key if key else ""
         self.password: str = row.password
+        # for each call at once: attributes are slow in a class with __getattr__
+        self.caller: tuple[Engine, str, str] = cloud.engine, row.account_id, row.region
 
     @property
     def email(self) -> str:

@@ -17,6 +17,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from omisim.base.frozen import frozen
 from omisim.model import (
     ENDED_EXPORT_STATES,
     ENDED_VM_STATES,
@@ -36,7 +37,8 @@ __all__ = ["ELSEWHERE", "INDEXES", "TOTALS", "Fields", "Index", "Totals", "list_
 Keys = Callable[[Any], Collection[object]]
 
 
-class Index(NamedTuple):
+@frozen()
+class Index:
     """`keys` returns the keys under which a row is found. They depend on no other fields than `fields`.
 
     Without `keys`, the value of the only field is the key; a row with None has no key.
@@ -47,8 +49,9 @@ class Index(NamedTuple):
 
     def list_keys(self, row: Any) -> Collection[object]:
         """Return the keys of a row."""
-        if self.keys is not None:
-            return self.keys(row)
+        keys = self.keys
+        if keys is not None:
+            return keys(row)
         value = getattr(row, self.fields[0])
         return () if value is None else (value,)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import field
+from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 from omisim.actions.framework.schema import Shape, compile_signature
 from omisim.base.data_files import load_toml
+from omisim.base.frozen import frozen
 
 __all__ = ["ACTIONS", "Action", "action", "empty_lists", "not_served"]
 
@@ -16,7 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
+@frozen()
 class Action:
     """One API action.
 
@@ -38,11 +39,14 @@ class Action:
     dry_run: bool
     open: bool
     combinations: Callable[..., None] | None
+    _shape: list[Shape] = field(default_factory=list, compare=False, repr=False)  # when it has been compiled
 
-    @cached_property
+    @property
     def shape(self) -> Shape:
         """The shape of the request, compiled from the signature on the first call."""
-        return compile_signature(self.function, paged=self.paged, dry_run=self.dry_run)
+        if not self._shape:  # a cached_property would slow down each attribute
+            self._shape.append(compile_signature(self.function, paged=self.paged, dry_run=self.dry_run))
+        return self._shape[0]
 
 
 ACTIONS: dict[str, Action] = {}
