@@ -11,14 +11,16 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from tempfile import NamedTemporaryFile
 from threading import Event, Thread
 from typing import Any
 
+import aiohttp
 import boto3
+import httpx
 import pytest
 import requests
 import urllib3
@@ -73,6 +75,36 @@ def in_a_fork(call: Callable[[], object]) -> str:
 def read_regions() -> int:
     """Call the API by requests, as the code under test does anywhere."""
     return len(requests.post(REGIONS, json={}, timeout=60).json()["Regions"])
+
+
+def post_by_requests(body: dict[str, Any]) -> int:
+    """Call the API with a body, and return the status of the answer."""
+    return requests.post(REGIONS, **body, timeout=60).status_code
+
+
+def post_by_httpx(body: dict[str, Any]) -> int:
+    """Do the same by httpx, which calls a body in chunks `content`."""
+    return httpx.post(
+        REGIONS, **{"content" if name == "data" else name: value for name, value in body.items()}
+    ).status_code
+
+
+def post_by_aiohttp(body: dict[str, Any]) -> int:
+    """Do the same by aiohttp, which takes a body in chunks from an asynchronous generator."""
+
+    async def list_parts() -> AsyncIterator[bytes]:
+        for part in body["data"]:
+            yield part
+
+    async def post() -> int:
+        given = {"data": list_parts(), "headers": {"Content-Type": "application/json"}} if "data" in body else body
+        async with aiohttp.ClientSession() as session, session.post(REGIONS, **given) as answer:
+            return answer.status
+
+    return asyncio.run(post())
+
+
+POSTS = (post_by_requests, post_by_httpx, post_by_aiohttp)
 
 
 def call_as_a_program() -> Any:
@@ -191,6 +223,12 @@ class TestForkedChildWithServer:
         )
         assert [bucket.name for bucket in cloud.engine.state.rows("bucket").values()] == ["golden"]
         assert in_a_fork(read_regions) == "3"
+
+    @pytest.mark.parametrize("post", POSTS)
+    def test_gets_the_same_answer_as_its_parent(self, post: Callable[[dict[str, Any]], int]) -> None:
+        """Every library understands the answer of the server, also to a body that it sends in chunks."""
+        assert in_a_fork(lambda: post({"json": {}})) == "200"
+        assert in_a_fork(lambda: post({"data": (part for part in (b"{", b"}"))})) == "200"
 
     def test_meets_the_faults_of_the_cloud(self, cloud: Cloud) -> None:
         """A lost connection is lost for the child, and its retries work."""

@@ -13,6 +13,7 @@ __all__ = ["send_to_server"]
 
 _TIMEOUT = 60  # seconds
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "server"})
+_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})  # http.client adds the length of the body
 
 
 def send_to_server(
@@ -24,10 +25,12 @@ def send_to_server(
     """
     place = urlsplit(url)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=_TIMEOUT)
+    kept = {name: value for name, value in headers.items() if name not in _FRAMING}
     try:
-        connection.request(method, target, body, {**headers, "host": headers.get("host", host), "connection": "close"})
+        connection.request(method, target, body, {"host": host, **kept, "connection": "close"})
         answer = connection.getresponse()
-        answer_headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+        named = {name.lower(): value for name, value in answer.getheaders()}  # in the case of the doors' headers
+        answer_headers = {name: value for name, value in named.items() if name not in _HOP_BY_HOP}
         return HttpResponse(answer.status, answer.read(), answer_headers)
     except RemoteDisconnected as error:
         raise Dropped(str(error)) from error
