@@ -116,7 +116,7 @@ def _is_stuck(cloud: Cloud, row: Any) -> bool:
 
 def _iter_removed(cloud: Cloud, before: State) -> Iterator[Any]:
     """Yield the rows of a state that the cloud no longer has, or has in another version."""
-    for kind in NOUNS:
+    for kind in DELETIONS:
         rows = cloud.engine.state.rows(kind) if kind in before.tables else {}
         if kind in before.tables and rows is not before.rows(kind):
             yield from (row for row_id, row in before.rows(kind).items() if rows.get(row_id) is not row)

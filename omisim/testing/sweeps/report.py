@@ -13,11 +13,11 @@ from omisim.spec.rules import load_rules
 from omisim.state.settings import SWITCHES
 from omisim.testing.sweeps.deviations import Deviation
 
-__all__ = ["OUTCOMES", "Outcome", "SweepReport", "World", "explain_emptiness", "split_at_kill"]
+__all__ = ["HARMLESS", "OUTCOMES", "Outcome", "SweepReport", "World", "explain_emptiness", "split_at_kill"]
 
 Outcome = Literal["survived", "failed cleanly", "left something behind", "wrong result", "never ended"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
-_HARMLESS: Final = ("survived", "failed cleanly")
+HARMLESS: Final = ("survived", "failed cleanly")
 _MAX_DETAILS: Final = 8  # lines of one finding
 _RULE: Final = re.compile(r"\(([A-Z]{2,4}-\d+)\)")
 
@@ -49,7 +49,7 @@ class World:
     @property
     def is_finding(self) -> bool:
         """Whether the code coped badly. A world with another behaviour switch is an open question instead."""
-        return self.outcome not in _HARMLESS and self.switch is None
+        return self.outcome not in HARMLESS and self.switch is None
 
     @property
     def is_open_question(self) -> bool:

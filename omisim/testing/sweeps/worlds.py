@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from omisim.base.frozen import replace
 from omisim.base.suggest import suggest
 from omisim.cloud.cloud import Cloud
 from omisim.engine.session import CallRecord
 from omisim.model.ids import derive_hex
+from omisim.state.state import State
 from omisim.testing.sweeps.deviations import INTERFERENCES, KINDS, Deviation, Kind, enumerate_deviations
-from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize
+from omisim.testing.sweeps.inventory import compare, find_extras, find_lost, normalize, take_inventory
 from omisim.testing.sweeps.judge import Holds, check_holds, judge
-from omisim.testing.sweeps.report import SweepReport, World, split_at_kill
+from omisim.testing.sweeps.report import HARMLESS, SweepReport, World, split_at_kill
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
 __all__ = ["PATIENCE", "Options", "sweep", "sweep_worlds"]
@@ -154,6 +156,7 @@ class Sweep:
         self._options = options
         self._budget = 10_000
         self.deviations: list[Deviation]
+        self._end: tuple[Cloud, State]  # the cloud after the clean run, and its state before
         self._clean, self.deviations = self._record()
         self._budget = 1_000 + 20 * len(self._clean.calls)
 
@@ -201,6 +204,7 @@ class Sweep:
                 raise RuntimeError(f"the code does not end without a deviation: {run.failure.text}")
             for finding in check_holds(cloud, self._options.holds) if self._options.holds else ():
                 raise AssertionError(f"after a clean run, {finding}")
+            self._end = cloud.fork(), before
             kinds = self._options.kinds or KINDS
             interference = self._options.interference
             return run, enumerate_deviations(run, cloud, kinds, delay=self._options.delay, interfere=interference)
@@ -216,11 +220,25 @@ class Sweep:
                     deviation.apply(cloud)
                 runs.append(perform(cloud, self._code, before, self._budget, options.expected))
             call = min((deviation.call or 0 for deviation in deviations), default=0)
-            outcome, details = judge(runs[-1], self._clean, cloud, options.holds, call)
+            judgements = [judge(runs[-1], clean, cloud, options.holds, call) for clean in self._list_clean(deviations)]
+            harmless = (judgement for judgement in judgements if judgement[0] in HARMLESS)
+            outcome, details = next(harmless, judgements[0])
         if len(runs) > 1 and runs[-1].failure:
             outcome = "wrong result" if outcome == "failed cleanly" else outcome
             details = ("it fails each time it runs again", *details)
         return World(deviations, outcome, details), runs
+
+    def _list_clean(self, deviations: Sequence[Deviation]) -> Iterator[Run]:
+        """Yield what a run is compared with: the clean run, also as if a second client had come after it."""
+        yield self._clean
+        for deviation in deviations:
+            if deviation.kind == "interfered":
+                cloud, before = self._end[0].fork(), self._end[1]
+                deviation.apply(cloud)
+                for fault in cloud.faults:
+                    if fault.meanwhile is not None:
+                        fault.meanwhile()
+                yield replace(self._clean, inventory=take_inventory(cloud, before))
 
     def _follow(self, deviation: Deviation, runs: Sequence[Run]) -> list[Deviation]:
         """Return the second deviations of the run that a first one has affected: after a kill, of the next run.

@@ -127,7 +127,6 @@ class TestDeviations:
         titles = [world.title for world in report.worlds]
         action = {"delete": "DeleteVms", "stop": "StopVms", "share": "UpdateImage"}[way]
         assert any(f"another client calls {action} of" in title for title in titles)
-        assert report.findings
         assert sweep(setup, use, kinds=["interfered"]).worlds == []
 
     def test_lines_are_what_was_run(self) -> None:

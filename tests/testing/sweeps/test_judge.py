@@ -24,6 +24,21 @@ from omisim.testing import sweep
 from omisim.testing.sweeps.inventory import normalize
 
 
+def with_vm() -> Cloud:
+    """Return a cloud in which the account alice has a VM."""
+    cloud = setup()
+    cloud.account("alice").create_vms(image_id=cloud.images.official("debian").image_id)
+    return cloud
+
+
+def with_image() -> Cloud:
+    """Return the same with an OMI of the VM."""
+    cloud = with_vm()
+    alice = cloud.account("alice")
+    alice.create_image(vm_id=alice.read_vms()[0].vm_id, image_name="golden", no_reboot=True)
+    return cloud
+
+
 def never_holds(_: Cloud) -> bool:
     """Return False, whatever the cloud is."""
     return False
@@ -127,6 +142,44 @@ class TestJudgement:
 
         report = sweep(one, forgiving, kinds=["refused"], expected=ApiError)
         assert details(report.findings) == {"not deleted: volume vol-<id>"}
+
+    def test_a_vm_that_existed_before_may_be_deleted(self) -> None:
+        """Its links and its volumes go with it, in every run."""
+
+        def delete(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            alice.delete_vms(vm_ids=[vm.vm_id for vm in alice.read_vms()])
+
+        report = sweep(with_vm, delete, kinds=["refused"], expected=ApiError)
+        assert {world.outcome for world in report.worlds} == {"failed cleanly"}
+
+    @pytest.mark.parametrize("way", ["delete", "stop", "share"])
+    def test_what_a_second_client_does_is_not_a_mistake_of_the_code(self, way: str) -> None:
+        """A run survives if the second client could have come after it with the same result."""
+
+        def tag(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            ids = [
+                alice.read_vms()[0].vm_id,
+                *(image.image_id for image in alice.read_images(filters={"image_names": ["golden"]})),
+            ]
+            for row_id in ids:
+                with suppress(ApiError):  # it no longer exists
+                    alice.create_tags(resource_ids=[row_id], tags=[{"key": "used", "value": ""}])
+
+        report = sweep(with_image, tag, kinds=["interfered"], interfere=[way])
+        assert {world.outcome for world in report.worlds} == {"survived"}
+
+    def test_what_the_code_misses_because_of_a_second_client_is_a_mistake(self) -> None:
+        """A run does not survive if neither the clean run nor a second client after it has the same result."""
+
+        def save(cloud: Cloud) -> None:
+            alice = cloud.account("alice")
+            with suppress(ApiError):
+                alice.create_image(vm_id=alice.read_vms()[0].vm_id, image_name="new", no_reboot=True)
+
+        report = sweep(with_vm, save, kinds=["interfered"], interfere=["delete"])
+        assert "missing: OMI new of alice" in details(report.findings)
 
     def test_one_of_two_transient_states_that_are_alike_stalls(self) -> None:
         """The API refuses the same while a snapshot is in-queue and while it is pending: pending alone is tried."""
