@@ -80,7 +80,7 @@ def check_answer(action: str, answer: Any) -> OwnAnswer:
 def _copy(action: str, content: Any) -> dict[str, Any]:
     """Return a copy of the content of an answer. Raises TypeError if it is not a dict of JSON values."""
     try:
-        copied = json.loads(json.dumps(content)) if isinstance(content, Mapping) else None
+        copied = json.loads(json.dumps(content, allow_nan=False)) if isinstance(content, Mapping) else None
     except (TypeError, ValueError):
         copied = None
     if not isinstance(copied, dict):
