@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -66,6 +67,9 @@ class Endpoint:
         headers = {"Content-Type": options.get("type", "application/json"), "Host": options.get("host", self.host)}
         headers |= self._sign(method, path, body, headers, options)
         response = self.connection.send(action, method, path, body, headers, repeat=action.startswith("Read"))
+        if HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:  # the API redirects no call
+            target = response.headers.get("location", "another URL")
+            raise Unreachable(f"{action}: the answer ({response.status}) redirects to {target}")
         return Answer(response.status, _decode(action, response.status, response.content), response.headers)
 
     def _sign(
@@ -104,5 +108,6 @@ def _decode(action: str, status: int, content: bytes) -> Mapping[str, Any]:
         kind = "HTML" if b"<html" in content[:500].lower() else "text"
         raise Unreachable(f"{action}: the answer ({status}) is {kind}, not JSON") from None
     if not isinstance(body, dict):
-        raise Unreachable(f"{action}: the answer ({status}) is a JSON {type(body).__name__}, not an object")
+        kind = "null" if body is None else type(body).__name__
+        raise Unreachable(f"{action}: the answer ({status}) is a JSON {kind}, not an object")
     return body

@@ -166,7 +166,11 @@ class TestOwnAnswers:
             ("CreateLoadBalancr", {}, "unknown action 'CreateLoadBalancr'; did you mean CreateLoadBalancer"),
             ("CreateLoadBalancer", [], r"must be a dict of JSON values or a function that returns one, not \[\]"),
             ("CreateLoadBalancer", {"at": object()}, "the answer to CreateLoadBalancer must be a dict of JSON values"),
-            ("CreateLoadBalancer", {"load": float("nan")}, "the answer to CreateLoadBalancer must be a dict of JSON values"),
+            (
+                "CreateLoadBalancer",
+                {"load": float("nan")},
+                "the answer to CreateLoadBalancer must be a dict of JSON values",
+            ),
         ],
     )
     def test_that_are_wrong_are_refused(self, cloud: Cloud, action: str, answer: Any, message: str) -> None:

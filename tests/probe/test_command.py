@@ -353,6 +353,8 @@ class TestProblems:
         [
             (200, b"<html>hello</html>", "ReadAccounts: the answer (200) is HTML, not JSON"),
             (200, b"[]", "ReadAccounts: the answer (200) is a JSON list, not an object"),
+            (200, b"null", "ReadAccounts: the answer (200) is a JSON null, not an object"),
+            (302, b"", "ReadAccounts: the answer (302) redirects to another URL"),
             (200, b"{}", "ReadAccounts of alice shows no account"),
             (200, b'{"Accounts": "x"}', "ReadAccounts of alice shows no account"),
             (200, b'{"Accounts": [3]}', "ReadAccounts of alice shows no account"),
