@@ -84,6 +84,15 @@ class Session:
         for by in self.endpoints if buckets else ():
             self._delete_buckets(by)
 
+    def check_bucket(self) -> None:
+        """Raise Stopped if the user's bucket cannot be listed: each experiment with it would seem to differ."""
+        try:
+            answer = self._send("alice", "GET", {"Path": f"/{self.bucket}", "Query": {"list-type": "2"}}, {}, "oos")
+        except Unreachable:  # without object storage, the experiments say so
+            return
+        if not answer.accepted:
+            raise Stopped(f"--bucket {self.bucket}: {answer}")
+
     def _delete_buckets(self, by: str) -> None:
         """Delete the buckets that earlier runs of an account have left behind, and note it."""
 

@@ -372,6 +372,11 @@ class TestProblems:
         assert (exit_status, out, err.count("\n")) == (2, "", 1)
         assert text in err
 
+    def test_of_a_bucket_that_does_not_exist_are_reported(self, run: Run, url: str) -> None:
+        """Experiments with a mistyped --bucket would seem to show that the endpoint differs."""
+        status, _, err = run(url, "--rule", "OOS-007", "--bucket", "exprots")
+        assert (status, err.count("--bucket exprots: 404, code NoSuchBucket")) == (2, 1)
+
     def test_of_the_search_for_leftovers_end_the_run(self, run: Run, url: str, cloud: Cloud) -> None:
         """An endpoint that stops answering before the first experiment could not be probed."""
         cloud.faults.add("ReadTags", drop=True, times=9)

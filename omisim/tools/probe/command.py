@@ -79,8 +79,11 @@ def _probe(options: argparse.Namespace, experiments: Sequence[Experiment], limit
         report.region = endpoints["alice"].api.region
         stop = stack.enter_context(_stop_on_interrupt())
         session = Session(endpoints, report, time.sleep, limits, switches, options.bucket or "", stop.is_set)
+        stores = uses_storage(experiments)
         try:
-            session.delete_leftovers(buckets=uses_storage(experiments))
+            if stores and options.bucket:
+                session.check_bucket()
+            session.delete_leftovers(buckets=stores)
             session.run(
                 experiments, find_chosen_rules(options), show_progress, Saver(options.report, report, time.monotonic)
             )
