@@ -85,6 +85,9 @@ class Report:
         return {"format": FORMAT, **own, **derived, "findings": results}
 
 
+_EMPTY = Report(endpoint="", region="", version="", started="", run="")
+
+
 def read_report(text: str) -> Report:
     """Return the report of a JSON document. Raises ValueError if it is not one."""
     data = parse_json(text)
@@ -94,11 +97,18 @@ def read_report(text: str) -> Report:
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']} is not supported, only {FORMAT}")
         findings = [_read_finding(row) for row in data["findings"]]
-        own = {one.name: data[one.name] for one in fields(Report) if one.name != "findings"}
+        own = {one.name: _read_value(data, one.name) for one in fields(Report) if one.name != "findings"}
         return Report(**own, findings=findings)
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"not a report of omisim probe: {reason}") from None
+
+
+def _read_value(data: Mapping[str, Any], name: str) -> Any:
+    value, expected = data[name], type(getattr(_EMPTY, name))
+    if type(value) is not expected:
+        raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")
+    return value
 
 
 def _read_finding(row: dict[str, Any]) -> Finding:

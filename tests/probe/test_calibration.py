@@ -68,6 +68,12 @@ class TestReports:
         with pytest.raises(ValueError, match=r".+"):
             read_report(text)
 
+    @pytest.mark.parametrize(("name", "value"), [("done", {}), ("created", "3"), ("run", None), ("left", [])])
+    def test_with_a_value_of_another_type_are_refused(self, name: str, value: object) -> None:
+        """Such a report could not be continued."""
+        with pytest.raises(ValueError, match=f"not a report of omisim probe: {name} must be "):
+            read_report(json.dumps({**make_report([]).to_dict(), name: value}))
+
     def test_leave_contradictions_out_of_the_switches(self) -> None:
         """Two answers that show different values of a switch calibrate nothing."""
         findings = [
