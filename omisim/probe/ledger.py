@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from omisim.base.data_files import load_toml
 from omisim.base.texts import iter_texts
-from omisim.probe.connection import Answer
+from omisim.probe.connection import Answer, Unreachable
 from omisim.probe.fcu import list_created
 from omisim.probe.matching import read_path, read_rows
 from omisim.spec.lifecycle import LIFECYCLES, get_automatic_event
@@ -36,11 +37,15 @@ class Ledger:
         self._send, self._sleep, self._pause = send, sleep, pause
         self.owners: dict[str, str] = {}  # id → caller
         self.created: int = 0
+        self._unmarked: list[tuple[str, list[str]]] = []  # caller, ids
 
     def record(
         self, by: str, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any], *, fcu: bool = False
     ) -> str:
-        """Record and mark what a successful call has created. Returns why the mark failed, or ""."""
+        """Record and mark what a successful call has created. Returns why the mark failed, or "".
+
+        Raises what `send` raises. The clean-up marks what was not marked by then.
+        """
         if fcu:
             answered_ids = list_created(action, answer)
         else:
@@ -52,11 +57,25 @@ class Ledger:
         self.created += len(created)
         self.owners |= dict.fromkeys(created, by)
         parts = [one for one in _list_part_ids(answer) if one not in old_ids]
-        if self._mark(by, parts) == "":  # otherwise they are not what they seem, and not ours
-            self.owners |= dict.fromkeys(parts, by)
-        problem = self._mark(by, created)
-        for one in created if problem else ():  # the answer to our own creation has just named it
-            self._delete(one, marked=False)
+        self._unmarked += [(by, parts), (by, created)]
+        return self._mark_all()
+
+    def _mark_all(self) -> str:
+        """Mark what is not marked yet; return why that failed for something that a call was to create, or ""."""
+        problem = ""
+        while self._unmarked:
+            by, ids = self._unmarked[0]
+            reason = self._mark(by, ids)
+            del self._unmarked[0]
+            if reason == "":
+                self.owners |= dict.fromkeys(
+                    ids, by
+                )  # parts that cannot be marked are not what they seem, and not ours
+                continue
+            for one in ids:
+                if one in self.owners:
+                    problem = reason
+                    self._delete(one, marked=False)  # the answer to our own creation has named it
         return problem
 
     def _mark(self, by: str, ids: list[str]) -> str:
@@ -74,17 +93,18 @@ class Ledger:
         A patient clean-up repeats until everything is gone; the other one leaves what cannot be deleted yet.
         """
         selected = None if ids is None else set(ids)
-        pending = [one for one in self.owners if selected is None or one in selected]
-        pending.sort(key=lambda one: list(KINDS).index(find_kind(one)))
         left: dict[str, str] = {}
         for _ in range(_MAX_ROUNDS if patient else 1):
-            left = {one: reason for one in pending if (reason := self._delete(one))}
+            with suppress(Unreachable):
+                self._mark_all()
+            pending = [one for one in self.owners if selected is None or one in selected]
+            pending.sort(key=lambda one: list(KINDS).index(find_kind(one)))
+            left = {one: reason for one in pending if (reason := self._try_to_delete(one))}
             for one in pending:
                 if one not in left:
                     del self.owners[one]
             if not left or not patient or (len(left) == len(pending) and all("mark" in why for why in left.values())):
                 break
-            pending = list(left)
             self._sleep(self._pause)
         return left
 
@@ -93,6 +113,12 @@ class Ledger:
         kind = KINDS[find_kind(row_id)]
         row, _ = read_resource(self._send, self.owners[row_id], row_id)
         return None if row is None or row.get("State") in kind.get("ends", ()) or "delete" not in kind else row
+
+    def _try_to_delete(self, row_id: str) -> str:
+        try:
+            return self._delete(row_id)
+        except Unreachable as error:
+            return str(error)
 
     def _delete(self, row_id: str, *, marked: bool = True) -> str:
         """Delete a resource if it is ours; return why it still exists, or ""."""

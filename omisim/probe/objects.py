@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from omisim.probe.connection import Answer, Unreachable
+from omisim.probe.connection import Absent, Answer, Unreachable
 from omisim.probe.ledger import TAG
 
 __all__ = ["Objects", "find_old_buckets"]
@@ -50,7 +50,7 @@ class Objects:
         prefix = "" if bucket.startswith(self._run) else self._run
         for _ in range(_MAX_PAGES):
             query = {"list-type": "2", "prefix": prefix}
-            answer = self._send(by, "GET", {"Path": f"/{bucket}", "Query": query})
+            answer = self._request(by, "GET", {"Path": f"/{bucket}", "Query": query})
             if not answer.accepted:
                 return "" if answer.code == "NoSuchBucket" else str(answer)
             keys = [str(row["Key"]) for row in _list_rows(answer.body, "ListBucketResult", "Contents")]
@@ -62,8 +62,17 @@ class Objects:
         return "it has too many objects"
 
     def _delete(self, by: str, path: str) -> str:
-        answer = self._send(by, "DELETE", {"Path": path})
+        answer = self._request(by, "DELETE", {"Path": path})
         return "" if answer.accepted or answer.code in ("NoSuchKey", "NoSuchBucket") else str(answer)
+
+    def _request(self, by: str, method: str, given: Mapping[str, Any]) -> Answer:
+        """Make a request that may be repeated, again after a lost connection."""
+        try:
+            return self._send(by, method, given)
+        except Absent:
+            raise
+        except Unreachable:
+            return self._send(by, method, given)
 
 
 def find_old_buckets(send: Send, by: str) -> Iterator[tuple[str, str]]:

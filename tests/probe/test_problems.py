@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import Any, Literal
 
 import pytest
@@ -22,6 +24,19 @@ from omisim.probe.matching import find_differences
 from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
+from omisim.testing.remnants import iter_remnants
+
+# an experiment that creates resources with parts: a VM has a volume, an OMI has snapshots
+VM_AND_IMAGE = read_story(
+    "a VM and an OMI",
+    {
+        "calls": [
+            {"do": "CreateVms", "give": {"ImageId": "{ubuntu}"}, "save": {"vm": "Vms.0.VmId"}, "rule": "VM-001"},
+            {"do": "CreateImage", "give": {"VmId": "{vm}", "ImageName": "{prefix}image", "NoReboot": True}},
+        ]
+    },
+    "a test",
+)
 
 
 @pytest.fixture(name="probed")
@@ -112,15 +127,35 @@ class TestCalls:
 
 
 class TestInterruptedRuns:
-    @pytest.mark.parametrize("number", [4, 9, 15])
-    def test_clean_up_after_any_call(self, probed: Probed, number: int) -> None:
-        """A run that stops between two calls deletes what it has created."""
-        asked = iter(range(1000))
-        session = start_session(probed, stop=lambda: next(asked) >= number)
-        with pytest.raises(Interrupted):
-            run_session(session, *load_experiments()[-40:])
-        assert session.report.left == {}
-        assert count_volumes(probed) == 0
+    def test_clean_up_after_any_call(self, probed: Probed) -> None:
+        """A run that stops between two calls deletes what it has created, even if it is not marked yet."""
+        for number in count():
+            asked = iter(range(1000))
+            session = start_session(probed, stop=lambda asked=asked, number=number: next(asked) >= number)
+            with suppress(Interrupted):
+                run_session(session, VM_AND_IMAGE)
+            assert session.report.left == {}, number
+            assert list(iter_remnants(probed.cloud, "alice", None)) == [], number
+            if session.report.done:
+                break
+        assert number > 9
+
+    @pytest.mark.parametrize("action", ["CreateTags", "DeleteVms", "DeleteImage", "DeleteSnapshot"])
+    def test_clean_up_after_lost_connections(self, probed: Probed, action: str) -> None:
+        """What was created is marked and deleted later, if the connection was lost meanwhile."""
+        session = start_session(probed)
+        probed.cloud.faults.add(action, drop=True, times=2)
+        report = run_session(session, VM_AND_IMAGE)
+        assert (report.left, report.notes) == ({}, [])
+        assert list(iter_remnants(probed.cloud, "alice", None)) == []
+
+    def test_delete_their_bucket_after_a_lost_connection(self, probed: Probed) -> None:
+        """A deletion in object storage is repeated."""
+        call = {"door": "oos", "do": "PUT", "give": {"Path": "/{bucket}/{prefix}note", "Body": "x"}, "rule": "OOS-007"}
+        for action in ("DeleteObject", "DeleteBucket"):
+            probed.cloud.faults.add(action, drop=True, times=1)
+        report = run_session(start_session(probed), read_story("an object", {"calls": [call]}, "a test"))
+        assert (report.left, len(probed.cloud.engine.state.rows("bucket"))) == ({}, 0)
 
 
 class TestLeftovers:
