@@ -14,7 +14,7 @@ from omisim.probe.connection import Answer, Connection, Unreachable, repeat_thro
 from omisim.probe.endpoint import AWS4, Endpoint, parse_endpoint
 from omisim.probe.matching import read_path
 
-__all__ = ["CREATIONS", "Fcu", "is_unrecorded", "list_created"]
+__all__ = ["CREATIONS", "Fcu", "is_creation", "is_unrecorded", "list_created"]
 
 VERSION = "2016-11-15"
 _NAMESPACE = re.compile(rb"<[^?!<>][^<>]*?\bxmlns=\"([^\"]*)\"")
@@ -90,7 +90,12 @@ class Fcu:
 
 def is_unrecorded(action: str) -> bool:
     """Whether an action may create what could not be deleted again."""
-    return bool(_CREATES.match(action)) and action not in CREATIONS
+    return is_creation(action) and action not in CREATIONS
+
+
+def is_creation(action: str) -> bool:
+    """Whether an action of FCU or OAPI creates something, by its name."""
+    return _CREATES.match(action) is not None
 
 
 def list_created(action: str, answer: Any) -> list[str]:

@@ -11,6 +11,7 @@ from omisim.base.frozen import frozen
 from omisim.base.texts import pluralize
 from omisim.probe.connection import Absent, Answer, Unreachable
 from omisim.probe.experiments import Call, Experiment, fill
+from omisim.probe.fcu import is_creation
 from omisim.probe.judge import AGREES, CANNOT_TELL, DIFFERS, Finding, judge
 from omisim.probe.ledger import KINDS, Ledger, find_kind, is_brief, read_resource
 from omisim.probe.matching import read_path
@@ -67,6 +68,7 @@ class Runner:
         self.objects: Objects = Objects(self._store, self.initial["prefix"].rstrip("-"))
         if "bucket" in self.initial:
             self.objects.record("alice", self.initial["bucket"])
+        self.unanswered: list[str] = []  # creations whose answer, with the id, was lost
         self._names: dict[str, str] = dict(self.initial)
         self._stale: set[str] = set()  # ids of the world that a call may have changed
         self._failed: dict[str, str] = {}  # recipe → why it cannot be made
@@ -289,6 +291,8 @@ class Runner:
         except Absent:
             raise
         except Unreachable as error:
+            if door != "oos" and is_creation(action):
+                self.unanswered.append(f"{action} of {by}")
             self._silent += 1
             if self._silent >= MAX_UNANSWERED:
                 raise Stopped(f"{MAX_UNANSWERED} calls in a row had no answer: {error}") from None

@@ -116,6 +116,8 @@ class Session:
             self.report.left |= dict.fromkeys(self.runner.ledger.owners, reason)
         self.report.created += self.runner.ledger.created
         self.report.calls += sum(endpoint.calls for endpoint in self.endpoints.values())
+        if lost := self.runner.unanswered:
+            self.report.notes.append(f"no answer to {', '.join(lost)}: what these calls may have created has no mark")
         if self.report.left:
             mark = f"{TAG}={self.report.run}"
             self.report.notes.append(f"still there, with the tag {mark}: {', '.join(self.report.left)}")

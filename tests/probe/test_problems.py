@@ -149,6 +149,12 @@ class TestInterruptedRuns:
         assert (report.left, report.notes) == ({}, [])
         assert list(iter_remnants(probed.cloud, "alice", None)) == []
 
+    def test_say_which_creation_had_no_answer(self, probed: Probed) -> None:
+        """Without the answer, the probe cannot know what it has created."""
+        probed.cloud.faults.add("CreateVms", drop=True, after_effect=True)
+        report = run_session(start_session(probed), VM_AND_IMAGE)
+        assert report.notes == ["no answer to CreateVms of alice: what these calls may have created has no mark"]
+
     def test_delete_their_bucket_after_a_lost_connection(self, probed: Probed) -> None:
         """A deletion in object storage is repeated."""
         call = {"door": "oos", "do": "PUT", "give": {"Path": "/{bucket}/{prefix}note", "Body": "x"}, "rule": "OOS-007"}
