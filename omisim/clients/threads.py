@@ -7,21 +7,28 @@ import time
 from collections.abc import Iterable, Iterator
 from threading import Thread, current_thread
 from threading import enumerate as living_threads
+from types import FrameType
 from typing import Final
 from weakref import WeakKeyDictionary
 
 __all__ = ["DISOWNED", "disown_threads", "find_owner"]
 
 GRACE: Final = 0.05  # seconds in which threads that are about to end may do so
-# the file and the function of a worker that waits: what it runs for a job lies above them
-_IDLE: Final = {"concurrent/futures/thread.py": "_worker", "trio/_core/_thread_cache.py": "_work"}
+# the file → the functions of it in which a thread waits for work: what it runs as work lies above another one
+_IDLE: Final = {
+    "asyncio/base_events.py": ("_run_once",),
+    "asyncio/events.py": (),
+    "concurrent/futures/thread.py": ("_worker",),
+    "multiprocessing/pool.py": ("worker", "_handle_workers", "_handle_tasks", "_handle_results", "_wait_for_updates"),
+    "trio/_core/_thread_cache.py": ("_work",),
+}
 DISOWNED: WeakKeyDictionary[Thread, str] = WeakKeyDictionary()  # a thread → the account of its environment
 
 
 def disown_threads(before: Iterable[Thread], owner: str) -> list[str]:
     """Note the threads that were started since `before` and still run; return their names.
 
-    An idle worker of a ThreadPoolExecutor or of trio counts as ended: what it runs later belongs to a later caller.
+    An idle thread of a pool, of an event loop or of trio counts as ended: what it runs later belongs to a later caller.
     """
     for thread in [thread for thread in DISOWNED if not thread.is_alive()]:
         del DISOWNED[thread]
@@ -44,12 +51,19 @@ def _running(before: set[Thread]) -> Iterator[Thread]:
 
 
 def _is_idle(thread: Thread) -> bool:
-    """Whether a thread is a worker of a ThreadPoolExecutor, or of trio, that waits for a job."""
+    """Whether a thread waits for a job or a coroutine that somebody submits to it."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
     while frame is not None:
         code = frame.f_code
-        for file, worker in _IDLE.items():
+        for file, functions in _IDLE.items():
             if code.co_filename.replace("\\", "/").endswith(file):
-                return code.co_name == worker  # a job runs below another function of the file
+                return code.co_name in functions and not _has_work(frame)
         frame = frame.f_back
     return False
+
+
+def _has_work(frame: FrameType) -> bool:
+    """Whether an event loop has tasks, or a worker of a pool of multiprocessing a job that is no code of Python."""
+    if frame.f_code.co_name == "_run_once":
+        return bool(sys.modules["asyncio"].all_tasks(frame.f_locals["self"]))
+    return frame.f_code.co_name == "worker" and frame.f_locals.get("task") is not None

@@ -211,3 +211,90 @@ class TestThreadThatOutlivesItsTest:
     def test_may_be_an_idle_worker_of_a_pool(self, pytester: pytest.Pytester) -> None:
         """A ThreadPoolExecutor of a module serves one test after the other."""
         run_plugin(pytester, self.SOURCE, "-k", "idle_pool or pool_again").assert_outcomes(passed=2)
+
+    SHARED = """
+        import asyncio
+        import threading
+        from multiprocessing.pool import ThreadPool
+        import httpx
+        import pytest
+
+        URL = "https://api.eu-west-2.outscale.com/api/v1/ReadRegions"
+        POOL = LOOP = THREAD = None
+        begun = threading.Semaphore(0)
+
+        def read_regions():
+            return httpx.post(URL, json={}).status_code
+
+        async def read_regions_async():
+            async with httpx.AsyncClient() as client:
+                return (await client.post(URL, json={})).status_code
+
+        def run(coroutine):
+            global LOOP, THREAD
+            if LOOP is None:
+                LOOP = asyncio.new_event_loop()
+                THREAD = threading.Thread(target=LOOP.run_forever, name="loop")
+                THREAD.start()
+            return asyncio.run_coroutine_threadsafe(coroutine, LOOP).result(60)
+
+        @pytest.fixture(scope="module", autouse=True)
+        def stop_loop():
+            async def stop():
+                for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                    task.cancel()
+                LOOP.call_soon(LOOP.stop)
+
+            yield
+            if LOOP is not None:
+                run(stop())
+                THREAD.join()
+                LOOP.close()
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_uses_the_pool(omi_env, omi_cloud, number):
+            global POOL
+            POOL = POOL or ThreadPool(2)
+            assert POOL.apply(read_regions) == 200
+            assert len(omi_cloud.calls("ReadRegions")) == 1
+            if number == 2:
+                POOL.close()
+                POOL.join()
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_uses_the_loop(omi_env, omi_cloud, number):
+            assert run(read_regions_async()) == 200
+            assert len(omi_cloud.calls("ReadRegions")) == 1
+
+        def test_leaves_a_task(omi_env):
+            async def start():
+                asyncio.create_task(asyncio.sleep(60))
+            run(start())
+
+        @pytest.fixture
+        def end_of_job():
+            pools, event = [], threading.Event()
+            yield pools, event
+            event.set()
+            for pool in pools:
+                pool.close()
+                pool.join()
+
+        def test_leaves_a_job(end_of_job, omi_env):
+            pools, event = end_of_job
+            pools.append(ThreadPool(1))
+            pools[0].apply_async(lambda: (begun.release(), event.wait()))
+            assert begun.acquire(timeout=60)
+    """
+
+    @pytest.mark.parametrize("shared", ["pool", "loop"])
+    def test_may_be_an_idle_thread_of_the_code_under_test(self, pytester: pytest.Pytester, shared: str) -> None:
+        """So does a pool of multiprocessing, and an event loop in a thread, such as that of fsspec."""
+        run_plugin(pytester, self.SHARED, "-W", "error", "-k", f"uses_the_{shared}").assert_outcomes(passed=2)
+
+    @pytest.mark.parametrize("work", ["task", "job"])
+    def test_is_reported_while_it_has_work(self, pytester: pytest.Pytester, work: str) -> None:
+        """A loop with a task, and a worker with a job, may still send requests for their test."""
+        result = run_plugin(pytester, self.SHARED, "-W", "default", "-k", f"leaves_a_{work}")
+        result.assert_outcomes(passed=1, warnings=1)
+        result.stdout.fnmatch_lines([f"*test_leaves_a_{work} ended before threads that it had started: *"])
