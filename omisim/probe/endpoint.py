@@ -13,7 +13,7 @@ from urllib.parse import SplitResult
 from omisim.base.foreign import parse_base_url, parse_json
 from omisim.base.hosts import DEFAULT_REGION, parse_host
 from omisim.formats.sigv4 import DATE, DIALECTS, sign
-from omisim.probe.connection import Answer, Connection, Keys, Unreachable, repeat_throttled
+from omisim.probe.connection import THROTTLED, Answer, Connection, Keys, Unreachable, repeat_throttled
 
 __all__ = ["AWS4", "Endpoint", "parse_endpoint"]
 
@@ -105,6 +105,8 @@ def _decode(action: str, status: int, content: bytes) -> Mapping[str, Any]:
     try:
         body = parse_json(content) if content.strip() else {}
     except ValueError:
+        if status in THROTTLED:  # the answer of a proxy
+            return {}
         kind = "HTML" if b"<html" in content[:500].lower() else "text"
         raise Unreachable(f"{action}: the answer ({status}) is {kind}, not JSON") from None
     if not isinstance(body, dict):

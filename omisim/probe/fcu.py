@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from omisim.base.foreign import parse_xml
 from omisim.formats.sigv4 import DATE, canonical_query, sign
-from omisim.probe.connection import Answer, Connection, Unreachable, repeat_throttled
+from omisim.probe.connection import THROTTLED, Answer, Connection, Unreachable, repeat_throttled
 from omisim.probe.endpoint import AWS4, Endpoint, parse_endpoint
 from omisim.probe.matching import read_path
 
@@ -57,6 +57,8 @@ class Fcu:
         try:
             answer = parse_xml(response.content)
         except ValueError as error:
+            if response.status in THROTTLED:  # the answer of a proxy
+                return Answer(response.status, {}, response.headers)
             raise Unreachable(f"{action}: the answer ({response.status}) is not XML: {error}") from None
         name, value = next(iter(answer.items()))
         namespace = _NAMESPACE.search(response.content)

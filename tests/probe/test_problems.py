@@ -14,7 +14,7 @@ import pytest
 from support.probing import Probed, serve_probed
 
 from omisim import Cloud
-from omisim.probe.connection import Answer, Keys, Unreachable
+from omisim.probe.connection import Answer, Connection, Keys, Response, Unreachable
 from omisim.probe.endpoint import Endpoint
 from omisim.probe.experiments import Experiment
 from omisim.probe.judge import AGREES, CANNOT_TELL
@@ -81,6 +81,18 @@ class TestThrottling:
         assert endpoint.call("ReadVolumes", {}).accepted
         assert pauses == [1, 2, 4]
         endpoint.connection.close()
+
+    @pytest.mark.parametrize(
+        ("door", "action", "parameters"),
+        [("", "ReadVolumes", {}), ("fcu", "DescribeVolumes", {}), ("oos", "GET", {"Path": "/"})],
+    )
+    def test_by_a_proxy_is_waited_out_too(
+        self, probed: Probed, monkeypatch: pytest.MonkeyPatch, door: str, action: str, parameters: dict[str, Any]
+    ) -> None:
+        """A proxy in front of the endpoint throttles with a page of HTML."""
+        send, answers = Connection.send, [Response(503, {}, b"<html><p>busy</html>")] * 2
+        monkeypatch.setattr(Connection, "send", lambda *args, **more: answers.pop() if answers else send(*args, **more))
+        assert probed.endpoints["alice"].call(action, parameters, {}, door).accepted
 
     def test_that_does_not_end_decides_nothing(self, probed: Probed) -> None:
         """After six tries the experiment could not tell."""
