@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from omisim.probe.objects import Objects, find_old_buckets
 from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Runner, Stopped
 
-__all__ = ["Interrupted", "Session"]
+__all__ = ["Interrupted", "Session", "describe_rest"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -116,11 +116,7 @@ class Session:
             self.report.left |= dict.fromkeys(self.runner.ledger.owners, reason)
         self.report.created += self.runner.ledger.created
         self.report.calls += sum(endpoint.calls for endpoint in self.endpoints.values())
-        if lost := self.runner.unanswered:
-            self.report.notes.append(f"no answer to {', '.join(lost)}: what these calls may have created has no mark")
-        if self.report.left:
-            mark = f"{TAG}={self.report.run}"
-            self.report.notes.append(f"still there, with the tag {mark}: {', '.join(self.report.left)}")
+        self.report.notes += describe_rest(self.runner, self.report.left)
 
     def _send(
         self, by: str, action: str, given: Mapping[str, Any], options: Mapping[str, str], door: str = ""
@@ -128,3 +124,12 @@ class Session:
         if self.stop() and not self._cleaning:
             raise Interrupted
         return self.endpoints[by].call(action, given, options, door)
+
+
+def describe_rest(runner: Runner, left: Iterable[str]) -> Iterator[str]:
+    """Yield what a run could not clean up, a line each: what may exist without a mark, and the resources left."""
+    if runner.unanswered:
+        calls = ", ".join(runner.unanswered)
+        yield f"no answer to {calls}: what these calls may have created has no mark"
+    if rest := ", ".join(left):
+        yield f"still there, with the tag {TAG}={runner.ledger.run}: {rest}"

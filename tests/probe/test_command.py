@@ -245,6 +245,14 @@ class TestExploring:
         assert {volume.state for volume in alice.read_volumes()} <= {"deleting"}
         assert len(alice.read_security_groups()) == before
 
+    def test_says_which_creation_had_no_answer(self, run: Run, url: str, cloud: Cloud) -> None:
+        """What a history cannot clean up is named, as in any other run."""
+        cloud.faults.add("CreateVolume", times=9, drop=True, after_effect=True)
+        status, _, err = run(url, "--explore", "500")
+        note, error = err.splitlines()
+        assert note == "omisim probe: no answer to CreateVolume of alice: what these calls may have created has no mark"
+        assert (status, error.partition(": ")[2].partition(":")[0]) == (2, "CreateVolume")
+
 
 class TestPlans:
     def test_are_printed_without_an_endpoint(self, run: Run) -> None:

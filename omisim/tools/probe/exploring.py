@@ -18,7 +18,7 @@ from omisim.probe.endpoint import Endpoint
 from omisim.probe.explore import draw_history, find_difference, render_script, shrink
 from omisim.probe.ledger import TAG
 from omisim.probe.runner import CannotTell, Limits, Runner
-from omisim.probe.session import Interrupted
+from omisim.probe.session import Interrupted, describe_rest
 from omisim.tools.output import print_text
 
 __all__ = ["explore"]
@@ -35,17 +35,21 @@ def explore(endpoint: Endpoint, number: int, seed: str, limits: Limits, stop: Ca
     rng = random.Random(seed)  # noqa: S311 - a seed makes a run repeatable
     with _serve_omisim(endpoint) as own:
         here, there = _make_runner(own, limits), _make_runner(endpoint, limits)
-        for count in range(1, number + 1):
-            if stop():
-                raise Interrupted
-            try:
-                difference = find_difference(draw_history(rng), here, there)
-                if difference is not None:
-                    print_text(f"history {count} of seed {seed}: {difference.details}", sys.stderr)
-                    print(render_script(shrink(difference, here, there)), end="")
-                    return 1
-            except CannotTell as error:
-                raise ValueError(f"stopped in history {count}: {error}") from None
+        try:
+            for count in range(1, number + 1):
+                if stop():
+                    raise Interrupted
+                try:
+                    difference = find_difference(draw_history(rng), here, there)
+                    if difference is not None:
+                        print_text(f"history {count} of seed {seed}: {difference.details}", sys.stderr)
+                        print(render_script(shrink(difference, here, there)), end="")
+                        return 1
+                except CannotTell as error:
+                    raise ValueError(f"stopped in history {count}: {error}") from None
+        finally:
+            for line in describe_rest(there, there.ledger.owners):
+                print_text(f"omisim probe: {line}", sys.stderr)
     print(f"{number} {'history' if number == 1 else 'histories'}, no difference (seed {seed})", file=sys.stderr)
     return 0
 
