@@ -382,8 +382,8 @@ class TestProblems:
 
     def test_of_a_bucket_that_does_not_exist_are_reported(self, run: Run, url: str) -> None:
         """Experiments with a mistyped --bucket would seem to show that the endpoint differs."""
-        status, _, err = run(url, "--rule", "OOS-007", "--bucket", "exprots")
-        assert (status, err.count("--bucket exprots: 404, code NoSuchBucket")) == (2, 1)
+        status, _, err = run(url, "--rule", "OOS-007", "--bucket", "no-such-bucket")
+        assert (status, err.count("--bucket no-such-bucket: 404, code NoSuchBucket")) == (2, 1)
 
     def test_of_the_search_for_leftovers_end_the_run(self, run: Run, url: str, cloud: Cloud) -> None:
         """An endpoint that stops answering before the first experiment could not be probed."""
