@@ -51,7 +51,7 @@ def _running(before: set[Thread]) -> Iterator[Thread]:
 
 
 def _is_idle(thread: Thread) -> bool:
-    """Whether a thread waits for a job or a coroutine that somebody submits to it."""
+    """Whether a thread waits until a job or a coroutine is submitted to it."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
     while frame is not None:
         code = frame.f_code
@@ -63,7 +63,7 @@ def _is_idle(thread: Thread) -> bool:
 
 
 def _has_work(frame: FrameType) -> bool:
-    """Whether an event loop has tasks, or a worker of a pool of multiprocessing a job that is no code of Python."""
+    """Whether an event loop has tasks, or a worker of multiprocessing runs a job written in C, which has no frame."""
     if frame.f_code.co_name == "_run_once":
         return bool(sys.modules["asyncio"].all_tasks(frame.f_locals["self"]))
     return frame.f_code.co_name == "worker" and frame.f_locals.get("task") is not None
