@@ -128,7 +128,7 @@ def check_duration(key: str, duration: Any, *, counts_reads: bool) -> float:
         raise ValueError(
             f"key must be a transient state, not {key!r}{suggest(key, transients)}; known: {', '.join(transients)}"
         )
-    if not isinstance(duration, float | int) or not 0 <= duration <= MAX_DURATION:
+    if isinstance(duration, bool) or not isinstance(duration, float | int) or not 0 <= duration <= MAX_DURATION:
         raise ValueError(
             f"duration must be a finite, non-negative number of seconds up to {MAX_DURATION}, not {duration!r}"
         )

@@ -163,12 +163,13 @@ class TestControls:
         assert alice.read_volumes() == ()
 
     def test_add_and_remove_faults(self, controls: Page, cloud: Cloud, alice: Account) -> None:
-        """A fault is listed, and hits the next call."""
+        """A fault is listed, and hits the next call. It has one of the statuses that a fault can have."""
         controls.locator("#fault-action").fill("ReadVolumes")
         controls.get_by_role("button", name="Add the fault").click()
         expect(controls.locator(".faults")).to_contain_text("ReadVolumes")
         with pytest.raises(ApiError, match="503"):
             alice.read_volumes()
+        assert controls.locator("#fault-status option").all_text_contents() == ["503", "429", "500"]
         controls.locator("#fault-action").fill("ReadUnicorns")
         controls.get_by_role("button", name="Add the fault").click()
         expect(controls.locator(".controls .message")).to_have_class(re.compile("failed"))

@@ -35,9 +35,11 @@ class TestDurations:
             slow.durations["snapshot.pending"]
         assert slow.durations.get("vm.running") is None
 
-    @pytest.mark.parametrize(("key", "seconds"), [("vm.running", 1), ("disk.pending", 1), ("vm.pending", -1)])
+    @pytest.mark.parametrize(
+        ("key", "seconds"), [("vm.running", 1), ("disk.pending", 1), ("vm.pending", -1), ("vm.pending", True)]
+    )
     def test_of_states_that_are_not_transient_are_refused(self, slow: Cloud, key: str, seconds: float) -> None:
-        """An unknown state is refused with the known ones, and a negative duration too."""
+        """An unknown state is refused with the known ones, and a duration that is negative or no number too."""
         with pytest.raises(ValueError, match=r"snapshot\.pending|non-negative"):
             slow.durations[key] = seconds
 

@@ -2,6 +2,8 @@
 
 import { h } from "./dom.js";
 
+const STATUSES = [503, 429, 500]; // of the errors that any call can meet
+
 export class Controls {
   constructor(link, model, actions) {
     this.link = link;
@@ -53,7 +55,7 @@ export class Controls {
   makeFaults(actions) {
     const action = h("input", { id: "fault-action", list: "fault-actions", required: true, autocomplete: "off", spellcheck: "false" });
     const times = h("input", { id: "fault-times", type: "number", min: 1, value: 1, required: true });
-    const status = h("input", { id: "fault-status", type: "number", min: 400, max: 599, value: 503, required: true });
+    const status = h("select", { id: "fault-status" }, ...STATUSES.map((code) => h("option", { value: code }, String(code))));
     const after = h("input", { id: "fault-after", type: "checkbox" });
     const add = async (event) => {
       event.preventDefault();
