@@ -1,7 +1,7 @@
 """`frozen`: the decorator of immutable dataclasses with slots, which are quick to declare, to make and to copy.
 
 `dataclass(frozen=True)` compiles six methods of each class, which took more than half of an import of omisim, and its
-`__init__` sets each field by a call of `object.__setattr__`. Here, the classes share all methods except `__init__`. A
+`__init__` sets each field by a call of `object.__setattr__`. Here, the classes share all methods except `__new__`. A
 new object, and the copy by `replace`, belongs to a twin class with the same slots, which is not frozen, until it is
 complete.
 """
@@ -67,7 +67,7 @@ def frozen(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[T]], typ
         open_methods = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
         twin = type(cls)(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, **open_methods})
         _TWINS[cls] = twin
-        methods: dict[str, Any] = {"__init__": _make_init(cls, twin, kw_only=kw_only)}
+        methods: dict[str, Any] = {"__new__": staticmethod(_make_new(cls, twin, kw_only=kw_only))}
         if eq:
             methods |= _make_comparison(tuple(field.name for field in fields(cls) if field.compare))
         for name, method in (_SHARED | methods).items():
@@ -99,10 +99,10 @@ def is_frozen(value: Any) -> bool:
 _TWINS: dict[type, type] = {}
 
 
-def _make_init(cls: Any, twin: type, *, kw_only: bool) -> Any:
-    """Return the `__init__` of a class. It has the signature that `dataclass` would give it."""
-    scope: dict[str, Any] = {"_enter": object.__setattr__, "_twin": twin, "_cls": cls, "_missing": MISSING}
-    parameters, lines = ["self", *["*"] * kw_only], ['_enter(self, "__class__", _twin)']
+def _make_new(cls: Any, twin: type, *, kw_only: bool) -> Any:
+    """Return the `__new__` of a class. It has the signature of the `__init__` that `dataclass` would give it."""
+    scope: dict[str, Any] = {"_create": object.__new__, "_twin": twin, "_cls": cls, "_missing": MISSING}
+    parameters, lines = ["cls", *["*"] * kw_only], ["self = _create(_twin)"]
     for one in fields(cls):
         value = one.name
         if one.default_factory is not MISSING:
@@ -115,9 +115,10 @@ def _make_init(cls: Any, twin: type, *, kw_only: bool) -> Any:
         else:
             parameters.append(one.name)
         lines.append(f"self.{one.name} = {value}")
-    init = _compile(cls, "__init__", parameters, [*lines, "self.__class__ = _cls"], scope)
-    init.__annotations__ = {one.name: one.type for one in fields(cls)} | {"return": None}
-    return init
+    new = _compile(cls, "__new__", parameters, [*lines, "self.__class__ = _cls", "return self"], scope)
+    new.__annotations__ = {one.name: one.type for one in fields(cls)}
+    new.__qualname__ = cls.__qualname__  # which a TypeError names
+    return new
 
 
 @cache
