@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,6 +124,20 @@ class TestGateway:
                 gateway.ReadVms()
         assert [int(answer.headers["Content-Length"]) for answer in answers] == [len(a.content) for a in answers]
         assert len(answers) == 2
+
+    def test_answers_as_requests_does(self, alice: Account) -> None:
+        """A response has every attribute of one of requests, and shares none that can change."""
+        api, responses = alice.gateway(), list[requests.Response]()
+        api.call.session.hooks["response"] = [lambda response, *_args, **_kwargs: responses.append(response)]
+        api.ReadVolumes()
+        api.ReadVolumes()
+        one, other = responses
+        assert vars(requests.Response()).keys() <= set(dir(one))
+        for name in ("headers", "history", "cookies"):
+            assert type(getattr(one, name)) is type(getattr(requests.Response(), name))
+            assert getattr(one, name) is not getattr(other, name)
+        one.request.hooks.clear()  # a local function cannot be pickled
+        assert pickle.loads(pickle.dumps(one)).json() == one.json()
 
     def test_does_not_change_the_sdk(self, alice: Account) -> None:
         """The cache for the SDK's parsers is installed only while a Gateway is created."""
