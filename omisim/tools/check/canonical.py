@@ -68,11 +68,12 @@ class Canonical:
             self._fixed[account.region] = (colours[1], [])
         self._named: dict[tuple[str, str], int] = {}  # the first resources, and the hashes of their ids
         if named:
-            owners = {account.account_id for account in accounts}
+            owners = {None, *(account.account_id for account in accounts)}  # a link and a hold name no account
             for kind in _KINDS:
                 rows = first.rows(kind)
                 self._ends |= {row_id: _hash_text(row_id) for row_id in rows}
-                self._named |= {(kind, i): _hash_text(i) for i, row in rows.items() if row.account_id in owners}
+                ours = (row_id for row_id, row in rows.items() if getattr(row, "account_id", None) in owners)
+                self._named |= {(kind, row_id): _hash_text(row_id) for row_id in ours}
         self._nodes: dict[int, tuple[Any, int, list[Edge]]] = {}  # by id(row): the row, its colour, its edges
 
     def hash_state(self, state: State) -> int:

@@ -14,6 +14,7 @@ from omisim.tools.check import CheckWorld, check
 from omisim.tools.check.canonical import Canonical
 from omisim.tools.check.command import write_script
 from omisim.tools.cli import main
+from omisim.tools.scenario import list_shipped
 
 PLAIN = "any(vm.image_id == golden for vm in mallory.read_vms())"
 
@@ -131,6 +132,13 @@ class TestStatements:
                     hashes[named, caller] = canonical.hash_state(state)
         assert hashes[False, "alice"] == hashes[False, "bob"]
         assert hashes[True, "alice"] != hashes[True, "bob"]
+
+    @pytest.mark.parametrize("scenario", list_shipped())
+    def test_begin_with_any_scenario(self, scenario: str) -> None:
+        """Every shipped scenario can be checked: also one with a running VM, whose disk is linked to it."""
+        result = check(SMALL, 1, scenario=scenario)
+        assert result.violation is None
+        assert result.states > 1
 
     def test_name_accounts_whose_names_are_no_variables(self, tmp_path: Path) -> None:
         """An account with another name is a numbered variable of the statement and of the script."""
