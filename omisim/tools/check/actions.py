@@ -71,7 +71,8 @@ class CheckWorld:
     """A cloud with accounts that each have a bucket, and one official OMI per Region.
 
     `accounts` has the accounts by the name of their variable in a script. With a scenario, the cloud and its accounts
-    are those of the scenario, and the bounds say how many resources of each kind may be added.
+    are those of the scenario, and the bounds say how many resources of each kind may be added. Its faults are removed:
+    they are not part of a state. `had_faults` is whether it had any.
     """
 
     def __init__(self, bounds: Bounds, scenario: str | None = None) -> None:
@@ -84,6 +85,8 @@ class CheckWorld:
         else:
             self.cloud = Cloud.from_scenario(scenario, timing="manual")
             accounts = [self.cloud.account(name) for name in self.cloud.accounts]
+        self.had_faults = bool(self.cloud.faults)
+        self.cloud.faults.clear()
         self.accounts: dict[str, Account] = _name_variables(accounts)
         self._homes = {account.account_id for account in accounts}
         self.official: dict[str, str] = {

@@ -115,6 +115,7 @@ def _write_beginning(world: CheckWorld, scenario: str | None, statement: str) ->
         accounts = [f'{name} = cloud.account("{a.name}", region="{a.region}")' for name, a in world.accounts.items()]
         return ['cloud = Cloud(timing="manual")', *accounts]
     lines = [f'cloud = Cloud.from_scenario({scenario!r}, timing="manual")']
+    lines += ["cloud.faults.clear()"] if world.had_faults else []
     lines += [f"{name} = cloud.account({account.name!r})" for name, account in world.accounts.items()]
     names = [name for name in world.name_resources() if name not in world.accounts]
     return lines + [f"{name} = cloud.named({name!r})" for name in names if re.search(rf"\b{name}\b", statement)]

@@ -140,6 +140,14 @@ class TestStatements:
         assert result.violation is None
         assert result.states > 1
 
+    def test_leave_out_the_faults_of_the_scenario(self) -> None:
+        """A fault of the scenario fails neither a read of a statement, nor a call of the script of a violation."""
+        result = check(SMALL, 1, scenario="throttled", never=["any(i.state == 'pending' for i in alice.read_images())"])
+        assert result.violation is not None
+        assert list_called_methods(result) == ["create_image"]
+        with pytest.raises(AssertionError):
+            exec(write_script(result.violation, SMALL, "throttled"), {})
+
     def test_name_accounts_whose_names_are_no_variables(self, tmp_path: Path) -> None:
         """An account with another name is a numbered variable of the statement and of the script."""
         scenario = tmp_path / "x.toml"
