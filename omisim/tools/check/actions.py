@@ -6,7 +6,7 @@ explored interleavings therefore include those of the other timings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
@@ -23,7 +23,9 @@ from omisim.state.image_names import find_images_by_name
 from omisim.state.storage_signatures import presign
 from omisim.testing.script import bucket
 
-__all__ = ["Bounds", "CheckStep", "CheckWorld"]
+__all__ = ["Bounds", "CheckStep", "CheckWorld", "Scenario", "load_scenario"]
+
+Scenario = str | Mapping[str, Any]  # a name or a path, or the dump of its cloud, for machines without the file
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
 CLOUD = "cloud"
@@ -75,7 +77,7 @@ class CheckWorld:
     they are not part of a state. `had_faults` is whether it had any.
     """
 
-    def __init__(self, bounds: Bounds, scenario: str | None = None) -> None:
+    def __init__(self, bounds: Bounds, scenario: Scenario | None = None) -> None:
         self.bounds = bounds
         if scenario is None:
             self.cloud: Cloud = Cloud(timing="manual")
@@ -83,7 +85,7 @@ class CheckWorld:
             homes = [region for region in regions for _ in range(bounds.accounts)]
             accounts = [self.cloud.account(name, region=region) for name, region in zip(NAMES, homes, strict=False)]
         else:
-            self.cloud = Cloud.from_scenario(scenario, timing="manual")
+            self.cloud = load_scenario(scenario)
             accounts = [self.cloud.account(name) for name in self.cloud.accounts]
         self.had_faults = bool(self.cloud.faults)
         self.cloud.faults.clear()
@@ -250,6 +252,11 @@ class CheckWorld:
     def _presign(self, object_id: str, account_id: str) -> str:
         keys = self.cloud.engine.state.find_by("access_key", "account_id", account_id)
         return presign(Place(*object_id.split("/", 2)), keys[0], self.cloud.now)
+
+
+def load_scenario(scenario: Scenario) -> Cloud:
+    """Return the cloud of a scenario in the timing of a check. Raises ValueError for a mistake in its file."""
+    return Cloud.from_scenario(scenario, timing="manual") if isinstance(scenario, str) else Cloud.load(scenario)
 
 
 def _name_variables(accounts: Iterable[Account]) -> dict[str, Account]:

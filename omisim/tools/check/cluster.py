@@ -15,6 +15,7 @@ from threading import local
 from typing import Any
 
 import omisim
+from omisim.tools.check.actions import load_scenario
 from omisim.tools.check.explorer import Explorer, Path, Start, Visit, collect_seldom
 
 __all__ = ["connect", "visit_part"]
@@ -30,7 +31,8 @@ _own = local()  # the explorer of each thread of a worker, and its start
 def connect(address: str, start: Start) -> Iterator[Callable[[Sequence[Path]], Iterator[Visit]]]:
     """Yield a function that visits states, in order, on the cluster whose scheduler has this address.
 
-    Raises ImportError without the extra, ValueError if no scheduler answers or its workers have another omisim, and
+    The workers get the cloud of the scenario, whose file only this machine has. Raises ImportError without the extra,
+    ValueError if no scheduler answers, if its workers have another omisim or for a wrong scenario, and
     ChildProcessError if the workers are lost again and again.
     """
     try:
@@ -38,6 +40,9 @@ def connect(address: str, start: Start) -> Iterator[Callable[[Sequence[Path]], I
         from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise ImportError("--dask needs dask: pip install 'omisim[dask]'") from error
+    bounds, scenario, never = start
+    if scenario is not None:
+        start = (bounds, load_scenario(scenario).dump(), never)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports each lost worker
     try:
         get_address_host_port(address)  # a client of a malformed address never closes

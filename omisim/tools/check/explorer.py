@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 from omisim.spec.errors import ApiError
 from omisim.testing import laws
-from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld
+from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld, Scenario
 from omisim.tools.check.canonical import Canonical
 from omisim.tools.check.statements import Happened, StatementError, Statements
 
 __all__ = ["Explorer", "Path", "Start", "Violation", "Visit", "collect_seldom"]
 
 Path = tuple[CheckStep, ...]
-Start = tuple[Bounds, str | None, tuple[str, ...]]  # the bounds, the scenario and the statements
+Start = tuple[Bounds, Scenario | None, tuple[str, ...]]  # the bounds, the scenario and the statements
 
 
 class Violation(NamedTuple):
@@ -48,7 +48,7 @@ class Visit:
 class Explorer:
     """Walks one world from state to state. `never` are the statements that must not become true."""
 
-    def __init__(self, bounds: Bounds, scenario: str | None = None, never: Sequence[str] = ()) -> None:
+    def __init__(self, bounds: Bounds, scenario: Scenario | None = None, never: Sequence[str] = ()) -> None:
         self.world: CheckWorld = CheckWorld(bounds, scenario)
         self._cloud, self._state = self.world.cloud, self.world.cloud.engine.state
         self._state.trim(self._state.position)  # a dump of each state would have the changes that made the world

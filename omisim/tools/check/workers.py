@@ -14,7 +14,7 @@ from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from threading import Thread
 
-from omisim.tools.check.actions import Bounds
+from omisim.tools.check.actions import Bounds, Scenario
 from omisim.tools.check.explorer import Explorer, Path, Start, Visit, collect_seldom
 
 __all__ = ["Visits", "make_visitor"]
@@ -77,7 +77,7 @@ def _hold_interrupts() -> Iterator[None]:
 _own_explorer: list[Explorer] = []  # the explorer of a worker process
 
 
-def _start_worker(bounds: Bounds, scenario: str | None, never: tuple[str, ...]) -> None:
+def _start_worker(bounds: Bounds, scenario: Scenario | None, never: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import LocalCluster
@@ -15,6 +17,7 @@ from omisim.tools.check import Level, check
 from omisim.tools.check import cluster as cluster_module
 from omisim.tools.check.cluster import visit_part
 from omisim.tools.cli import main
+from omisim.tools.scenario import list_shipped
 
 
 class TestCluster:
@@ -36,6 +39,19 @@ class TestCluster:
             result = check(SMALL, 3, progress=kill, dask=cluster.scheduler_address)
         assert killed
         assert result == check(SMALL, 3)
+
+    @pytest.mark.filterwarnings("default")  # of dask's own
+    def test_gets_the_cloud_of_a_scenario(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The workers need no file of the scenario: here they run in another folder than the check."""
+        with LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster:
+            monkeypatch.chdir(tmp_path)
+            Path("own.toml").write_text(list_shipped()["shared-image"].read_text())
+            question: Any = {"scenario": "own.toml", "never": ["len(bob.read_volumes()) == 1"]}
+            result = check(SMALL, 1, dask=cluster.scheduler_address, **question)
+            assert result == check(SMALL, 1, **question)
+        assert result.violation is not None
 
     def test_runs_a_part_again_with_the_same_result(self) -> None:
         """The result of a part does not depend on what its worker has visited before."""
