@@ -71,3 +71,39 @@ class TestOverriddenBase:
         result = run_plugin(pytester, source)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["omisim: omi_base must return a Cloud, not *"])
+
+    @pytest.mark.parametrize("base", ["clock", "manual", "reads"])
+    def test_goes_on_in_the_timing_of_a_test(self, pytester: pytest.Pytester, base: str) -> None:
+        """A transient state of the base ends by the timing of the marker, and by waiting under omi_sleep."""
+        source = f"""
+            import time
+            import pytest
+            from omisim import Cloud
+
+            @pytest.fixture(scope="session")
+            def omi_base():
+                cloud = Cloud(timing={base!r})
+                cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+                return cloud
+
+            @pytest.mark.omisim(timing="eager")
+            def test_eager(omi_gateway):
+                assert omi_gateway.ReadVolumes()["Volumes"][0]["State"] == "available"
+
+            @pytest.mark.omisim(timing="reads")
+            def test_reads(omi_gateway):
+                states = [omi_gateway.ReadVolumes()["Volumes"][0]["State"] for _ in range(2)]
+                assert states == ["creating", "available"]
+
+            def test_sleeping(omi_sleep, omi_gateway):
+                time.sleep(5)
+                assert omi_gateway.ReadVolumes()["Volumes"][0]["State"] == "available"
+
+            @pytest.mark.omisim(timing="manual")
+            def test_manual(omi_cloud, omi_account):
+                omi_cloud.advance(60)
+                (volume,) = omi_account.read_volumes()
+                assert volume.state == "creating"
+                omi_cloud.complete(volume.volume_id)
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=4)
