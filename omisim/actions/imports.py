@@ -78,9 +78,12 @@ def _fetch(call: Call, location: str) -> _File:
     parts = parse_url(location)
     if fetch is not None and parse_location(parts.netloc, parts.path) is None:
         try:
-            return _File(fetch(location), None)
+            body: object = fetch(location)
         except Exception as error:
             raise StorageError("AccessDenied", f"fetch raised {error!r}", "IMP-002") from error
+        if not isinstance(body, bytes):
+            raise StorageError("AccessDenied", f"fetch returned {type(body).__name__}, not bytes", "IMP-002")
+        return _File(body, None)
     stored_object = read_url(call.state, location, call.now)
     return _File(stored_object.body, _parse_size(dict(stored_object.metadata).get(VIRTUAL_SIZE, "")))
 
@@ -124,9 +127,12 @@ def read_manifest(call: Call, location: str) -> Manifest:
 def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
     """Import the snapshot of one device of an OMI. An unusable file fails the snapshot, and so the OMI (IMP-006)."""
     size = to_gib(disk.size)
-    snapshot = _add_imported_snapshot(
-        call, disk.url, disk.size, f"Created by CreateImage for {image_id}", disk.filename, image_id
-    )
+    try:
+        disk_content = _read_disk(call, _fetch(call, disk.url), disk.url, disk.size, disk.filename)
+    except StorageError as error:
+        disk_content = Content(), f"{strip_query(disk.url)}: {error.code}: {error.message}"
+    description = f"Created by CreateImage for {image_id}"
+    snapshot = _add_imported_snapshot(call, disk.url, disk.size, description, disk_content, image_id)
     bsu = BsuToCreate(
         delete_on_vm_deletion=disk.delete_on_termination,
         iops=disk.iops,
@@ -142,11 +148,12 @@ def import_snapshot(call: Call, location: str, size: int, description: str, clie
     _check_url(call, location)
     call.check(0 < size <= MAX_SIZE * GIB, "SNP-012", snapshot_size=size)
     try:
-        _fetch(call, location)
+        file = _fetch(call, location)
     except StorageError as error:
         raise refuse("IMP-002", file_location=strip_query(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
-    return _add_imported_snapshot(call, location, size, description, parse_url(location).path, None, client_token)
+    disk_content = _read_disk(call, file, location, size, parse_url(location).path)
+    return _add_imported_snapshot(call, location, size, description, disk_content, None, client_token)
 
 
 def _add_imported_snapshot(
@@ -154,11 +161,11 @@ def _add_imported_snapshot(
     location: str,
     size: int,
     description: str,
-    name: str,
+    disk_content: tuple[Content, str],
     image_id: str | None,
     client_token: str | None = None,
 ) -> Snapshot:
-    content, import_error = _read_disk(call, location, size, name)
+    content, import_error = disk_content
     return add_snapshot(
         call, description, client_token, image_id, None if content == Content() else content,
         *find_source(call, location), import_error=import_error, state=SnapshotState.IN_QUEUE,
@@ -166,12 +173,8 @@ def _add_imported_snapshot(
     )  # fmt: skip
 
 
-def _read_disk(call: Call, location: str, size: int, name: str) -> tuple[Content, str]:
+def _read_disk(call: Call, file: _File, location: str, size: int, name: str) -> tuple[Content, str]:
     """Return the content of a disk image and "", or an empty content and the reason why it cannot be imported."""
-    try:
-        file = _fetch(call, location)
-    except StorageError as error:
-        return Content(), f"{strip_query(location)}: {error.code}: {error.message}"
     key = (file.body, _get_form(name))
     image_size, content, problem = call.decoded.get(key) or _decode(*key)
     if problem:

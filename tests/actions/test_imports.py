@@ -454,6 +454,30 @@ class TestFetchOption:
         error = expect_refusal(dave, "CreateImage", FileLocation="https://example.com/other", ImageName="other")
         assert (error.code, "KeyError" in error.details) == ("4074", True)
 
+    def test_is_asked_once_for_each_file(self) -> None:
+        """An import downloads no file twice, neither its disk image nor its manifest. [IMP-002]"""
+        entry = {"Device": "/dev/sda1", "PreSignedUrl": "https://example.com/disk.raw", "Size": GIB}
+        manifest = json.dumps(by_hand(entry)).encode()
+        fetched: list[str] = []
+
+        def fetch(url: str) -> bytes:
+            fetched.append(url)
+            return manifest if url.endswith(".json") else b""
+
+        dave = Cloud(fetch=fetch).account("dave")
+        dave.create_snapshot(file_location="https://example.com/one.raw", snapshot_size=GIB)
+        dave.create_image(file_location="https://example.com/m.json", image_name="theirs")
+        assert fetched == [f"https://example.com/{name}" for name in ("one.raw", "m.json", "disk.raw")]
+
+    @pytest.mark.parametrize("answer", ["text", None, bytearray(b"disk")])
+    def test_that_returns_no_bytes_leaves_the_url_unreadable(self, answer: Any) -> None:
+        """The refusal says what the function has returned. [IMP-002]"""
+        dave = Cloud(fetch=lambda _url: answer).account("dave")
+        for action, others in (("CreateSnapshot", {"SnapshotSize": GIB}), ("CreateImage", {"ImageName": "theirs"})):
+            refusal = expect_refusal(dave, action, FileLocation="https://example.com/x", **others)
+            assert refusal.rule == "IMP-002"
+            assert f"fetch returned {type(answer).__name__}, not bytes" in refusal.details
+
 
 def test_import_keeps_a_disk_size_larger_than_the_snapshot(alice: Account, carol: Account, golden: Image) -> None:
     """A disk that the OMI maps larger than its snapshot is imported with that size. [MAN-013]"""
