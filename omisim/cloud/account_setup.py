@@ -66,7 +66,7 @@ def find_or_create_account(
     for parameter, value, existing in (
         ("region", region, row.region),
         ("alias", alias, row.alias),
-        ("quotas", None if quotas is None else dict(quotas), dict(row.quotas)),
+        ("quotas", quotas, dict(row.quotas)),
     ):
         if value is not None and value != existing:
             raise ValueError(f"account {name!r} already exists with {parameter}={existing!r}, not {value!r}")

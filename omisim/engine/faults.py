@@ -259,8 +259,10 @@ class Faults:
         return None
 
 
-def _check_action(action: str, status: Any, error: Any) -> None:
+def _check_action(action: Any, status: Any, error: Any) -> None:
     """Raise ValueError for an action that is not served, and for an error that object storage does not have."""
+    if not isinstance(action, str):
+        raise ValueError(f"action must be the name of one action, or '*' for all, not {action!r}")
     if action in STORAGE_OPERATIONS:
         if error is not None:
             raise ValueError(

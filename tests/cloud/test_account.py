@@ -40,6 +40,8 @@ class TestAccount:
         assert cloud.account("alice", region="eu-west-2") is alice
         with pytest.raises(ValueError, match="already exists with region='eu-west-2'"):
             cloud.account("alice", region="us-east-2")
+        with pytest.raises(ValueError, match=r"already exists with quotas=\{\}, not \['vm_limit'\]"):
+            cloud.account("alice", quotas=["vm_limit"])  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -293,6 +293,7 @@ class TestInvalidFaults:
         ("order", "message"),
         [
             ({"action": "CreateVolum"}, "did you mean CreateVolume"),
+            ({"action": ["CreateVms"]}, r"action must be the name of one action, or '\*' for all, not \['CreateVms'\]"),
             ({"action": "CreateVms", "status": 404}, "429, 500, 503"),
             ({"action": "CreateVms", "error": "insufficient-capacities"}, "did you mean insufficient-capacity"),
             (
