@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from typing import Protocol, Self
 
-__all__ = ["EARLIEST", "EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock", "parse_seconds"]
+__all__ = ["EARLIEST", "EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock", "parse_seconds", "show_same_time"]
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
@@ -120,6 +120,11 @@ def check_clock(clock: Clock) -> Clock:
     if isinstance(clock, type) or not all(hasattr(clock, method) for method in METHODS):
         raise ValueError(f"clock must be a clock, such as ManualClock(datetime) or SystemClock(), not {clock!r}")
     return clock
+
+
+def show_same_time(clock: Clock, other: Clock) -> bool:
+    """Whether two clocks show the same time. Wall time passes between two looks at clocks that follow it."""
+    return clock.now() <= other.now() <= clock.now()
 
 
 def parse_seconds(seconds: float, now: dt.datetime) -> dt.timedelta:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
 
-from omisim.base.clock import Clock, ManualClock, check_clock
+from omisim.base.clock import Clock, ManualClock, check_clock, show_same_time
 from omisim.base.frozen import replace
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
@@ -541,7 +541,7 @@ class Cloud:
         if not isinstance(other, Cloud):
             return NotImplemented
         with self._lock_both(other):
-            return self.engine.state == other.engine.state and self.now == other.now
+            return self.engine.state == other.engine.state and show_same_time(self.engine.clock, other.engine.clock)
 
     @contextmanager
     def _lock_both(self, other: Cloud) -> Iterator[None]:

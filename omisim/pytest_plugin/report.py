@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from omisim import Change, Cloud
+from omisim.base.clock import show_same_time
 from omisim.base.subset import shorten
 from omisim.cloud.diff import Difference
 from omisim.cloud.timeline import LISTED
@@ -87,7 +88,7 @@ class WatchedCloud:
 def explain_difference(left: Cloud, right: Cloud) -> list[str]:
     """Return lines that explain why two clouds are not equal."""
     lines = _truncate([_format_difference(row, *_SIDES) for row in _list_differences(left, right)])
-    if left.now != right.now:
+    if not show_same_time(left.engine.clock, right.engine.clock):
         lines.append(f"the clocks show {left.now} | {right.now}")
     return [
         "the left cloud == the right cloud",

@@ -307,6 +307,15 @@ class TestClocks:
         cloud.account("alice").create_keypair(keypair_name="a")
         assert Cloud.load(cloud.dump()).now == cloud.now == LATEST
 
+    def test_that_follow_wall_time_are_equal_if_the_same_time_was_added(self) -> None:
+        """A fork of a cloud with a `SystemClock` equals it while time passes, until one of them is advanced."""
+        cloud = Cloud(clock=SystemClock())
+        cloud.advance(60)
+        fork = cloud.fork()
+        assert fork == cloud == Cloud.load(cloud.dump())
+        fork.advance(1)
+        assert fork != cloud != fork
+
     @pytest.mark.parametrize("date", ["0999-12-31", "9000-01-02", "9999-12-31 23:59:59.999999"])
     def test_of_the_system_refuse_a_frozen_time_outside_of_the_years(self, date: str) -> None:
         """A wall time that ManualClock would refuse is refused by each call, with the years; later calls succeed."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.networks import add_networks
 
-from omisim import Account, ApiError, Cloud
+from omisim import Account, ApiError, Cloud, SystemClock
 from omisim.actions.framework.call import Call
 from omisim.engine.engine import Engine
 from omisim.model import (
@@ -304,6 +304,12 @@ class TestLaws:
         """The laws hold in a cloud that keeps only its last change."""
         cloud = Cloud(history=1)
         cloud.account("alice")
+        laws.check(cloud)
+
+    def test_hold_while_wall_time_passes(self) -> None:
+        """The laws hold in a cloud that follows the wall time, whose forks and dumps are compared a moment later."""
+        cloud = Cloud(timing="clock", clock=SystemClock())
+        cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
         laws.check(cloud)
 
     def test_hold_after_a_change_of_permissions_with_empty_values(self, world: World) -> None:
