@@ -21,6 +21,7 @@ __all__ = [
     "change_timing",
     "check_options",
     "first_account",
+    "list_markers",
     "make_base",
     "make_test_cloud",
     "merge_options",
@@ -47,13 +48,22 @@ _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
 _CHECKED = pytest.StashKey[set[str]]()
 
 
+def list_markers(node: pytest.Item, name: str) -> list[pytest.Mark]:
+    """Return the markers of a test with this name, the closest first.
+
+    Those of its parameters, `pytest.param(…, marks=…)`, come before the others: pytest lists them after the function's.
+    """
+    of_parameters = getattr(getattr(node, "callspec", None), "marks", ())
+    return [*(marker for marker in of_parameters if marker.name == name), *node.iter_markers(name)]
+
+
 def read_marker(node: pytest.Item) -> dict[str, Any]:
     """Return the arguments of a test's markers; a closer marker overrides a farther one.
 
     Raises ValueError for a positional or unknown argument.
     """
     options: dict[str, Any] = {}
-    for marker in node.iter_markers("omisim"):
+    for marker in list_markers(node, "omisim"):
         if marker.args:
             raise ValueError(f"takes keyword arguments only, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
         if unknown := [name for name in marker.kwargs if name not in KNOWN]:

@@ -274,6 +274,20 @@ class TestMarker:
         """
         run_plugin(pytester, source).assert_outcomes(passed=2)
 
+    def test_of_parameters_takes_precedence_over_that_of_the_function(self, pytester: pytest.Pytester) -> None:
+        """The marker of a `pytest.param` is nearer than that of the function; what it leaves open, the latter sets."""
+        source = """
+            import pytest
+
+            clock = pytest.param("clock", marks=pytest.mark.omisim(timing="clock"))
+
+            @pytest.mark.omisim(timing="manual", region="us-east-2")
+            @pytest.mark.parametrize("timing", ["manual", clock])
+            def test_it(omi_cloud, omi_account, timing):
+                assert (omi_cloud.timing, omi_account.region) == (timing, "us-east-2")
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
     def test_with_a_clock_gives_each_test_a_copy(self, pytester: pytest.Pytester) -> None:
         """The clock of a marker is copied for each test, since a marker is created once."""
         source = """

@@ -53,6 +53,24 @@ class TestSweep:
         result.assert_outcomes(failed=1)
         assert "call 1, ReadVolumes is throttled (429): wrong result" in join_output(result)
 
+    def test_has_the_options_of_a_set_of_parameters_before_those_of_the_function(
+        self, pytester: pytest.Pytester
+    ) -> None:
+        """The marker of a `pytest.param` overrides that of the function."""
+        source = """
+            import pytest
+
+            two = pytest.param(2, marks=pytest.mark.omisim_sweep(limit=2))
+
+            @pytest.mark.omisim_sweep(limit=1)
+            @pytest.mark.parametrize("limit", [1, two])
+            def test_reads(omi_account, limit):
+                omi_account.read_volumes()
+        """
+        result = run_plugin(pytester, source)
+        assert "::test_reads[1]: 1 run" in join_output(result)
+        assert "::test_reads[2]: 2 runs" in join_output(result)
+
     def test_passes_a_test_that_survives(self, pytester: pytest.Pytester) -> None:
         """The summary shows the number of worlds by outcome, and the open questions that a test rests on."""
         source = """
