@@ -43,7 +43,10 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.plot:
         sizes = import_module("benchmarks.sizes")
-        curves = sizes.measure_sizes(tuple(size for size in sizes.SIZES if size <= options.most) or sizes.SIZES[:1])
+        chosen_sizes = tuple(size for size in sizes.SIZES if size <= options.most)
+        if len(chosen_sizes) < 2:
+            parser.error(f"argument --most: must be at least {sizes.SIZES[1]}, for a line, not {options.most}")
+        curves = sizes.measure_sizes(chosen_sizes)
         _write(PICTURE, sizes.draw(curves))
         return 0
     topics = TOPICS if "all" in options.topics else options.topics or DEFAULT

@@ -132,6 +132,12 @@ class TestCommand:
             runner.main(["core", "--only", "creat_volume", "--table"])
         assert "no goal of core has 'creat_volume' in its name" in capsys.readouterr().err
 
+    def test_a_plot_of_one_size_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A line has two ends, so the largest of the sizes is not the smallest one."""
+        with pytest.raises(SystemExit):
+            runner.main(["--plot", "--most", "99"])
+        assert "argument --most: must be at least 100, for a line, not 99" in capsys.readouterr().err
+
     @pytest.mark.parametrize("option", ["--rounds", "--most"])
     def test_refuses_numbers_below_one(self, option: str, capsys: pytest.CaptureFixture[str]) -> None:
         """A run without a round, or a plot without a size, has nothing to measure and is refused."""
