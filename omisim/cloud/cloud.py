@@ -310,7 +310,8 @@ class Cloud:
         """Make the next transition of a kind, or of one resource, end in its failure state.
 
         Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
-        that the API reports. Raises ValueError for a kind without a failure state, and for an id of another kind.
+        that the API reports. `complete` never fails: with the timing "manual", use `fail` instead. Raises ValueError
+        for a kind without a failure state, and for an id of another kind.
         """
         with self.engine.atomic():
             if id is not None:

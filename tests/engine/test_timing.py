@@ -150,6 +150,15 @@ class TestManualTiming:
             states.append(reread(alice, snapshot).state)
         assert states == ["in-queue", "pending", "completed"]
 
+    def test_completes_what_is_requested_to_fail(self) -> None:
+        """`complete` is the success path also after `fail_next`, whose failure is left to a later transition."""
+        cloud = Cloud(timing="manual")
+        volume = volume_of(cloud.account("alice"))
+        cloud.fail_next("volume")
+        cloud.complete(volume.volume_id)
+        assert reread(cloud.account("alice"), volume).state == "available"
+        assert len(cloud.engine.scheduler.failures) == 1
+
     def test_completes_the_snapshots_of_an_omi(self) -> None:
         """`complete` of a pending OMI completes the snapshots it waits for, and so the OMI. [ST-OMI-5]"""
         cloud = Cloud(timing="manual")
