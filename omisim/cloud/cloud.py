@@ -230,8 +230,8 @@ class Cloud:
     def set_capacity(self, subregion: str, vms: int | None) -> None:
         """Limit the number of VMs in a Subregion, over all accounts; None removes the limit (VM-005, VMT-012).
 
-        Terminated VMs do not count. CreateVms launches as many VMs as fit, and is refused if fewer than `MinVmsCount`
-        do. Raises ValueError for an unknown Subregion or a negative number.
+        VMs that are shutting-down or terminated do not count. CreateVms launches as many VMs as fit, and is refused if
+        fewer than `MinVmsCount` do. Raises ValueError for an unknown Subregion or a negative number.
         """
         with self.engine.lock:
             self.engine.change_settings(capacity=self.engine.settings.limit_vms(subregion, vms))
