@@ -70,6 +70,6 @@ def _check_kinds(machine: type[CloudMachine]) -> None:
     for name in ("faults", "time_travel", "platform"):
         check_choice(name, getattr(machine, name), (True, False))
     if not isinstance(machine.starts_with, str):
-        check_counts(machine.starts_with)
+        check_counts(machine.starts_with, " or be the name of a scenario")
     if type(machine.shrink_seconds) not in (int, float) or machine.shrink_seconds < 0:
         raise ValueError(f"shrink_seconds must be a number of seconds from 0, not {machine.shrink_seconds!r}")

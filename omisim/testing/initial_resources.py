@@ -101,10 +101,10 @@ KINDS: Final[Mapping[str, Callable[[Recorder, str, str], object]]] = {
 }  # fmt: skip
 
 
-def check_counts(counts: object) -> None:
-    """Check the numbers of resources by kind. Raises ValueError."""
+def check_counts(counts: object, alternative: str = "") -> None:
+    """Check the numbers of resources by kind. Raises ValueError, which also names what else `starts_with` may be."""
     if not isinstance(counts, Mapping):
-        raise ValueError(f"starts_with must map kinds to numbers or be the name of a scenario, not {counts!r}")
+        raise ValueError(f"starts_with must map kinds to numbers{alternative}, not {counts!r}")
     for kind, count in counts.items():
         check_choice("each key of starts_with", kind, tuple(KINDS))
         if type(count) is not int or count < 0:

@@ -59,6 +59,7 @@ class TestClouds:
             ({"accounts": "alice"}, "accounts must be a list of at least one name, or Regions by name, not 'alice'"),
             ({"accounts": []}, "accounts must be a list of at least one name"),
             ({"accounts": {"alice": "mars"}}, "the Region of alice must be 'eu-west-2', .*, not 'mars'"),
+            ({"starts_with": "shared-image"}, "starts_with must map kinds to numbers, not 'shared-image'"),
             ({"starts_with": {"images": 1}}, "each key of starts_with must be 'image', .*, not 'images'"),
             ({"max_calls": -1}, "max_calls must be an int from 0, not -1"),
             ({"timing": "slow"}, "timing must be one of .*, not 'slow'"),
