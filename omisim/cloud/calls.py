@@ -109,6 +109,8 @@ def _check_query(records: Sequence[CallRecord], action: str | None, parameters: 
         if parameters:
             raise ValueError(f"action is required with the parameters {', '.join(parameters)}")
         return
+    if not isinstance(action, str):
+        raise ValueError(f"action must be the name of one action, not {action!r}")
     known_actions = {*ACTIONS, *not_served(), *(record.action for record in records)}
     if action not in known_actions and action in STORAGE_OPERATIONS:
         raise ValueError(f"{action} is a request to object storage: cloud.calls() has those of the API only")

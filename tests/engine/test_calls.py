@@ -131,6 +131,7 @@ class TestNearMisses:
     @pytest.mark.parametrize(
         ("action", "parameters", "message"),
         [
+            (["CreateVms"], {}, r"action must be the name of one action, not \['CreateVms'\]"),
             ("CreateVm", {}, r"unknown action 'CreateVm'; did you mean CreateVms\?"),
             ("PutObject", {}, "PutObject is a request to object storage: .* those of the API only"),
             ("CreateVms", {"ImageID": 1}, r"CreateVms has no parameter 'ImageID'; did you mean ImageId\?"),
@@ -139,7 +140,7 @@ class TestNearMisses:
         ],
     )
     def test_refuse_unknown_actions_and_parameters(
-        self, cloud: Cloud, action: str | None, parameters: Any, message: str
+        self, cloud: Cloud, action: Any, parameters: Any, message: str
     ) -> None:
         """An unknown action or parameter is refused with a suggestion: no such call could ever be made."""
         with pytest.raises(ValueError, match=message):
