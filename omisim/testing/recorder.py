@@ -106,7 +106,8 @@ class Recorder:
             result = operation()
         finally:
             self._mark_recorded()  # the text covers the calls of the operation
-        laws.check(self.cloud, since=mark)
+        is_undone = mark not in self.cloud.engine.marks  # by a rollback of the operation to an earlier mark
+        laws.check(self.cloud, since=None if is_undone else mark)
         return result
 
     def comment(self, text: str) -> None:

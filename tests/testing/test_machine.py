@@ -233,6 +233,21 @@ class TestMachineSubclass:
 
         run_state_machine_as_test(Bare, settings=settings(FEW, max_examples=3, stateful_step_count=1))
 
+    def test_may_roll_back_to_the_start_of_a_history(self) -> None:
+        """`do` checks the laws also after a rollback beyond the point where it has begun."""
+
+        class Repeating(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            time_travel = False
+
+            def prepare(self) -> None:
+                start = self.do("start = cloud.mark()", self.cloud.mark)
+                self.call("alice", "CreateVolume", SubregionName="eu-west-2a", Size=3)
+                self.do("cloud.rollback(start)", lambda: self.cloud.rollback(start))
+                assert not self.account("alice").read_volumes()
+
+        run_state_machine_as_test(Repeating, settings=settings(FEW, max_examples=1, stateful_step_count=1))
+
     def test_has_a_rule_for_every_core_action(self) -> None:
         """Every action of the model has a rule."""
         names = rules_of(CloudMachine)
