@@ -16,6 +16,30 @@ from omisim.tools.check.command import write_script
 from omisim.tools.cli import main
 from omisim.tools.scenario import list_shipped
 
+KEYLESS = """
+[accounts]
+alice = {}
+
+[[steps]]
+do = "oos.create_bucket"
+Bucket = "mine"
+
+[[steps]]
+do = "CreateImage"
+as = "golden"
+SourceImageId = "{official/ubuntu}"
+SourceRegionName = "eu-west-2"
+ImageName = "golden"
+
+[[steps]]
+do = "CreateImageExportTask"
+ImageId = "{golden}"
+OsuExport = { OsuBucket = "mine", DiskImageFormat = "qcow2" }
+
+[[steps]]
+do = "DeleteAccessKey"
+AccessKeyId = "S10JRGUKPKZHUE2KHX3D"
+"""
 PLAIN = "any(vm.image_id == golden for vm in mallory.read_vms())"
 
 
@@ -137,6 +161,14 @@ class TestStatements:
     def test_begin_with_any_scenario(self, scenario: str) -> None:
         """Every shipped scenario can be checked: also one with a running VM, whose disk is linked to it."""
         result = check(SMALL, 1, scenario=scenario)
+        assert result.violation is None
+        assert result.states > 1
+
+    def test_begin_with_an_exported_omi_whose_owner_has_no_key(self, tmp_path: Path) -> None:
+        """Without an access key, no URL of the manifest can be signed, and none is imported."""
+        scenario = tmp_path / "keyless.toml"
+        scenario.write_text(KEYLESS)
+        result = check(SMALL, 1, scenario=str(scenario))
         assert result.violation is None
         assert result.states > 1
 
