@@ -306,6 +306,15 @@ class TestLaws:
         cloud.account("alice")
         laws.check(cloud)
 
+    def test_hold_while_a_short_history_forgets_deleted_resources(self) -> None:
+        """What a fork forgets, because its history no longer reaches it, is no change that its diff hides."""
+        cloud = Cloud(history=3)
+        alice = cloud.account("alice")
+        for _ in range(10):
+            volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+            alice.delete_volume(volume_id=volume.volume_id)
+            laws.check(cloud)
+
     def test_hold_while_wall_time_passes(self) -> None:
         """The laws hold in a cloud that follows the wall time, whose forks and dumps are compared a moment later."""
         cloud = Cloud(timing="clock", clock=SystemClock())
