@@ -318,8 +318,12 @@ class TestLaws:
     def test_hold_while_wall_time_passes(self) -> None:
         """The laws hold in a cloud that follows the wall time, whose forks and dumps are compared a moment later."""
         cloud = Cloud(timing="clock", clock=SystemClock())
-        cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+        alice = cloud.account("alice")
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
         laws.check(cloud)
+        laws.call(alice, "ReadVolumes")
+        with pytest.raises(ApiError, match="VOL-020"):
+            laws.call(alice, "DeleteVolume", VolumeId="vol-00000000")
 
     def test_hold_after_a_change_of_permissions_with_empty_values(self, world: World) -> None:
         """An empty value in a list of accounts is absent, for the laws too. [REQ-018]"""

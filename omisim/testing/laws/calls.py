@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omisim.base.clock import show_same_time
 from omisim.engine.faults import Dropped
 from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot
 from omisim.model.serialize import snake_name, to_api
@@ -71,15 +72,15 @@ def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> C
     cloud = account.cloud
     cloud.engine.scheduler.apply_due()
     call = CheckedCall(account, action, parameters, account.why_not(action, **parameters))
-    before, fault_count = (cloud.engine.state.position, cloud.now), len(cloud.faults)
+    position, clock, fault_count = cloud.engine.state.position, cloud.engine.clock.copy(), len(cloud.faults)
     target = _get_shared_row(call)
     call.before = None if target is None else granted(target)
     try:
         call.answer = account.call(action, **parameters)
     except (ApiError, Dropped) as error:
         call.refusal = error
-    call.changed = before != (cloud.engine.state.position, cloud.now)
-    call.changes = cloud.engine.state.changes_since(before[0])
+    call.changed = cloud.engine.state.position != position or not show_same_time(cloud.engine.clock, clock)
+    call.changes = cloud.engine.state.changes_since(position)
     call.had_fault = len(cloud.faults) != fault_count or getattr(call.refusal, "rule", "") == "THR-002"
     return call
 
