@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -267,7 +268,7 @@ def _fill_state(state: State, data: Mapping[str, Any]) -> None:
 
 def _read_rows(kind: str, saved: Any) -> dict[str, tuple[int, Any]]:
     cls, rows = ROWS[kind], {}
-    read_row, get_id = _make_row_decoder(cls), attrgetter(cls.key) if issubclass(cls, Entity) else None
+    read_row, get_id = _list_row_decoders()[kind], attrgetter(cls.key) if issubclass(cls, Entity) else None
     for row_id, entry in _check_mapping(saved, f".rows.{kind}").items():
         try:
             order, value = entry
@@ -286,12 +287,14 @@ def _is_number(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_NUMBER
 
 
-def _make_row_decoder(cls: Any) -> Callable[[Any], Any]:
-    return make_decoder(cls, shared=cls is Origin)  # as `Call.record_origin` shares them
+@cache
+def _list_row_decoders() -> Mapping[str, Callable[[Any], Any]]:
+    """Return the decoders of rows by kind. Equal origins become one, as in `Call.record_origin`."""
+    return {kind: make_decoder(cls, shared=cls is Origin) for kind, cls in ROWS.items()}
 
 
 def _read_journal(entries: list[Any], first: int) -> list[Change]:
-    decoders = {kind: _make_row_decoder(cls) for kind, cls in ROWS.items()}
+    decoders = _list_row_decoders()
     changes: list[Change] = []
     try:
         for number, entry in enumerate(entries, first):
