@@ -1,4 +1,4 @@
-"""A response of requests for osc-sdk-python, without work that nearly no client needs."""
+"""A response of requests for osc-sdk-python, without the work that hardly any client needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SdkResponse(Response):
 
     The SDK decodes the JSON of each answer for this search, and once more for its caller: half the time of a long list.
     A body that a hook of the session has replaced is searched. The jar for cookies, which the API never sends, is made
-    when somebody asks for it: it took a tenth of the time that omisim adds to a call.
+    at its first use: it took a sixth of the instructions that omisim adds to a polled call.
     """
 
     _answered: bytes | None = None  # the body of the cloud's answer
