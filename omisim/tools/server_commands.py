@@ -36,7 +36,8 @@ def add_server_commands(commands: Any) -> None:
     serve.add_argument("--tls", action="store_true", help="use HTTPS with a generated certificate")
     serve.add_argument("--tls-cert", metavar="FILE", help="use HTTPS with this certificate")
     serve.add_argument("--tls-key", metavar="FILE", help="the key of the certificate")
-    serve.add_argument("--token", help="the token of the control plane (default: random)")
+    token = os.environ.get("OMISIM_TOKEN") or None
+    serve.add_argument("--token", default=token, help="the token of the control plane (default OMISIM_TOKEN or random)")
     serve.add_argument("--log", metavar="FILE", help="write a line of JSON per request; - is standard error")
     serve.add_argument("--record", metavar="FILE", help="record the exchanges of the API, for `omisim replay`")
     serve.add_argument(

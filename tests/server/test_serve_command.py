@@ -128,6 +128,13 @@ class TestServeCommand:
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert (lines[-1]["path"], lines[-1]["status"], lines[-1]["rule"]) == ("/api/v1/ReadVms", 401, "AUTH-005")
 
+    def test_takes_its_token_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A container gets its token as a variable, which no list of processes shows."""
+        monkeypatch.setenv("OMISIM_TOKEN", "secret")
+        process = Process()
+        assert process.variables["OMISIM_TOKEN"] == "secret"
+        assert process.stop() == (0, "")
+
     @pytest.mark.parametrize(
         ("words", "message"),
         [
