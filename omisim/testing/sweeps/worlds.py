@@ -220,17 +220,17 @@ class Sweep:
                     deviation.apply(cloud)
                 runs.append(perform(cloud, self._code, before, self._budget, options.expected))
             call = min((deviation.call or 0 for deviation in deviations), default=0)
-            judgements = [judge(runs[-1], clean, cloud, options.holds, call) for clean in self._list_clean(deviations)]
-            harmless = (judgement for judgement in judgements if judgement[0] in HARMLESS)
-            outcome, details = next(harmless, judgements[0])
+            first = judge(runs[-1], self._clean, cloud, options.holds, call)
+            others = () if options.holds or first[0] in HARMLESS else self._list_clean_after(deviations)
+            judgements = (judge(runs[-1], clean, cloud, None, call) for clean in others)
+            outcome, details = next((judgement for judgement in judgements if judgement[0] in HARMLESS), first)
         if len(runs) > 1 and runs[-1].failure:
             outcome = "wrong result" if outcome == "failed cleanly" else outcome
             details = ("it fails each time it runs again", *details)
         return World(deviations, outcome, details), runs
 
-    def _list_clean(self, deviations: Sequence[Deviation]) -> Iterator[Run]:
-        """Yield what a run is compared with: the clean run, also as if a second client had come after it."""
-        yield self._clean
+    def _list_clean_after(self, deviations: Sequence[Deviation]) -> Iterator[Run]:
+        """Yield the clean run as if a second client had come after it, for each of its deviations."""
         for deviation in deviations:
             if deviation.kind == "interfered":
                 cloud, before = self._end[0].fork(), self._end[1]

@@ -170,6 +170,25 @@ class TestJudgement:
         report = sweep(with_image, tag, kinds=["interfered"], interfere=[way])
         assert {world.outcome for world in report.worlds} == {"survived"}
 
+    def test_holds_is_called_once_for_a_run_with_a_second_client(self) -> None:
+        """A condition of the user's may change the cloud, so that it would not hold a second time."""
+
+        def touch(cloud: Cloud) -> None:
+            cloud.account("alice").read_images(
+                filters={"image_ids": [cloud.account("alice").read_images()[-1].image_id]}
+            )
+
+        clouds: list[int] = []
+        report = sweep(
+            with_image,
+            touch,
+            holds=lambda cloud: clouds.append(id(cloud.engine)),
+            kinds=["interfered"],
+            interfere=["share"],
+        )
+        assert report.worlds
+        assert len(clouds) == 2 + len(report.worlds)
+
     def test_what_the_code_misses_because_of_a_second_client_is_a_mistake(self) -> None:
         """A run does not survive if neither the clean run nor a second client after it has the same result."""
 
