@@ -16,6 +16,7 @@ __all__ = ["DISOWNED", "disown_threads", "find_owner"]
 GRACE: Final = 0.05  # seconds in which threads that are about to end may do so
 # the file → the functions of it in which a thread waits for work: what it runs as work lies above another one
 _IDLE: Final = {
+    "anyio/_backends/_asyncio.py": ("run",),
     "asyncio/base_events.py": ("_run_once",),
     "asyncio/events.py": (),
     "concurrent/futures/thread.py": ("_worker",),
@@ -28,7 +29,8 @@ DISOWNED: WeakKeyDictionary[Thread, str] = WeakKeyDictionary()  # a thread → t
 def disown_threads(before: Iterable[Thread], owner: str) -> list[str]:
     """Note the threads that were started since `before` and still run; return their names.
 
-    An idle thread of a pool, of an event loop or of trio counts as ended: what it runs later belongs to a later caller.
+    An idle thread of a pool, of an event loop, of anyio or of trio counts as ended: what it runs later belongs to a
+    later caller.
     """
     for thread in [thread for thread in DISOWNED if not thread.is_alive()]:
         del DISOWNED[thread]
@@ -63,7 +65,11 @@ def _is_idle(thread: Thread) -> bool:
 
 
 def _has_work(frame: FrameType) -> bool:
-    """Whether an event loop has tasks, or a worker of multiprocessing runs a job written in C, which has no frame."""
-    if frame.f_code.co_name == "_run_once":
-        return bool(sys.modules["asyncio"].all_tasks(frame.f_locals["self"]))
-    return frame.f_code.co_name == "worker" and frame.f_locals.get("task") is not None
+    """Whether an event loop has tasks, or a worker has a job, which may have frames of other files, or none if in C."""
+    function, variables = frame.f_code.co_name, frame.f_locals
+    if function == "_run_once":
+        return bool(sys.modules["asyncio"].all_tasks(variables["self"]))
+    if function == "run":  # of a worker of anyio
+        worker = variables.get("self")
+        return worker is None or worker not in worker.idle_workers
+    return function == "worker" and variables.get("task") is not None

@@ -216,8 +216,10 @@ class TestThreadThatOutlivesItsTest:
         import asyncio
         import threading
         from multiprocessing.pool import ThreadPool
+        import anyio
         import httpx
         import pytest
+        from anyio.from_thread import start_blocking_portal
 
         URL = "https://api.eu-west-2.outscale.com/api/v1/ReadRegions"
         POOL = LOOP = THREAD = None
@@ -266,6 +268,21 @@ class TestThreadThatOutlivesItsTest:
             assert run(read_regions_async()) == 200
             assert len(omi_cloud.calls("ReadRegions")) == 1
 
+        @pytest.fixture(scope="module")
+        def portal():
+            with start_blocking_portal() as portal:
+                yield portal
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_uses_the_worker(portal, omi_env, omi_cloud, number):
+            assert portal.call(anyio.to_thread.run_sync, read_regions) == 200
+            assert len(omi_cloud.calls("ReadRegions")) == 1
+
+        def test_leaves_a_call(end_of_job, portal, omi_env):
+            _, event = end_of_job
+            portal.start_task_soon(anyio.to_thread.run_sync, lambda: (begun.release(), event.wait()))
+            assert begun.acquire(timeout=60)
+
         def test_leaves_a_task(omi_env):
             async def start():
                 asyncio.create_task(asyncio.sleep(60))
@@ -287,12 +304,15 @@ class TestThreadThatOutlivesItsTest:
             assert begun.acquire(timeout=60)
     """
 
-    @pytest.mark.parametrize("shared", ["pool", "loop"])
+    @pytest.mark.parametrize("shared", ["pool", "loop", "worker"])
     def test_may_be_an_idle_thread_of_the_code_under_test(self, pytester: pytest.Pytester, shared: str) -> None:
-        """So does a pool of multiprocessing, and an event loop in a thread, such as that of fsspec."""
+        """So does a pool of multiprocessing, an event loop in a thread, such as that of fsspec, and a worker of anyio.
+
+        Such workers run the synchronous endpoints of a web application that a TestClient of a module calls.
+        """
         run_plugin(pytester, self.SHARED, "-W", "error", "-k", f"uses_the_{shared}").assert_outcomes(passed=2)
 
-    @pytest.mark.parametrize("work", ["task", "job"])
+    @pytest.mark.parametrize("work", ["task", "job", "call"])
     def test_is_reported_while_it_has_work(self, pytester: pytest.Pytester, work: str) -> None:
         """A loop with a task, and a worker with a job, may still send requests for their test."""
         result = run_plugin(pytester, self.SHARED, "-W", "default", "-k", f"leaves_a_{work}")
