@@ -1,4 +1,4 @@
-"""`Durations`: what `cloud.durations` is, the overrides of the durations of transient states."""
+"""`Durations`: the overrides of the durations of transient states, for `cloud.durations`."""
 
 from __future__ import annotations
 
