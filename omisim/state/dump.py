@@ -205,16 +205,17 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
         with reading(f".settings.{name}"):
             Settings.checked(**{**checked, name: value})
     settings = Settings.checked(**{**checked, **given})
+    durations = _read_setting(values, "durations", float)
+    for key, duration in durations.items():
+        with reading(f".settings.durations.{key}"):
+            durations[key] = check_duration(key, duration, counts_reads=settings.timing == "reads")
     settings = replace(
         settings,
-        durations=_read_setting(values, "durations", float),
+        durations=durations,
         capacity=_read_setting(values, "capacity", int),
         licences=_read_setting(values, "licences", bool),
         unknown_images=read_value(bool, values, "unknown_images", ".settings"),
     )
-    for key, duration in settings.durations.items():
-        with reading(f".settings.durations.{key}"):
-            check_duration(key, duration, counts_reads=settings.timing == "reads")
     history: int = read_value(int, values, "history", ".settings")
     if history < 1:
         raise InvalidData(f"must be a positive int, not {history}", ".settings.history")

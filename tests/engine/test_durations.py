@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support.catalogue import SUBREGION
 
@@ -47,6 +49,12 @@ class TestDurations:
         """A fork has the durations of its original."""
         slow.durations["volume.creating"] = 9
         assert slow.fork().durations["volume.creating"] == 9.0
+
+    def test_of_a_dump_are_floats(self, slow: Cloud) -> None:
+        """A loaded cloud has a float also where JSON that another program has written has an int."""
+        slow.durations["vm.pending"] = 3
+        dump = json.loads(json.dumps(slow.dump()).replace("3.0", "3"))
+        assert repr(Cloud.load(dump).durations) == "Durations({'vm.pending': 3.0})"
 
     def test_determine_the_progress_of_a_snapshot(self, slow: Cloud) -> None:
         """The progress of a pending snapshot is the elapsed part of its duration. [ST-SNP-2]"""
