@@ -307,7 +307,7 @@ class TestLaws:
         laws.check(cloud)
 
     def test_hold_while_a_short_history_forgets_deleted_resources(self) -> None:
-        """What a fork forgets, because its history no longer reaches it, is no change that its diff hides."""
+        """What a fork forgets when its history no longer reaches it does not count as a change that its diff hides."""
         cloud = Cloud(history=3)
         alice = cloud.account("alice")
         for _ in range(10):
