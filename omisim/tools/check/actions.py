@@ -23,9 +23,9 @@ from omisim.state.image_names import find_images_by_name
 from omisim.state.storage_signatures import presign
 from omisim.testing.script import bucket
 
-__all__ = ["Bounds", "CheckStep", "CheckWorld", "Scenario", "load_scenario"]
+__all__ = ["Bounds", "CheckStep", "CheckWorld", "Scenario", "describe_scenario", "load_scenario"]
 
-Scenario = str | Mapping[str, Any]  # a name or a path, or the dump of its cloud, for machines without the file
+Scenario = str | Mapping[str, Any]  # a name or a path, or its description, for machines without the file
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
 CLOUD = "cloud"
@@ -257,7 +257,18 @@ class CheckWorld:
 
 def load_scenario(scenario: Scenario) -> Cloud:
     """Return the cloud of a scenario in the timing of a check. Raises ValueError for a mistake in its file."""
-    return Cloud.from_scenario(scenario, timing="manual") if isinstance(scenario, str) else Cloud.load(scenario)
+    if isinstance(scenario, str):
+        return Cloud.from_scenario(scenario, timing="manual")
+    cloud = Cloud.load(scenario["cloud"])
+    for action, answer in scenario["answers"].items():
+        cloud.answer(action, answer)
+    return cloud
+
+
+def describe_scenario(scenario: str) -> dict[str, Any]:
+    """Return what `load_scenario` needs where the file is missing. A dump does not include the answers of the file."""
+    cloud = load_scenario(scenario)
+    return {"cloud": cloud.dump(), "answers": dict(cloud.engine.settings.answers)}
 
 
 def _name_variables(accounts: Iterable[Account]) -> dict[str, Account]:

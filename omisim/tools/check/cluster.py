@@ -15,7 +15,7 @@ from threading import local
 from typing import Any
 
 import omisim
-from omisim.tools.check.actions import load_scenario
+from omisim.tools.check.actions import describe_scenario
 from omisim.tools.check.explorer import Explorer, Path, Start, Visit, collect_seldom
 
 __all__ = ["connect", "visit_part"]
@@ -41,8 +41,8 @@ def connect(address: str, start: Start) -> Iterator[Callable[[Sequence[Path]], I
     except ImportError as error:
         raise ImportError("--dask needs dask: pip install 'omisim[dask]'") from error
     bounds, scenario, never = start
-    if scenario is not None:
-        start = (bounds, load_scenario(scenario).dump(), never)
+    if isinstance(scenario, str):
+        start = (bounds, describe_scenario(scenario), never)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports each lost worker
     try:
         get_address_host_port(address)  # a client of a malformed address never closes

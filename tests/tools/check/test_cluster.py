@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from support.checking import SMALL
 
 from omisim.tools.check import Level, check
 from omisim.tools.check import cluster as cluster_module
+from omisim.tools.check.actions import describe_scenario, load_scenario
 from omisim.tools.check.cluster import visit_part
 from omisim.tools.cli import main
 from omisim.tools.scenario import list_shipped
@@ -52,6 +54,15 @@ class TestCluster:
             result = check(SMALL, 1, dask=cluster.scheduler_address, **question)
             assert result == check(SMALL, 1, **question)
         assert result.violation is not None
+
+    def test_gets_the_answers_of_a_scenario(self, tmp_path: Path) -> None:
+        """A statement may call an action that the scenario answers, on another machine, too."""
+        scenario = tmp_path / "own.toml"
+        scenario.write_text(
+            '[accounts]\nalice = {}\n[[answers.ReadLoadBalancers.LoadBalancers]]\nLoadBalancerName = "one"\n'
+        )
+        cloud = load_scenario(json.loads(json.dumps(describe_scenario(str(scenario)))))
+        assert cloud.account("alice").call("ReadLoadBalancers")["LoadBalancers"] == [{"LoadBalancerName": "one"}]
 
     def test_runs_a_part_again_with_the_same_result(self) -> None:
         """The result of a part does not depend on what its worker has visited before."""
