@@ -198,7 +198,7 @@ class Account:
         self.access_key: str = key.access_key_id if key else ""  # every key may have been deleted
         self.secret_key: str = key.secret_key if key else ""
         self.password: str = row.password
-        # for each call at once: attributes are slow in a class with __getattr__
+        # what each typed call needs, in one attribute: attributes are slow in a class with __getattr__
         self.caller: tuple[Engine, str, str] = cloud.engine, row.account_id, row.region
 
     @property
