@@ -68,11 +68,9 @@ class Ledger:
             reason = self._mark(by, ids)
             del self._unmarked[0]
             if reason == "":
-                self.owners |= dict.fromkeys(
-                    ids, by
-                )  # parts that cannot be marked are not what they seem, and not ours
+                self.owners |= dict.fromkeys(ids, by)
                 continue
-            for one in ids:
+            for one in ids:  # parts that cannot be marked are not what they seem, and not ours
                 if one in self.owners:
                     problem = reason
                     self._delete(one, marked=False)  # the answer to our own creation has named it
