@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.state.dump_checks import check_rows
-from omisim.state.settings import Settings, check_duration
+from omisim.state.settings import Settings, check_duration, check_limit
 from omisim.state.state import ROWS, Change, State
 from omisim.state.table import find_differences
 
@@ -205,14 +205,12 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
         with reading(f".settings.{name}"):
             Settings.checked(**{**checked, name: value})
     settings = Settings.checked(**{**checked, **given})
-    durations = _read_setting(values, "durations", float)
-    for key, duration in durations.items():
-        with reading(f".settings.durations.{key}"):
-            durations[key] = check_duration(key, duration, counts_reads=settings.timing == "reads")
     settings = replace(
         settings,
-        durations=durations,
-        capacity=_read_setting(values, "capacity", int),
+        durations=_read_setting(
+            values, "durations", float, partial(check_duration, counts_reads=settings.timing == "reads")
+        ),
+        capacity=_read_setting(values, "capacity", int, check_limit),
         licences=_read_setting(values, "licences", bool),
         unknown_images=read_value(bool, values, "unknown_images", ".settings"),
     )
@@ -222,10 +220,16 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
     return settings, history
 
 
-def _read_setting(values: Mapping[str, Any], name: str, kind: Any) -> dict[str, Any]:
-    """Return a setting that is a mapping. `kind` is the type of its values."""
-    items = _check_mapping(values.get(name, {}), f".settings.{name}")
-    return {key: read_value(kind, items, key, f".settings.{name}") for key in items}
+def _read_setting(
+    values: Mapping[str, Any], name: str, kind: Any, check: Callable[[str, Any], Any] | None = None
+) -> dict[str, Any]:
+    """Return a setting that is a mapping. `kind` is the type of its values, and `check` returns each of them."""
+    setting: dict[str, Any] = {}
+    for key, value in _check_mapping(values.get(name, {}), f".settings.{name}").items():
+        with reading(f".settings.{name}.{key}"):
+            decoded = deserialize(kind, value)
+            setting[key] = check(key, decoded) if check else decoded
+    return setting
 
 
 def _check_mapping(value: Any, path: str) -> Mapping[str, Any]:

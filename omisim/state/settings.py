@@ -19,7 +19,7 @@ from omisim.spec.rules import load_rules
 
 __all__ = [
     "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "OwnAnswer", "Settings", "Switch", "Timing", "Unserved", "Value",
-    "check_duration", "check_switch", "list_transients",
+    "check_duration", "check_limit", "check_switch", "list_transients",
 ]  # fmt: skip
 
 Timing = Literal["eager", "clock", "manual", "reads"]
@@ -93,11 +93,7 @@ class Settings:
 
         Raises ValueError for other values.
         """
-        check_known(
-            "subregion", subregion, [name for row in load_catalog().regions.values() for name in row.subregions]
-        )
-        if vms is not None and (type(vms) is not int or vms < 0):
-            raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
+        check_limit(subregion, vms)
         others = {name: limit for name, limit in self.capacity.items() if name != subregion}
         return others if vms is None else {**others, subregion: vms}
 
@@ -116,6 +112,14 @@ class Settings:
             return own
         after = LIFECYCLES[entity.kind].moves[state][event].after
         return after(entity) if isinstance(after, PerGib) else after or 0.0
+
+
+def check_limit(subregion: str, vms: int | None) -> int | None:
+    """Return the limit of living VMs in a Subregion. Raises ValueError for an unknown Subregion and other limits."""
+    check_known("subregion", subregion, [name for row in load_catalog().regions.values() for name in row.subregions])
+    if vms is not None and (type(vms) is not int or vms < 0):
+        raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
+    return vms
 
 
 def check_duration(key: str, duration: Any, *, counts_reads: bool) -> float:

@@ -460,6 +460,8 @@ class TestDamage:
             ("omisim", 3, "unsupported dump version 3"),
             ("settings/history", 0, "settings.history: must be a positive int, not 0"),
             ("settings/durations", {"vm.pending": float("inf")}, "settings.durations.vm.pending: must be a finite"),
+            ("settings/capacity", {"eu-west-2a": -1}, "settings.capacity.eu-west-2a: vms must be None or an int of at"),
+            ("settings/capacity", {"mars-1a": 1}, "settings.capacity.mars-1a: subregion must be one of"),
             ("settings/timing", "fast", "settings.timing: timing must be one of"),
             ("settings/colour", 1, "settings.colour: unknown key"),
             ("colour", 1, "colour: unknown key"),
