@@ -23,7 +23,7 @@ INI = {
     "unserved": "empty or refuse: the answer to reads of families that omisim does not serve",
     "history": "the number of changes and calls to keep",
     "scenario": "a path relative to the rootdir, or the name of a scenario that omisim ships",
-    "region": "the default Region of accounts",
+    "region": "the default Region of accounts and official OMIs",
     "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
     "limiter": "true keeps the rate limiter of osc-sdk-python",
     "children": "true lets child processes of omi_env reach the cloud, by a server",

@@ -42,9 +42,9 @@ class CloudMixin:
     account.
 
     Attributes:
-        omisim: Options: the arguments of `Cloud`, and `account` (default "alice"), `region` of the account, `scenario`,
-            `environment` (False: clients that the code creates are not redirected) and `sleep` (True: waiting in a test
-            moves the cloud's clock).
+        omisim: Options: the arguments of `Cloud`, and `account` (default "alice"), `region` (the default of the cloud
+            for accounts and official OMIs), `scenario`, `environment` (False: clients that the code creates are not
+            redirected) and `sleep` (True: waiting in a test moves the cloud's clock).
         cloud: The cloud.
         account: The account.
         gateway: A real `Gateway` of osc-sdk-python, signed in as the account.
@@ -226,6 +226,7 @@ def _opened(options: Mapping[str, Any]) -> Iterator[tuple[Cloud, list[str]]]:
             raise ValueError(describe_unknown("option", name, known))
     scenario = options.get("scenario")
     cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
+    cloud.default_region = options.get("region", cloud.default_region)
     with ExitStack() as stack:
         strays: list[str] = []
         if options.get("environment", True):

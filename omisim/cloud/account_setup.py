@@ -11,7 +11,6 @@ from omisim.actions.effects import EFFECTS
 from omisim.actions.new_account import open_account
 from omisim.base.clock import EPOCH
 from omisim.base.frozen import replace
-from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import check_known
 from omisim.base.texts import check_encodable
 from omisim.engine.engine import Engine
@@ -46,7 +45,12 @@ def find_first_key(state: State, row: AccountRow) -> AccessKey | None:
 
 
 def find_or_create_account(
-    engine: Engine, name: str, region: str | None, alias: str | None, quotas: Mapping[QuotaName, int] | None
+    engine: Engine,
+    name: str,
+    region: str | None,
+    default_region: str,
+    alias: str | None,
+    quotas: Mapping[QuotaName, int] | None,
 ) -> tuple[AccountRow, AccessKey | None]:
     """Return the account with this name, created if there is none, and the key of a new one.
 
@@ -54,7 +58,7 @@ def find_or_create_account(
     """
     rows: list[AccountRow] = engine.state.find_by("account", "name", name)
     if not rows:
-        region, quotas = DEFAULT_REGION if region is None else region, {} if quotas is None else quotas
+        region, quotas = default_region if region is None else region, {} if quotas is None else quotas
         _check_new_account(name, region, alias, quotas)
         tx = engine.begin("account")
         if tx.at != EPOCH or not engine.state.equals_fork(initial_state()):

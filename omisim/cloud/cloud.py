@@ -37,6 +37,7 @@ from omisim.model import Image
 from omisim.model.ids import check_id
 from omisim.model.serialize import format_date
 from omisim.spec.catalog import CATALOGS, QuotaName
+from omisim.state.image_origins import add_origin
 from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
@@ -118,6 +119,7 @@ class Cloud:
         self._engine = engine
         self._accounts: dict[str, Account] = {}
         self.account_watchers: list[Callable[[], None]] = []  # called with each new account, for environments
+        self.default_region = DEFAULT_REGION  # of accounts and official OMIs; pytest's option `region` changes it
 
     if not TYPE_CHECKING:  # type checkers report unknown methods themselves
 
@@ -147,7 +149,8 @@ class Cloud:
 
         Args:
             name: The name of the account in this cloud.
-            region: Its Region (default eu-west-2): an OUTSCALE account exists in one Region.
+            region: Its Region (default eu-west-2, or the option `region` of pytest and unittest): an OUTSCALE account
+                exists in one Region.
             alias: Its alias, the `AccountAlias` of its OMIs.
             quotas: Limits by quota name, such as `{"vm_limit": 20}`; 0 means no limit. Others keep their default.
 
@@ -155,7 +158,7 @@ class Cloud:
             ValueError: An argument is invalid, or differs from the existing account.
         """
         with self.engine.atomic():
-            row, key = find_or_create_account(self.engine, name, region, alias, quotas)
+            row, key = find_or_create_account(self.engine, name, region, self.default_region, alias, quotas)
             account = self._accounts.get(name)
             if account is None or account.account_id != row.account_id:
                 key = key or find_first_key(self.engine.state, row)
@@ -198,7 +201,7 @@ class Cloud:
 
         `images.renew("debian")` publishes a newer one.
         """
-        return Images(self.engine)
+        return Images(self.engine, self.default_region)
 
     @property
     def marketplace(self) -> Marketplace:
@@ -210,7 +213,7 @@ class Cloud:
         """What third-party licences authorise: `licences.set("0002", export=False)` forbids exports of Windows."""
         return Licences(self.engine)
 
-    def adopt(self, image_id: str, region: str = DEFAULT_REGION, like: str = "Ubuntu") -> Image:
+    def adopt(self, image_id: str, region: str | None = None, like: str = "Ubuntu") -> Image:
         """Create a public official OMI with this id, so that code with a hard-coded OMI id can run.
 
         The OMI gets the disks and product codes of the newest official OMI whose name begins with `like`. An existing
@@ -218,7 +221,8 @@ class Cloud:
         """
         with self.engine.transaction("adopt") as tx:
             check_id("image_id", image_id)
-            return adopt(tx, image_id, region, like)
+            region = self.default_region if region is None else region
+            return add_origin(tx.state, adopt(tx, image_id, region, like))
 
     def allow_unknown_images(self, *, allow: bool = True) -> None:
         """Adopt every unknown OMI id that a CreateVms, CreateImage or ReadImages call names (see `adopt`).
@@ -501,7 +505,9 @@ class Cloud:
 
     def fork(self) -> Cloud:
         """Return an independent cloud with the same state, its own clock and an empty session."""
-        return self._from_engine(self.engine.fork())
+        twin = self._from_engine(self.engine.fork())
+        twin.default_region = self.default_region
+        return twin
 
     @classmethod
     def _from_engine(cls, engine: Engine) -> Cloud:

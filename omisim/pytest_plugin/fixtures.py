@@ -69,23 +69,17 @@ def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
 
 
 @pytest.fixture
-def omi_accounts(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Callable[..., Account]:
+def omi_accounts(omi_cloud: Cloud) -> Callable[..., Account]:
     """A function that returns an account of omi_cloud by name, and creates it on first use.
 
     It takes the arguments of `Cloud.account`.
     """
-    region = _merge_options(request).get("region")
-
-    def account(name: str, **arguments: Any) -> Account:
-        default = {} if name in omi_cloud.accounts else {"region": region}
-        return omi_cloud.account(name, **default | arguments)
-
-    return account
+    return omi_cloud.account
 
 
 @pytest.fixture
 def omi_account(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Account:
-    """The first account of the marker or the ini option, else the first of omi_base, else alice in eu-west-2."""
+    """The first account of the marker or the ini option, else the first of omi_base, else alice."""
     from omisim.pytest_plugin.marker_options import first_account
 
     watched = request.node.stash.get(WATCHED, None)

@@ -130,7 +130,7 @@ def first_account(cloud: Cloud, options: Mapping[str, Any], existing: Iterable[s
     """Return the first account that the options name, else the first `existing` one, else alice."""
     requested = [name for name, _ in _parse_accounts(options)]
     name = next(iter([*requested, *existing]), DEFAULT_ACCOUNT)
-    return cloud.account(name) if name in cloud.accounts else cloud.account(name, region=options.get("region"))
+    return cloud.account(name)
 
 
 def _create(config: pytest.Config, options: Mapping[str, Any]) -> Cloud:
@@ -190,6 +190,7 @@ def change_timing(engine: Engine, timing: str) -> None:
 
 def _open_accounts(cloud: Cloud, options: Mapping[str, Any]) -> None:
     region = {"region": options["region"]} if "region" in options else {}
+    cloud.default_region = options.get("region", cloud.default_region)
     for name, arguments in _parse_accounts(options):
         cloud.account(name, **region | dict(arguments))
 

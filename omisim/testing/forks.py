@@ -106,7 +106,7 @@ class _Example:
     """One example: its cloud, its account, and what ends with it."""
 
     def __init__(self, request: Any, cloud: Cloud, account: str, stack: ExitStack) -> None:
-        self.request, self.cloud, self._account, self.stack = request, cloud, account, stack
+        self.cloud, self._account, self.stack = cloud, account, stack
         options = request.getfixturevalue("_omi_options")
         self.limiter, self.children, self.virtual_time = (
             options.get(name, False) for name in ("limiter", "children", "virtual_time")
@@ -116,14 +116,6 @@ class _Example:
     def account(self) -> Account:
         """The account of the fixture omi_account."""
         return self.cloud.account(self._account)
-
-    def accounts(self, name: str, **arguments: Any) -> Account:
-        """Return an account of the fork, new ones in the Region that the fixture would choose."""
-        if name not in self.cloud.accounts:
-            original = self.request.getfixturevalue("omi_cloud")
-            with original.savepoint():
-                arguments["region"] = self.request.getfixturevalue("omi_accounts")(name, **arguments).region
-        return self.cloud.account(name, **arguments)
 
     @contextmanager
     def environment(self) -> Iterator[Any]:
@@ -141,7 +133,7 @@ _CLOUD_ALONE = {"omi_cloud", "omi_accounts", "omi_server", "omi_sleep"}
 _FIXTURES: Mapping[str, Callable[[_Example], Any]] = {
     "omi_cloud": lambda example: example.cloud,
     "omi_account": lambda example: example.account,
-    "omi_accounts": lambda example: example.accounts,
+    "omi_accounts": lambda example: example.cloud.account,
     "omi_gateway": lambda example: example.account.gateway(limiter=example.limiter),
     "omi_oos": lambda example: example.account.client("oos"),
     "omi_fcu": lambda example: example.account.client("fcu"),

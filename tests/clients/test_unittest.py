@@ -81,6 +81,18 @@ class TestMixin:
 
         check(Tests, 1)
 
+    def test_takes_the_region_as_the_default_of_the_cloud(self) -> None:
+        """With `region`, official OMIs and further accounts are in this Region too."""
+
+        class Tests(CloudTestCase):
+            omisim: ClassVar[dict[str, Any]] = {"region": "us-east-2", "environment": False}
+
+            def test(self) -> None:
+                assert self.account.can("CreateVms", ImageId=self.cloud.images.official("debian").image_id)
+                assert self.cloud.account("bob").region == "us-east-2"
+
+        check(Tests, 1)
+
     def test_moves_time_instead_of_waiting(self) -> None:
         """With `sleep`, a polling loop takes no time."""
 

@@ -22,6 +22,15 @@ class TestOfficialImage:
         assert image in same
         assert image.creation_date == max(other.creation_date for other in same)
 
+    def test_is_in_the_default_region_of_the_cloud(self, cloud: Cloud) -> None:
+        """Without a Region, `official`, `all`, `renew` and `adopt` are about the one in which accounts are created."""
+        cloud.default_region = "us-east-2"
+        assert cloud.account("carol").region == "us-east-2"
+        assert cloud.images.official("debian") == cloud.images.official("debian", "us-east-2")
+        assert cloud.images.all() == cloud.images.all("us-east-2")
+        assert cloud.account("carol").can("CreateVms", ImageId=cloud.images.renew("debian").image_id)
+        assert cloud.account("carol").can("CreateVms", ImageId=cloud.adopt("ami-cafe0001").image_id)
+
     def test_of_an_unknown_family_is_refused_with_the_known(self, cloud: Cloud) -> None:
         """An unknown family is refused with the known ones, each once, and with the most similar one."""
         known = "Rocky, Ubuntu, Windows"
@@ -46,6 +55,7 @@ class TestAdoptedImage:
         """An adopted id is a public official OMI, with the disks and codes of the requested family."""
         image = cloud.adopt("ami-cafe0001", like="Windows")
         assert image.product_codes == ("0002",)
+        assert image.origin == "official"
         assert alice.create_vms(image_id="ami-cafe0001", vm_type="tinav5.c2r4p2")[0].is_windows
 
     def test_that_exists_already_is_unchanged(self, cloud: Cloud, golden: Image) -> None:

@@ -86,6 +86,21 @@ class TestFixtures:
         """
         run_plugin(pytester, source).assert_outcomes(passed=1)
 
+    def test_region_of_the_marker_is_the_default_of_the_whole_cloud(self, pytester: pytest.Pytester) -> None:
+        """With another Region, a test that names none works as before: its accounts and official OMIs are in one."""
+        source = """
+            import pytest
+
+            @pytest.mark.omisim(region="us-east-2")
+            def test_one_region(omi_cloud, omi_account):
+                assert omi_account.can("CreateVms", ImageId=omi_cloud.images.official("debian").image_id)
+                assert omi_cloud.account("bob").region == omi_cloud.fork().account("carol").region == "us-east-2"
+
+            def test_the_next_test_is_not_affected(omi_cloud):
+                assert omi_cloud.account("bob").region == "eu-west-2"
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
     def test_do_not_depend_on_the_order_of_accounts(self, pytester: pytest.Pytester) -> None:
         """An account that the test makes itself is not the one of omi_account."""
         source = """
