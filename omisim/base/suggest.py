@@ -6,7 +6,9 @@ import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-__all__ = ["check_known", "describe_unknown", "suggest"]
+__all__ = ["API_NAMES", "check_known", "describe_unknown", "suggest"]
+
+API_NAMES = "; actions have the names of the OUTSCALE API here: CreateVms, not RunInstances"
 
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 

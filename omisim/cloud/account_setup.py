@@ -56,6 +56,8 @@ def find_or_create_account(
 
     Raises ValueError for an invalid argument, and for one that differs from the existing account.
     """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"name must be a non-empty str, not {name!r}")
     rows: list[AccountRow] = engine.state.find_by("account", "name", name)
     if not rows:
         region, quotas = default_region if region is None else region, {} if quotas is None else quotas
@@ -91,8 +93,6 @@ def _prepare_first_account(
 
 
 def _check_new_account(name: str, region: str, alias: str | None, quotas: Mapping[QuotaName, int]) -> None:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"name must be a non-empty str, not {name!r}")
     check_encodable("name", name)
     check_known("region", region, load_catalog().regions)
     if alias is not None and not isinstance(alias, str):

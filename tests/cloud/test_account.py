@@ -24,10 +24,11 @@ class TestAccount:
         """The repr of an account has its name, id and Region."""
         assert repr(alice) == f"<account alice {alice.account_id} in eu-west-2>"
 
-    def test_needs_a_name(self, cloud: Cloud) -> None:
-        """An account with an empty name is refused."""
+    @pytest.mark.parametrize("name", ["", None, ["bob"]])
+    def test_needs_a_name(self, cloud: Cloud, name: Any) -> None:
+        """An account with an empty name, or one that is not a text, is refused."""
         with pytest.raises(ValueError, match="name must be a non-empty str"):
-            cloud.account("")
+            cloud.account(name)
 
     @pytest.mark.parametrize("arguments", [{"name": "a\ud800"}, {"name": "alice", "alias": "a\ud800"}])
     def test_has_a_name_that_utf_8_can_encode(self, cloud: Cloud, arguments: dict[str, Any]) -> None:

@@ -133,6 +133,7 @@ class TestNearMisses:
         [
             (["CreateVms"], {}, r"action must be the name of one action, not \['CreateVms'\]"),
             ("CreateVm", {}, r"unknown action 'CreateVm'; did you mean CreateVms\?"),
+            ("RunInstances", {}, "unknown action 'RunInstances'; .* names of the OUTSCALE API here: CreateVms"),
             ("PutObject", {}, "PutObject is a request to object storage: .* those of the API only"),
             ("CreateVms", {"ImageID": 1}, r"CreateVms has no parameter 'ImageID'; did you mean ImageId\?"),
             ("CreateVms", {"image_id": 1}, r"CreateVms has no parameter 'image_id'; did you mean ImageId\?"),

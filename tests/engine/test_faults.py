@@ -310,6 +310,7 @@ class TestInvalidFaults:
             ({"action": "CreateVms", "probability": "often"}, "probability must be a number above 0"),
             ({"action": "CreateVms", "delay": float("inf")}, "delay must be a finite, non-negative number"),
             ({"action": "CreateVms", "delay": 3, "after_effect": True}, "after_effect needs status, error, drop"),
+            ({"action": "RunInstances"}, "not 'RunInstances'; .* names of the OUTSCALE API here: CreateVms"),
             ({"action": "CreateLoadBalancer"}, "must be a served action, not 'CreateLoadBalancer': load balancers"),
             ({"action": "ReadVms", "when": {"Filters": {"VmId": ["i-1"]}}}, "Filters.VmId .* Did you mean VmIds"),
             ({"action": "ReadVms", "when": {"Filters": {"VmIds": "i-1"}}}, "VmIds must be a list, not a string"),

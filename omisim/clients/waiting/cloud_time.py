@@ -126,9 +126,10 @@ class CloudTime:
             self._idle += 1
         if self._idle < MAX_IDLE and self._quiet < MAX_QUIET:
             return
+        manual = self._cloud.timing == "manual"
+        reason = "the timing manual, in which only the test ends a state" if manual else "no transition in progress"
         message = (
-            f"{MAX_IDLE} sleeps between calls without a change, and no transition in progress "
-            f"(last call: {session.calls[-1].action})"
+            f"{MAX_IDLE} sleeps between calls without a change, and {reason} (last call: {session.calls[-1].action})"
             if self._idle >= MAX_IDLE
             else f"{MAX_QUIET} waits without a call"
         )

@@ -238,6 +238,18 @@ class TestSleeping:
         with cloud.sleeping(), pytest.raises(EndlessPollingError, match=r"never finish.*\(last call: ReadVolumes\)"):
             poll()
 
+    def test_names_the_timing_of_an_endless_polling_loop_where_only_the_test_ends_a_state(self) -> None:
+        """In the timing manual, the error does not deny that a transient state is in progress."""
+        alice = (cloud := Cloud(timing="manual")).account("alice")
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+
+        def poll() -> None:
+            while alice.read_volumes()[0].state == "creating":
+                time.sleep(10)
+
+        with cloud.sleeping(), pytest.raises(EndlessPollingError, match="the timing manual, in which only the test"):
+            poll()
+
     def test_allows_any_number_of_polls_before_a_due_transition(self, cloud: Cloud, alice: Account) -> None:
         """While a transition is due, any number of polls is allowed."""
         cloud.durations["volume.creating"] = 2_000
