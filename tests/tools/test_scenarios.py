@@ -308,6 +308,7 @@ class TestScenarioMistakes:
                 "duration must be a finite, non-negative number of seconds up to 1000000000, not 'long'",
             ),
             (f"{ALICE}[[steps]]\nby = 'alice'\n", 4, "a step needs a call"),
+            (f"{ALICE}[[steps]]\ndo = 'RunInstances'\n", 5, "names of the OUTSCALE API here: CreateVms"),
             (f"{ALICE}[[steps]]\ndo = 'CreateVm'\n", 5, "; did you mean CreateVms?"),
             (
                 f"{ALICE}[[steps]]\ndo = 'CreateLoadBalancer'\n",
@@ -340,6 +341,7 @@ class TestScenarioMistakes:
             (f"{ALICE}{VM}VmType = 't2.big'\n", 4, "CreateVms by alice is refused: 400 5024 InvalidResource (VMT-"),
             (f"{ALICE}{VM}UserData = '{{nobody}}'\n", 8, "no earlier step defines {nobody}"),
             (f"{ALICE}{VM}UserData = '{{bilder}}'\n", 8, "no earlier step defines {bilder}"),
+            (f"{ALICE}{VM}UserData = '{{offical/rhel}}'\n", 8, "{offical/rhel}; did you mean official/rhel?"),
             (f"{ALICE}{VM}{VM}", 10, "'builder' is already in use"),
             (f"{ALICE}{VM.replace('builder', 'a b')}", 6, "'a b' is not a valid name (letters, digits, _ and -)"),
             (f"{ALICE}{VM.replace('builder', 'alice')}", 6, "'alice' is already in use"),

@@ -9,7 +9,8 @@ from operator import attrgetter
 from typing import Any, Final
 
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.base.suggest import suggest
+from omisim.base.suggest import API_NAMES, suggest
+from omisim.base.texts import pluralize
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.cloud.marketplace import Product
@@ -95,7 +96,7 @@ class Script:
             return _bind_storage_call(account, do.removeprefix("oos."))
         if do not in ACTIONS:
             reason = not_served().get(do)
-            addition = f": {reason}" if reason else suggest(do, (*ACTIONS, *PLATFORM))
+            addition = f": {reason}" if reason else suggest(do, (*ACTIONS, *PLATFORM)) or API_NAMES
             raise ValueError(f"do must be a served action or one of {', '.join(PLATFORM)}, not {do!r}{addition}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
@@ -117,7 +118,9 @@ class Script:
             region = (account.region,) if account else ()
             return self._cloud.images.official(name.removeprefix(_OFFICIAL), *region).image_id
         if name not in self._ids:
-            raise ValueError(f"no earlier step defines {value}{suggest(name, self._ids)}")
+            prefix, _, family = name.partition("/")
+            official = [_OFFICIAL + family] if suggest(prefix, [_OFFICIAL]) else []
+            raise ValueError(f"no earlier step defines {value}{suggest(name, [*self._ids, *official])}")
         return self._ids[name]
 
     def _resolve_argument(self, parameter: str, value: Any) -> Any:
@@ -138,7 +141,8 @@ class Script:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"`as` must be a name or a list of names, not {value!r}")
         if names and len(names) != len(rows):
-            raise ValueError(f"`as` must be a list of {len(rows)} names, because {do} creates {len(rows)} resources")
+            expected, resources = pluralize(len(rows), "name"), pluralize(len(rows), "resource")
+            raise ValueError(f"`as` must be a list of {expected}, because {do} creates {resources}")
         for name, row in zip(names, rows, strict=False):
             if name in self._ids or not _NAME.fullmatch(name):
                 problem = "already in use" if name in self._ids else "not a valid name (letters, digits, _ and -)"
