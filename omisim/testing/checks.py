@@ -83,6 +83,8 @@ def tagged(
     Raises ValueError for a kind that cannot have tags.
     """
     require_some("tagged", "key", keys)
+    if isinstance(kinds, str):
+        raise ValueError(f"kinds must be a list of kinds, such as [{kinds!r}], not {kinds!r}")
     findings = []
     tagged_kinds = {kind for kind, _ in TAGGED.values()}
     for kind in kinds:

@@ -194,6 +194,11 @@ class TestTagged:
         with pytest.raises(AssertionError, match=r"^3 not tagged:\n  snapshot .*\n  VM .*\n  volume .*: no owner$"):
             checks.tagged(cloud, "owner")
 
+    def test_refuses_a_single_kind_outside_a_list(self, cloud: Cloud) -> None:
+        """The name of a kind is not taken for a list of letters."""
+        with pytest.raises(ValueError, match=r"kinds must be a list of kinds, such as \['image'\], not 'image'"):
+            checks.tagged(cloud, "owner", kinds="image")
+
     def test_refuses_a_kind_without_tags(self, cloud: Cloud) -> None:
         """A kind whose resources have no tags is refused."""
         with pytest.raises(
