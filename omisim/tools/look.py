@@ -92,11 +92,16 @@ def open_cloud(options: argparse.Namespace) -> Cloud:
 def _find_id(cloud: Cloud, name: str) -> str:
     """Return the id of the resource that has a name in the scenario, or of the OMI with this name; else the name.
 
+    A deleted OMI is found if no other one has its name now.
+
     Raises ValueError for the name of several OMIs, and for one that resembles a known name.
     """
     state = cloud.engine.state
     named = state.get("name", name)
     ids = [named] if named else [image.image_id for image in state.find_by("image", "image_name", name)]
+    if not ids:
+        origins = state.rows("origin").items()
+        ids = [row_id for row_id, origin in origins if origin.kind == "image" and origin.label == name]
     if len(ids) > 1:
         raise ValueError(f"several OMIs have the name {name!r}: {', '.join(ids)}; choose one by its id")
     if not ids and not _ID.search(name):

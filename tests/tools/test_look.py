@@ -45,6 +45,22 @@ def test_shows_a_dump_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert json.loads(capsys.readouterr().out)[0]["what"] == "created, pending"
 
 
+def test_finds_a_deleted_omi_by_its_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An OMI that was deleted is named by its ImageName, unless another one has the name now."""
+    cloud = Cloud()
+    alice, debian = cloud.account("alice"), cloud.images.official("debian").image_id
+    dump = tmp_path / "cloud.json"
+    for text in ("deleted", "available"):
+        image = alice.create_image(source_image_id=debian, source_region_name="eu-west-2", image_name="golden")
+        if text == "deleted":
+            alice.delete_image(image_id=image.image_id)
+        dump.write_text(json.dumps(cloud.dump()), "utf-8")
+        assert main(["lineage", "golden", "--state", str(dump)]) == 0
+        first_line = capsys.readouterr().out.splitlines()[0]
+        assert image.image_id in first_line
+        assert text in first_line
+
+
 def test_shows_the_state_file_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Each command reads the database of `serve --state`, and leaves it alone; while a server has it, it says so."""
     state = tmp_path / "cloud.db"
