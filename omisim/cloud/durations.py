@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 
+from omisim.base.suggest import suggest
 from omisim.engine.engine import Engine
 from omisim.spec.lifecycle import LIFECYCLES, get_automatic_event
 from omisim.state.settings import check_duration, list_transients
@@ -34,8 +35,10 @@ class Durations(MutableMapping[str, float]):
         Raises KeyError for a state that is not transient, and for one without an override that depends on the size.
         """
         overrides = self._overrides
-        if key in overrides or key not in list_transients():
+        if key in overrides:
             return overrides[key]
+        if key not in list_transients():
+            raise KeyError(f"{key!r} is not a transient state{suggest(key, list_transients())}")
         if self._counts_reads:
             return 1
         kind, _, state = key.partition(".")

@@ -37,6 +37,11 @@ class TestDurations:
             slow.durations["snapshot.pending"]
         assert slow.durations.get("vm.running") is None
 
+    def test_of_a_mistyped_state_is_read_with_a_suggestion(self, slow: Cloud) -> None:
+        """A state that does not exist has no duration, and the error shows the most similar one."""
+        with pytest.raises(KeyError, match=r"'vm\.pendin' is not a transient state; did you mean vm\.pending\?"):
+            slow.durations["vm.pendin"]
+
     @pytest.mark.parametrize(
         ("key", "seconds"), [("vm.running", 1), ("disk.pending", 1), ("vm.pending", -1), ("vm.pending", True)]
     )
