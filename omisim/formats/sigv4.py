@@ -11,11 +11,11 @@ import hmac
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 __all__ = [
-    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_query", "find_access_key",
-    "find_scope_problem", "find_signed_headers_problem", "parse_stamp", "sign",
+    "ANSWERED", "DATE", "DIALECTS", "SECONDS", "WINDOW", "canonical_path", "canonical_query",
+    "find_access_key", "find_scope_problem", "find_signed_headers_problem", "parse_stamp", "sign",
 ]  # fmt: skip
 
 DATE = "%Y%m%dT%H%M%SZ"
@@ -94,6 +94,11 @@ def _derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.new(key, digestmod="sha256")
+
+
+def canonical_path(path: str) -> str:
+    """Return the canonical path of object storage: decoded and encoded, since clients differ in what they encode."""
+    return quote(unquote_to_bytes(path or "/"), safe="/-_.~")
 
 
 def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:

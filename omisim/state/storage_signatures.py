@@ -16,6 +16,7 @@ from omisim.formats.sigv4 import (
     DATE,
     SECONDS,
     WINDOW,
+    canonical_path,
     canonical_query,
     find_scope_problem,
     find_signed_headers_problem,
@@ -126,7 +127,7 @@ def authenticate(
     lines = "".join(
         f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in signature.headers.split(";")
     )
-    parts = (method, path or "/", canonical_query(pairs), lines, signature.headers, signature.payload)
+    parts = (method, canonical_path(path), canonical_query(pairs), lines, signature.headers, signature.payload)
     expected = sign(key.secret_key, ALGORITHM, signature.at, signature.scope, "\n".join(parts).encode())
     if strict and not hmac.compare_digest(expected.encode(), signature.signature.encode(errors="replace")):
         raise StorageError("SignatureDoesNotMatch", "the signature does not match the request")

@@ -364,6 +364,15 @@ class TestPresignedUrls:
             answer = requests.get(url.replace("Expires=60", f"Expires={seconds}"), timeout=5)
         assert (answer.status_code, "AuthorizationQueryParametersError" in answer.text) == (400, True)
 
+    @pytest.mark.parametrize(("code", "text"), [("%28", "("), ("%2B", "+")])
+    def test_with_another_encoding_of_the_same_key(self, cloud: Cloud, oos: Any, code: str, text: str) -> None:
+        """An HTTP client may encode a path in its own way, as aiohttp does. [OOS-003]"""
+        params = {"Bucket": BUCKET, "Key": "(a+b)ç"}
+        oos.put_object(**params, Body=b"hello")
+        url = oos.generate_presigned_url("get_object", Params=params)
+        with cloud.intercept():
+            assert requests.get(url.replace(code, text), timeout=5).content == b"hello"
+
     def test_that_are_altered_are_refused(self, cloud: Cloud, oos: Any) -> None:
         """Another key, method or signature than was signed is refused. [OOS-003]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
