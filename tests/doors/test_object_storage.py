@@ -248,6 +248,30 @@ class TestStorageRefuses:
         """An operation that the cloud does not serve is 501. [OOS-007]"""
         assert refusal_of(getattr(oos, call), Bucket=BUCKET, **parameters) == (501, "NotImplemented")
 
+    @pytest.mark.parametrize(
+        "header",
+        [
+            {"ObjectLockLegalHoldStatus": "ON"},
+            {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32},
+            {"ServerSideEncryption": "AES256"},
+            {"StorageClass": "GLACIER"},
+            {"Tagging": "a=b"},
+            {"WebsiteRedirectLocation": "/b"},
+            {"WriteOffsetBytes": 1},
+        ],
+    )
+    def test_headers_that_are_not_served(self, oos: Any, header: dict[str, Any]) -> None:
+        """A header of which nothing would be seen is 501, as the operation for the same is. [OOS-007]"""
+        assert refusal_of(oos.put_object, Bucket=BUCKET, Key="a", **header) == (501, "NotImplemented")
+
+    @pytest.mark.parametrize("more", [{"VersionId": "other"}, {"ETag": '"other"'}])
+    def test_a_condition_of_a_delete_of_many(self, oos: Any, more: dict[str, str]) -> None:
+        """An object is not deleted in place of its version, or of one with another content. [OOS-007]"""
+        oos.put_object(Bucket=BUCKET, Key="a")
+        request = {"Objects": [{"Key": "a", **more}]}
+        assert refusal_of(oos.delete_objects, Bucket=BUCKET, Delete=request) == (501, "NotImplemented")
+        assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
     @pytest.mark.parametrize("body", [b"<", b"<Delete/>", b"\xff", b""])
     def test_a_garbled_body(self, cloud: Cloud, oos: Any, body: bytes) -> None:
         """A body that is not XML is a client error, and changes nothing. [OOS-006]"""

@@ -78,6 +78,8 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
     def delete_objects(self, bucket_name: str, objects: Any, *args: Any, **options: Any) -> Any:
         if len(objects) > MAX_DELETED:
             raise StorageError("MalformedXML", f"a request deletes {MAX_DELETED} keys at most, not {len(objects)}")
+        if any(item.keys() != {"Key"} for item in objects):  # of a version, or with a condition
+            raise StorageError("NotImplemented", "an object to delete is named by its Key alone", "OOS-007")
         return super().delete_objects(bucket_name, objects, *args, **options)
 
     def complete_multipart_upload(self, bucket_name: str, multipart_id: str, body: Any) -> Any:

@@ -18,7 +18,7 @@ from omisim.doors.identity import find_claimed_account, find_claimed_key, find_f
 from omisim.doors.oos.bodies import read_body
 from omisim.doors.oos.checks import check_copy_range, check_permission
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
-from omisim.doors.oos.operations import Operation, find_operation
+from omisim.doors.oos.operations import Operation, check_headers, find_operation
 from omisim.doors.oos.pages import count_results, encode_names, read_limit
 from omisim.engine.calls import call_storage
 from omisim.engine.engine import Engine
@@ -160,6 +160,7 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     caller = _identify_caller(engine, request, place, host_time)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     operation = find_operation(request.method, place, query)
+    check_headers(request.headers)
     for name, value in query.items():
         if name.startswith("response-") and not is_header_value(value):
             raise StorageError("InvalidArgument", f"{name} must not contain control characters", "OOS-003")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from omisim.state.buckets import Place, StorageError
 
-__all__ = ["Operation", "find_operation"]
+__all__ = ["Operation", "check_headers", "find_operation"]
 
 
 class Operation(NamedTuple):
@@ -51,6 +52,18 @@ _MODIFIERS = frozenset(
     | {"max-buckets", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "start-after"}
     | {"upload-id-marker", "x-id"}
 )
+# headers that ask for what is not served
+_NOT_SERVED = re.compile(
+    "x-amz-(bucket-object-lock-enabled|object-lock-.*|(copy-source-)?server-side-encryption.*|tagging"
+    "|website-redirect-location|write-offset-bytes)"
+)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse a request with a header that would have no effect. Raises StorageError (501, OOS-007)."""
+    for name, value in headers.items():
+        if _NOT_SERVED.fullmatch(name) or (name == "x-amz-storage-class" and value != "STANDARD"):
+            raise StorageError("NotImplemented", f"the header {name} is not served", "OOS-007")
 
 
 def find_operation(method: str, place: Place, query: Mapping[str, str]) -> Operation:
