@@ -54,6 +54,13 @@ def test_all_pages_together_have_each_name_once(all_keys: set[str], prefix: str,
         assert sorted(names) == expected
 
 
+def test_a_list_of_buckets_has_one_page(oos: Any) -> None:
+    """A client that asks for pages gets each bucket, sorted by name. [OOS-007]"""
+    oos.create_bucket(Bucket="another")
+    pages = oos.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1})
+    assert [bucket["Name"] for page in pages for bucket in page["Buckets"]] == ["another", BUCKET]
+
+
 def test_a_page_has_a_thousand_names_at_most(oos: Any) -> None:
     """A larger limit is that of S3. [OOS-006]"""
     assert oos.list_objects_v2(Bucket=BUCKET, MaxKeys=5000)["MaxKeys"] == 1000

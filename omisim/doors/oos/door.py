@@ -198,6 +198,7 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     caller_id = caller.account_id if caller else ""
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
+    parameters.pop("max-buckets", None)  # moto leaves out the other buckets, without a token for the next page
     is_encoded = task.operation.name == "ListObjects" and parameters.get("encoding-type") == "url"
     if is_encoded:  # moto encodes only some of the names
         del parameters["encoding-type"]

@@ -67,7 +67,7 @@ class MotoBridge:
         place = self._request.place
         places = [named for named in dict.fromkeys((place, self._request.source)) if named is not None]
         bucket_ids = {named.bucket_id for named in places}
-        for bucket in self._state.rows("bucket").values():
+        for _, bucket in sorted(self._state.rows("bucket").items()):  # as ListBuckets sorts them
             if bucket.bucket_id in bucket_ids if place.bucket else self._is_own(bucket):
                 self._load_bucket(backend, bucket)
         if self._request.operation in _ALL_KEYS:
