@@ -25,6 +25,15 @@ def test_a_list_of_buckets_names_the_caller_as_a_grant_takes_it(oos: Any, bob: A
     assert other.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"x"
 
 
+@pytest.mark.parametrize("name", ["ExpectedBucketOwner", "ExpectedSourceBucketOwner"])
+def test_a_bucket_of_an_unexpected_owner_is_refused(oos: Any, alice: Account, bob: Account, name: str) -> None:
+    """A client can say to whom the buckets of a request must belong. [OOS-004]"""
+    oos.put_object(Bucket=BUCKET, Key="a")
+    copy = {"Bucket": BUCKET, "Key": "b", "CopySource": f"{BUCKET}/a"}
+    assert refusal_of(oos.copy_object, **copy, **{name: bob.account_id}) == (403, "AccessDenied")
+    oos.copy_object(**copy, **{name: alice.account_id})
+
+
 def test_each_entry_of_a_list_has_its_owner(oos: Any, alice: Account, bob: Account) -> None:
     """The owner of an object or an upload is the account that created it, not that of the bucket. [OOS-004]"""
     other = bob.client("oos")

@@ -10,7 +10,7 @@ from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, is_bucket_name
 from omisim.state.state import State
 
-__all__ = ["check_copy_range", "check_permission"]
+__all__ = ["check_copy_range", "check_owners", "check_permission"]
 
 _COPY_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
@@ -53,6 +53,14 @@ def _check_copy_source(state: State, source: Place, caller: AccountRow | None) -
     item: StoredObject | None = state.get("object", source.object_id)
     if item is not None and not is_allowed(bucket, item, caller, "READ"):
         raise StorageError("AccessDenied", f"{source.key} is private", "OOS-004")
+
+
+def check_owners(state: State, request: HttpRequest, place: Place, source: Place | None) -> None:
+    """Refuse a request whose bucket does not belong to the account that its client expects."""
+    for header, named in (("x-amz-expected-bucket-owner", place), ("x-amz-source-expected-bucket-owner", source)):
+        owner = request.headers.get(header)
+        if owner is not None and named is not None and owner != get_bucket(state, named).account_id:
+            raise StorageError("AccessDenied", f"the bucket {named.bucket} does not belong to {owner}", "OOS-004")
 
 
 def check_copy_range(state: State, request: HttpRequest, source: Place | None) -> None:
