@@ -98,6 +98,14 @@ def test_the_digest_of_a_body_is_accepted(oos: Any) -> None:
     assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 
+def test_a_copy_has_its_checksum_in_the_body(oos: Any) -> None:
+    """No header of a copy shows a Python value. [OOS-006]"""
+    oos.put_object(Bucket=BUCKET, Key="k", Body=b"x")
+    copy = oos.copy_object(Bucket=BUCKET, Key="c", CopySource=f"{BUCKET}/k", ChecksumAlgorithm="SHA256")
+    assert copy["CopyObjectResult"]["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(b"x").digest()).decode()
+    assert "checksum" not in copy["ResponseMetadata"]["HTTPHeaders"]
+
+
 @pytest.mark.parametrize("text", ["bytes=2-10", "bytes=10-11", "bytes=5-2", "bytes=2-", "2-4"])
 def test_a_copied_range_lies_within_its_source(oos: Any, text: str) -> None:
     """A part that would be shorter than its client believes is not copied. [OOS-006]"""

@@ -48,8 +48,10 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
         status, response_headers = 400, {"Content-Type": "application/xml"}
     finally:
         request.environ.clear()  # it holds the request, and both would wait for the garbage collector
-    # moto sends the version "null", which S3 does not send for a bucket without versioning
-    dropped = {"server", "date", "x-amzn-requestid", "x-amz-version-id", "" if method == "HEAD" else "content-length"}
+    # moto sends the version "null", which S3 does not send for a bucket without versioning, and a dict as "checksum"
+    dropped = {"server", "date", "checksum", "x-amzn-requestid", "x-amz-version-id"}
+    if method != "HEAD":
+        dropped.add("content-length")
     lower_headers = {str(name).lower(): str(value) for name, value in response_headers.items()}
     kept_headers = {name: value for name, value in lower_headers.items() if name not in dropped}
     return HttpResponse(status, text.encode() if isinstance(text, str) else bytes(text), kept_headers)
