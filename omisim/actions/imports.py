@@ -31,7 +31,7 @@ Decoded = Mapping[tuple[bytes, str | None], tuple[int, Content, str]]
 def decode_ahead(state: State, now: dt.datetime, lock: AbstractContextManager[object], location: object) -> Decoded:
     """Decode the disk images that an import from a URL will read. The lock is held only to read them from the state.
 
-    A file that cannot be read, or changes until the call, is left to the call itself.
+    A file that cannot be read with a verified signature, or changes until the call, is left to the call itself.
     """
     if not isinstance(location, str):
         return {}
@@ -49,7 +49,7 @@ def _find_body(state: State, now: dt.datetime, lock: AbstractContextManager[obje
     """Return the object at a URL, or b"" if the URL cannot be read."""
     try:
         with lock:
-            return read_url(state, location, now).body
+            return read_url(state, location, now, "strict").body
     except (StorageError, ValueError):
         return b""
 
@@ -84,7 +84,7 @@ def _fetch(call: Call, location: str) -> _File:
         if not isinstance(body, bytes):
             raise StorageError("AccessDenied", f"fetch returned {type(body).__name__}, not bytes", "IMP-002")
         return _File(body, None)
-    stored_object = read_url(call.state, location, call.now)
+    stored_object = read_url(call.state, location, call.now, call.tx.settings.auth)
     return _File(stored_object.body, _parse_size(dict(stored_object.metadata).get(VIRTUAL_SIZE, "")))
 
 

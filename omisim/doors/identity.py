@@ -9,7 +9,7 @@ import base64
 import datetime as dt
 import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import unquote
 
@@ -23,8 +23,9 @@ from omisim.model import AccessKey, AccountRow
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
+from omisim.state.access_keys import find_first_account, find_owner
 
-__all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "find_first_account", "identify_caller"]
+__all__ = ["BASIC_ACTIONS", "find_claimed_account", "find_claimed_key", "identify_caller"]
 
 Parse = Callable[[HttpRequest], Signature]
 _VERSION_2_CREDENTIAL = re.compile(rb"(?:^|&)AWSAccessKeyId=([^&]+)")
@@ -165,17 +166,10 @@ def _guess_caller(engine: Engine, request: HttpRequest, region: str | None) -> t
         raise _refuse_key(access_key, claimed, region) if access_key else _refuse_login(claimed.email)
     if claimed is not None:
         return claimed.account_id, claimed.region
-    first = find_first_account(engine, region)
+    first = find_first_account(engine.state, region)
     if first is None:
         raise refuse("AUTH-005", reason="this cloud does not have an account in this Region yet")
     return first.account_id, first.region
-
-
-def find_first_account(engine: Engine, region: str | None) -> AccountRow | None:
-    """Return the owner of the oldest access key in a Region, by default in any, or None (AUTH-013)."""
-    keys: Iterable[AccessKey] = engine.state.rows("access_key").values()
-    owners: Iterator[AccountRow] = (engine.state.get("account", key.account_id) for key in keys)
-    return next((account for account in owners if region in (None, account.region)), None)
 
 
 def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | None:
@@ -186,10 +180,7 @@ def find_claimed_account(engine: Engine, request: HttpRequest) -> AccountRow | N
             return _find_account(engine, _parse_login(header)[0], None)
         except ApiError:
             return None
-    access_key = find_claimed_key(request)
-    key: AccessKey | None = engine.state.get("access_key", access_key) if access_key else None
-    account: AccountRow | None = engine.state.get("account", key.account_id) if key else None
-    return account
+    return find_owner(engine.state, find_claimed_key(request))
 
 
 def find_claimed_key(request: HttpRequest) -> str | None:

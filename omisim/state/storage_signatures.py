@@ -8,7 +8,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from omisim.base.foreign import parse_url
 from omisim.formats.sigv4 import (
@@ -18,16 +18,18 @@ from omisim.formats.sigv4 import (
     WINDOW,
     canonical_path,
     canonical_query,
+    find_access_key,
     find_scope_problem,
     find_signed_headers_problem,
     parse_stamp,
     sign,
 )
 from omisim.model import AccessKey, AccountRow, StoredObject
+from omisim.state.access_keys import find_first_account, find_owner
 from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, make_object_url, parse_location
 from omisim.state.state import State
 
-__all__ = ["ALGORITHM", "authenticate", "find_active_key", "presign", "read_url", "refuse_key"]
+__all__ = ["ALGORITHM", "authenticate", "find_active_key", "presign", "read_url", "trust_caller"]
 
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -53,15 +55,22 @@ def presign(place: Place, key: AccessKey, at: dt.datetime, seconds: int = MAX_UR
     return f"{make_object_url(place)}?{query_text}&X-Amz-Signature={signature}"
 
 
-def read_url(state: State, location: str, now: dt.datetime) -> StoredObject:
-    """Return the object at a URL of this cloud. Raises StorageError as a GET request would be refused."""
+def read_url(state: State, location: str, now: dt.datetime, auth: str) -> StoredObject:
+    """Return the object at a URL of this cloud. Raises StorageError as a GET request would be refused.
+
+    `auth` is how callers are authenticated (AUTH-013).
+    """
     parts = parse_url(location)
     host = parts.netloc.rpartition("@")[2]
     place = parse_location(host, parts.path)
     if place is None:
         raise StorageError("AccessDenied", f"{host} is not a host of this cloud's object storage", "IMP-002")
-    given = ("GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
-    caller = authenticate(state, *given, ahead=IMPORT_AHEAD)
+    if auth == "off":
+        access_key = find_access_key(unquote(parts.query))
+        caller = trust_caller(state, place.region, find_owner(state, access_key), access_key)
+    else:
+        given = ("GET", host, place, parts.path, parts.query, {"host": host}, b"", (now,))
+        caller = authenticate(state, *given, strict=auth == "strict", ahead=IMPORT_AHEAD)
     bucket = get_bucket(state, place)
     stored_object: StoredObject | None = state.get("object", place.object_id)
     if stored_object is None:
@@ -80,7 +89,19 @@ def find_active_key(state: State, access_key_id: str, region: str, now: dt.datet
     return key if account.region == region else None
 
 
-def refuse_key(access_key: str, region: str) -> StorageError:
+def trust_caller(state: State, region: str, claimed: AccountRow | None, access_key: str | None) -> AccountRow | None:
+    """Return the account that a request or a URL names by a login or a key, or else the first of the Region (AUTH-013).
+
+    Raises StorageError for an account of another Region.
+    """
+    if claimed is None:
+        return find_first_account(state, region)
+    if claimed.region != region:
+        raise _refuse_key(access_key or claimed.email, region)
+    return claimed
+
+
+def _refuse_key(access_key: str, region: str) -> StorageError:
     """Return the refusal of a key that is not valid in a Region."""
     return StorageError(
         "InvalidAccessKeyId",
@@ -123,7 +144,7 @@ def authenticate(
         return None
     key = find_active_key(state, signature.access_key, place.region, clocks[0])
     if key is None:
-        raise refuse_key(signature.access_key, place.region)
+        raise _refuse_key(signature.access_key, place.region)
     lines = "".join(
         f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in signature.headers.split(";")
     )

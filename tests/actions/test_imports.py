@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 from support.catalogue import find_official
 from support.entrances import Entrance
 from support.expect import expect_refusal
@@ -206,6 +207,26 @@ class TestRefusedManifest:
         """An altered URL is refused. [IMP-002]"""
         url = export_manifest(alice, golden).replace(*change)
         assert refuse_import(carol, url).code == "4074"
+
+    @pytest.mark.parametrize(
+        ("auth", "old", "new", "accepted"),
+        [
+            ("lenient", "Signature=", "Signature=0", True),
+            ("lenient", "Credential=", "Credential=UNKNOWN", False),
+            ("off", "Credential=", "Credential=UNKNOWN", True),
+            ("off", "?", "?unsigned&", True),
+            ("off", "eu-west-2.", "us-east-2.", False),
+        ],
+    )
+    def test_is_read_as_a_client_could_read_it(
+        self, cloud: Cloud, alice: Account, carol: Account, golden: Image, auth: str, old: str, new: str, accepted: bool
+    ) -> None:
+        """An import accepts the URLs that a GET is answered for. [AUTH-013, IMP-002]"""
+        url = export_manifest(alice, golden).replace(old, new, 1).partition("?unsigned")[0]
+        cloud.engine.change_settings(auth=auth)
+        with cloud.intercept():
+            assert requests.get(url, timeout=5).ok == accepted
+        assert carol.can("CreateImage", FileLocation=url, ImageName="theirs") == accepted
 
     def test_has_a_url_of_a_deleted_key(self, alice: Account, carol: Account, golden: Image) -> None:
         """A URL is valid as long as its key. [IMP-002, OOS-005]"""

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, unescape
 from omisim.base.foreign import parse_count
 from omisim.base.suggest import describe_unknown
 from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
-from omisim.doors.identity import find_claimed_account, find_claimed_key, find_first_account
+from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.bodies import read_body
 from omisim.doors.oos.checks import check_copy_range, check_owners, check_permission
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
@@ -37,7 +37,7 @@ from omisim.state.buckets import (
     parse_location,
 )
 from omisim.state.journal_store import StoreError
-from omisim.state.storage_signatures import ALGORITHM, authenticate, refuse_key
+from omisim.state.storage_signatures import ALGORITHM, authenticate, trust_caller
 from omisim.state.transaction import Transaction
 
 __all__ = ["handle"]
@@ -236,20 +236,11 @@ def _set_page_size(parameters: dict[str, str], limit: str, fault: Fault | None) 
 def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_time: dt.datetime) -> AccountRow | None:
     mode = engine.settings.auth
     if mode == "off":
-        return _guess_caller(engine, request, place)
+        claimed = find_claimed_account(engine, request)
+        return trust_caller(engine.state, place.region, claimed, find_claimed_key(request))
     clocks = (engine.clock.now(), host_time)
     parts = (request.method, request.host, place, request.path, request.query, request.headers, request.body, clocks)
     return authenticate(engine.state, *parts, strict=mode == "strict")
-
-
-def _guess_caller(engine: Engine, request: HttpRequest, place: Place) -> AccountRow | None:
-    """Return the account whose key a request names, else the first of the Region (AUTH-013)."""
-    claimed = find_claimed_account(engine, request)
-    if claimed is None:
-        return find_first_account(engine, place.region)
-    if claimed.region != place.region:
-        raise refuse_key(find_claimed_key(request) or claimed.email, place.region)
-    return claimed
 
 
 def _parse_copy_source(request: HttpRequest, place: Place) -> Place | None:
