@@ -107,8 +107,10 @@ class _Body(BytesIO):
 
 
 def _make_stream(method: str, response: HttpResponse) -> urllib3.HTTPResponse:
-    """Return the answer as a stream, which the client of object storage hands to its caller."""
-    return urllib3.HTTPResponse(BytesIO(response.body), response.headers, preload_content=False, request_method=method)
+    """Return the answer as a stream, which the client of object storage hands to its caller as it was stored."""
+    return urllib3.HTTPResponse(
+        BytesIO(response.body), response.headers, preload_content=False, decode_content=False, request_method=method
+    )
 
 
 def _lower_names(headers: Any) -> dict[str, str]:

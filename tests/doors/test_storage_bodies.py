@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import zlib
 from typing import Any
@@ -96,6 +97,13 @@ def test_the_digest_of_a_body_is_accepted(oos: Any) -> None:
     digest = base64.b64encode(hashlib.md5(b"x").digest()).decode()
     oos.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentMD5=digest)
     assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+def test_a_compressed_object_is_read_as_it_was_stored(oos: Any) -> None:
+    """boto3 does not decode the content encoding of an object. [OOS-006]"""
+    body = gzip.compress(b"hello" * 100)
+    oos.put_object(Bucket=BUCKET, Key="k", Body=body, ContentEncoding="gzip")
+    assert oos.get_object(Bucket=BUCKET, Key="k")["Body"].read() == body
 
 
 def test_a_copy_has_its_checksum_in_the_body(oos: Any) -> None:
