@@ -34,6 +34,7 @@ __all__ = ["ALGORITHM", "authenticate", "find_active_key", "presign", "read_url"
 MAX_URL_SECONDS = 604_800  # validity of a pre-signed URL in seconds, at most: one week (OOS-003)
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
+_SIGNED_BY_NAME = re.compile("x-amz-(?!(content-sha256|date)$).*", re.DOTALL)  # these two are signed in any case
 IMPORT_AHEAD = dt.timedelta(days=5 * 366)  # clients sign by the host's time; a virtual clock may lag
 
 
@@ -134,6 +135,9 @@ def authenticate(
     pairs = parse_qsl(query, keep_blank_values=True)
     parameters = dict(pairs)
     if "X-Amz-Signature" in parameters or "X-Amz-Algorithm" in parameters:
+        if "authorization" in headers:
+            reason = "a request with a pre-signed URL must not have the header Authorization"
+            raise StorageError("InvalidArgument", reason, "OOS-003")
         signature = _read_url_signature(place, parameters, clocks, ahead)
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     elif headers.get("authorization", "").startswith(ALGORITHM):
@@ -149,6 +153,9 @@ def authenticate(
         f"{name}:{' '.join(_get_header(headers, name, host).split())}\n" for name in signature.headers.split(";")
     )
     parts = (method, canonical_path(path), canonical_query(pairs), lines, signature.headers, signature.payload)
+    unsigned = sorted(filter(_SIGNED_BY_NAME.fullmatch, headers.keys() - signature.headers.split(";")))
+    if strict and unsigned:
+        raise StorageError("AccessDenied", f"headers of the request are not signed: {', '.join(unsigned)}", "OOS-001")
     expected = sign(key.secret_key, ALGORITHM, signature.at, signature.scope, "\n".join(parts).encode())
     if strict and not hmac.compare_digest(expected.encode(), signature.signature.encode(errors="replace")):
         raise StorageError("SignatureDoesNotMatch", "the signature does not match the request")

@@ -397,6 +397,23 @@ class TestPresignedUrls:
         with cloud.intercept():
             assert requests.get(url.replace(code, text), timeout=5).content == b"hello"
 
+    @pytest.mark.parametrize(
+        ("headers", "status", "code"),
+        [
+            ({"x-amz-acl": "public-read"}, 403, "AccessDenied"),
+            ({"x-amz-meta-a": "b"}, 403, "AccessDenied"),
+            ({"Authorization": "Bearer a"}, 400, "InvalidArgument"),
+        ],
+    )
+    def test_give_no_more_than_was_signed(
+        self, cloud: Cloud, oos: Any, headers: dict[str, str], status: int, code: str
+    ) -> None:
+        """The holder of a URL adds neither headers of S3, such as an access control list, nor a signature. [OOS-003]"""
+        url = oos.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": "a"})
+        with cloud.intercept():
+            answer = requests.put(url, data=b"hello", headers=headers, timeout=5)
+        assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (status, True)
+
     def test_that_are_altered_are_refused(self, cloud: Cloud, oos: Any) -> None:
         """Another key, method or signature than was signed is refused. [OOS-003]"""
         oos.put_object(Bucket=BUCKET, Key="a", Body=b"")
