@@ -81,6 +81,30 @@ def test_an_access_control_list_is_put_back_with_another_grant(oos: Any, bob: Ac
     assert read(**named)["Grants"] == policy["Grants"]
 
 
+def test_a_bucket_is_created_with_grants(oos: Any, alice: Account, bob: Account) -> None:
+    """Another account may write into a bucket that is created for it. [OOS-004]"""
+    bob.client("oos").create_bucket(Bucket="inbox", GrantWrite=f"id={alice.account_id}")
+    oos.put_object(Bucket="inbox", Key="a")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"ACL": "public"}, {"GrantRead": "bob"}, {"GrantRead": "emailAddress=bob@example.com"}, {"GrantRead": ""}],
+)
+def test_an_unknown_form_of_an_access_control_list_is_refused(oos: Any, header: dict[str, str]) -> None:
+    """A mistyped grant is not one that has no effect. [OOS-004]"""
+    assert refusal_of(oos.put_object, Bucket=BUCKET, Key="a", **header) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize(
+    "form", ["id={0}", 'id="{0}"', ' ID={0} , uri="http://acs.amazonaws.com/groups/global/AllUsers"']
+)
+def test_a_grant_names_its_grantees(oos: Any, bob: Account, form: str) -> None:
+    """Each form of a grantee of S3 is accepted. [OOS-004]"""
+    oos.put_object(Bucket=BUCKET, Key="a", GrantRead=form.format(bob.account_id))
+    bob.client("oos").head_object(Bucket=BUCKET, Key="a")
+
+
 def test_an_unknown_permission_is_refused(oos: Any, bob: Account) -> None:
     """A list with a permission that S3 does not have is not taken. [OOS-006]"""
     oos.put_object(Bucket=BUCKET, Key="a")

@@ -65,6 +65,14 @@ class _Door(responses.S3Response):  # type: ignore[misc]  # moto has no types
         self.backend.put_object_acl(self.bucket_name, self.parse_key_name(), self._acl_from_body())
         return 200, {}, ""
 
+    def _bucket_response_put(self, request: Any, bucket_name: str, querystring: Any) -> Any:
+        """Take the grants in the headers of a new bucket, too: moto takes a canned access control list only."""
+        answer = super()._bucket_response_put(request, bucket_name, querystring)
+        acl = self._acl_from_headers(self.headers)
+        if acl is not None:
+            self.backend.put_bucket_acl(bucket_name, acl)
+        return answer
+
 
 class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
     """A backend without paging state between requests: the token of a page is the last name of the page before."""

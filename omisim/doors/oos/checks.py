@@ -10,8 +10,15 @@ from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, is_bucket_name
 from omisim.state.state import State
 
-__all__ = ["check_copy_range", "check_owners", "check_permission"]
+__all__ = ["check_acl", "check_copy_range", "check_owners", "check_permission"]
 
+_CANNED_ACLS = (
+    "private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
+    "bucket-owner-full-control", "log-delivery-write",
+)  # fmt: skip
+_PERMISSIONS = ("read", "write", "read-acp", "write-acp", "full-control")
+_GRANTEE = r"\s*(?:id|uri)=(?:\"[^\",]+\"|[^\",\s]+)\s*"
+_GRANTEES = re.compile(f"{_GRANTEE}(?:,{_GRANTEE})*", re.IGNORECASE)
 _COPY_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
 
@@ -61,6 +68,21 @@ def check_owners(state: State, request: HttpRequest, place: Place, source: Place
         owner = request.headers.get(header)
         if owner is not None and named is not None and owner != get_bucket(state, named).account_id:
             raise StorageError("AccessDenied", f"the bucket {named.bucket} does not belong to {owner}", "OOS-004")
+
+
+def check_acl(request: HttpRequest) -> None:
+    """Refuse an access control list in the headers that names an unknown one, permission or form of a grantee."""
+    canned_acl = request.headers.get("x-amz-acl", "private")
+    if canned_acl not in _CANNED_ACLS:
+        reason = f"x-amz-acl must be one of {', '.join(_CANNED_ACLS)}, not {canned_acl[:50]!r}"
+        raise StorageError("InvalidArgument", reason, "OOS-004")
+    for name, value in request.headers.items():
+        _, is_grant, permission = name.partition("x-amz-grant-")
+        if is_grant and permission not in _PERMISSIONS:
+            raise StorageError("InvalidArgument", f"{name} does not name a permission", "OOS-004")
+        if is_grant and not _GRANTEES.fullmatch(value):
+            reason = f"{name} must name its grantees as id=… or uri=…, not {value[:50]!r}"
+            raise StorageError("InvalidArgument", reason, "OOS-004")
 
 
 def check_copy_range(state: State, request: HttpRequest, source: Place | None) -> None:
