@@ -98,7 +98,7 @@ def _derive_signing_key(secret: str, *scope: str) -> hmac.HMAC:
 
 def canonical_path(path: str) -> str:
     """Return the canonical path of object storage: decoded and encoded, since clients differ in what they encode."""
-    return quote(unquote_to_bytes(path or "/"), safe="/-_.~")
+    return quote(unquote_to_bytes(path), safe="/-_.~")
 
 
 def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import subprocess
 import sys
 from typing import Any
@@ -22,6 +23,7 @@ from support.storing import BUCKET, create_bucket
 from omisim import Account, ApiError, Cloud
 from omisim.doors.http import HttpRequest
 from omisim.doors.oos import handle
+from omisim.formats.sigv4 import sign
 from omisim.state.buckets import Place
 from omisim.state.settings import Auth
 from omisim.state.storage_signatures import presign
@@ -488,6 +490,18 @@ class TestStorageSignature:
                 aws_access_key_id=alice.access_key,
                 aws_secret_access_key=alice.secret_key,
             ).list_buckets()
+
+    def test_of_a_path_that_is_not_encoded_is_accepted(self, cloud: Cloud, alice: Account, oos: Any) -> None:
+        """Old versions of curl sign a path as they send it. [OOS-001]"""
+        oos.put_object(Bucket=BUCKET, Key="a(1)", Body=b"hello")
+        host, path = f"oos.{REGION}.outscale.com", f"/{BUCKET}/a(1)"
+        date, scope = "20260101T000000Z", ("20260101", REGION, "s3")
+        canonical = f"GET\n{path}\n\nhost:{host}\n\nhost\n{hashlib.sha256().hexdigest()}".encode()
+        signature = sign(alice.secret_key, ALGORITHM, date, scope, canonical)
+        credential = "/".join((alice.access_key, *scope, "aws4_request"))
+        headers = {"x-amz-date": date, "authorization": f"{ALGORITHM} Credential={credential}, SignedHeaders=host, "}
+        headers["authorization"] += f"Signature={signature}"
+        assert handle(cloud.engine, HttpRequest("GET", host, path, headers), cloud.now).body == b"hello"
 
     def test_with_a_wrong_secret_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """The signature is verified. [OOS-001]"""
