@@ -114,6 +114,19 @@ def test_a_copy_has_its_checksum_in_the_body(oos: Any) -> None:
     assert "checksum" not in copy["ResponseMetadata"]["HTTPHeaders"]
 
 
+@pytest.mark.parametrize("source", [BUCKET, f"{BUCKET}/", "/"])
+def test_the_source_of_a_copy_is_an_object(oos: Any, source: str) -> None:
+    """A bucket is not copied. [OOS-006]"""
+    assert refusal_of(oos.copy_object, Bucket=BUCKET, Key="k", CopySource=source) == (400, "InvalidArgument")
+
+
+def test_an_upload_is_not_completed_without_a_list_of_parts(oos: Any) -> None:
+    """An empty body is not the XML that the operation needs. [OOS-006]"""
+    upload = oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
+    refused = refusal_of(oos.complete_multipart_upload, Bucket=BUCKET, Key="k", UploadId=upload)
+    assert refused == (400, "MalformedXML")
+
+
 @pytest.mark.parametrize("text", ["bytes=2-10", "bytes=10-11", "bytes=5-2", "bytes=2-", "2-4"])
 def test_a_copied_range_lies_within_its_source(oos: Any, text: str) -> None:
     """A part that would be shorter than its client believes is not copied. [OOS-006]"""

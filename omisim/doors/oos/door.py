@@ -245,11 +245,13 @@ def _identify_caller(engine: Engine, request: HttpRequest, place: Place, host_ti
 
 
 def _parse_copy_source(request: HttpRequest, place: Place) -> Place | None:
-    """Return the source object of a copy, or None if the request is not a copy."""
+    """Return the source object of a copy, or None if the request is not a copy. Raises StorageError."""
     header = request.headers.get("x-amz-copy-source", "")
     if not header:
         return None
     bucket, _, key = unquote(header.partition("?")[0]).removeprefix("/").partition("/")
+    if not key:
+        raise StorageError("InvalidArgument", f"x-amz-copy-source must be <bucket>/<key>, not {header[:50]!r}")
     return Place(place.region, bucket, key)
 
 
