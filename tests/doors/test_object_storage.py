@@ -255,7 +255,7 @@ class TestStorageRefuses:
         [
             {"ObjectLockLegalHoldStatus": "ON"},
             {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32},
-            {"ServerSideEncryption": "AES256"},
+            {"ServerSideEncryption": "aws:kms"},
             {"StorageClass": "GLACIER"},
             {"Tagging": "a=b"},
             {"WebsiteRedirectLocation": "/b"},
@@ -265,6 +265,11 @@ class TestStorageRefuses:
     def test_headers_that_are_not_served(self, oos: Any, header: dict[str, Any]) -> None:
         """A header of which nothing would be seen is 501, as the operation for the same is. [OOS-007]"""
         assert refusal_of(oos.put_object, Bucket=BUCKET, Key="a", **header) == (501, "NotImplemented")
+
+    def test_headers_that_ask_for_the_usual(self, oos: Any) -> None:
+        """Terraform and the AWS CLI can ask for the usual encryption and storage class, which change nothing."""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"1", ServerSideEncryption="AES256", StorageClass="STANDARD")
+        assert oos.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"1"
 
     @pytest.mark.parametrize("more", [{"VersionId": "other"}, {"ETag": '"other"'}])
     def test_a_condition_of_a_delete_of_many(self, oos: Any, more: dict[str, str]) -> None:

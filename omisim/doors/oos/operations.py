@@ -52,17 +52,18 @@ _MODIFIERS = frozenset(
     | {"max-buckets", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "start-after"}
     | {"upload-id-marker", "x-id"}
 )
-# headers that ask for what is not served
+# headers that ask for what is not served, except with the value that changes nothing
 _NOT_SERVED = re.compile(
     "x-amz-(bucket-object-lock-enabled|object-lock-.*|(copy-source-)?server-side-encryption.*|tagging"
-    "|website-redirect-location|write-offset-bytes)"
+    "|storage-class|website-redirect-location|write-offset-bytes)"
 )
+_USUAL = {"x-amz-server-side-encryption": "AES256", "x-amz-storage-class": "STANDARD"}
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
     """Refuse a request with a header that would have no effect. Raises StorageError (501, OOS-007)."""
     for name, value in headers.items():
-        if _NOT_SERVED.fullmatch(name) or (name == "x-amz-storage-class" and value != "STANDARD"):
+        if _NOT_SERVED.fullmatch(name) and value != _USUAL.get(name):
             raise StorageError("NotImplemented", f"the header {name} is not served", "OOS-007")
 
 
