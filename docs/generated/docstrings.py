@@ -47,8 +47,8 @@ def _convert(lines: Sequence[str]) -> Iterator[str]:
 
 def _section_line(line: str, section: str) -> str:
     item = _ITEM.fullmatch(line)
-    if item is None:
-        return line.removeprefix("    ")
+    if item is None:  # more of the item above, which must stand under its text
+        return line.removeprefix("    " if section == ARGUMENTS else " " * 6)
     if section == ARGUMENTS:
         stars = item["stars"].replace("*", r"\*")
         return f":param {stars}{item['name']}: {item['text']}"

@@ -84,3 +84,8 @@ class TestDocstrings:
         assert to_rest(["Named once (OMI-022)."]) == ["Named once (:ref:`OMI-022 <omi-022>`)."]
         assert to_rest(['Write `{"OMI-022": "no-op"}`.']) == ['Write `{"OMI-022": "no-op"}`.']
         assert to_rest(["Do it:", "", "    code()", "", "End."]) == ["Do it:", "", "::", "", "    code()", "", "End."]
+
+    def test_keep_each_item_of_a_section_together(self) -> None:
+        """The second line of an item stands under its text: further in, it would make a heading of the first line."""
+        docstring = ["Raises:", "    ValueError: The text", "        lists the values."]
+        assert to_rest(docstring) == ["Raises:", "", "- `ValueError`: The text", "  lists the values."]
