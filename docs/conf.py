@@ -49,12 +49,13 @@ nitpick_ignore_regex = [
     ("py:.*", r"omisim\.clients\.(mock|unit)\.F"),  # a type variable
 ]
 
-# Classes that only omisim instantiates: their constructors are not public.
+# Classes that only omisim instantiates, and the protocol of clocks: they have no public constructor.
 INSTANTIATED_BY_OMISIM = frozenset(
     {
         "omisim.Account",
         "omisim.ApiError",
         "omisim.Change",
+        "omisim.Clock",
         "omisim.Mark",
         "omisim.clients.environment.Environment",
         "omisim.clients.mock.Mock",

@@ -135,5 +135,5 @@ def _classes(module: str, values: Iterable[Any]) -> str:
     for value in values:
         if isinstance(value, type):
             lines.append(f".. autoclass:: {module}.{value.__name__}\n")
-            lines += ["   :members:\n   :undoc-members:\n"] if issubclass(value, Enum) else []
+            lines += ["   :members:\n", "   :undoc-members:\n"][: 1 + issubclass(value, Enum)]
     return f"```{{eval-rst}}\n{''.join(lines)}```\n"

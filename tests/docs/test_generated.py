@@ -69,6 +69,10 @@ class TestGeneratedPages:
         arguments = [row.split("|")[1].strip(" `") for row in rows if "`omisim_" in row and row.startswith("| ")]
         assert [name for name in arguments if name and name not in KNOWN] == []
 
+    def test_show_the_properties_of_values(self) -> None:
+        """The entry of a class of values has its properties, such as `image.snapshot_ids`, beside its fields."""
+        assert ".. autoclass:: omisim.model.Image\n   :members:\n.." in expand("<!-- generated: entities -->")
+
     def test_refuse_an_unknown_name(self) -> None:
         """A mistyped comment fails the build."""
         with pytest.raises(KeyError, match="rulez"):

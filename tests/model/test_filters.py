@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -27,6 +28,18 @@ def test_a_misspelt_filter_of_a_filter_class_is_named() -> None:
     names: dict[str, Any] = {"volume_id": ("vol-12345678",)}
     with pytest.raises(TypeError, match="FiltersVolume has no filter volume_id"):
         FiltersVolume(**names)
+
+
+def test_the_signature_of_a_filter_class_names_its_filters() -> None:
+    """`help` and editors show each filter of a class with its type."""
+    parameters = inspect.signature(FiltersVolume).parameters
+    assert list(parameters) == sorted(FiltersVolume.filter_names)
+    assert parameters["volume_ids"].annotation == tuple[str, ...] | None
+
+
+def test_the_repr_of_filters_has_the_given_ones() -> None:
+    """A filter class has dozens of filters: its repr leaves out those that are not given."""
+    assert repr(FiltersVolume(volume_ids=("vol-12345678",))) == "FiltersVolume(volume_ids=('vol-12345678',))"
 
 
 @pytest.mark.parametrize("cls", [shape and shape.cls for shape in SHAPES])

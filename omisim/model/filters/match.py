@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from functools import cache, lru_cache, partial
+from inspect import Parameter, Signature
 from itertools import islice, repeat
-from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args
+from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from omisim.base.frozen import Frozen
 from omisim.model.filters.fields import find_path, make_getter
@@ -23,6 +24,17 @@ Exact = tuple[str, tuple[object, ...]]
 Compiled = tuple[Sequence[Test], Sequence[Exact]]
 
 
+class _Signature:
+    """The signature of a class of filters, for `help` and editors: made when one asks, which few programs do."""
+
+    def __get__(self, _instance: object, cls: Any) -> Signature:
+        types = get_type_hints(cls)
+        names = sorted(cls.filter_names)
+        return Signature(
+            [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=types[name]) for name in names]
+        )
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 class Filters(Frozen, Generic[E]):
     """The filters of a read for one entity class: a frozen dataclass with a field per filter (`declaration.py`).
@@ -32,7 +44,8 @@ class Filters(Frozen, Generic[E]):
     """
 
     __slots__ = ("__dict__", "compiled")
-    filter_names: ClassVar[frozenset[str]]
+    filter_names: ClassVar[frozenset[str]] = frozenset()
+    __signature__: ClassVar = _Signature()
     compiled: Compiled | None
 
     def __init_subclass__(cls) -> None:
@@ -48,6 +61,10 @@ class Filters(Frozen, Generic[E]):
             raise TypeError(f"{self.__class__.__name__} has no filter {', '.join(unknown)}")
         vars(self).update(given)
         object.__setattr__(self, "compiled", None)
+
+    def __repr__(self) -> str:
+        """Return the class with the given filters."""
+        return f"{self.__class__.__qualname__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values of some filters."""

@@ -36,6 +36,9 @@ class Acceptance:
 class Divergence:
     """A difference of an answer, on a line of the recording.
 
+    `says` describes it. `severity` is "answer" for another status or error code, and "content" for other fields, types,
+    values, lengths or orders.
+
     `accepted` is the reason of its acceptance, or "". `rule` is the rule that refused the call here, or "".
     `follows` is the line of an earlier divergence that explains this one, or None: that call created what this one
     uses in the recording, and did not here.
