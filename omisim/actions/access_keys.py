@@ -53,7 +53,8 @@ def read_access_keys(
 ) -> tuple[AccessKey, ...]:
     """List the access keys of the account without their secrets (AK-009)."""
     _check_user(call, user_name)
-    return select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
+    keys = select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
+    return tuple(replace(key, secret_key="") for key in keys)
 
 
 @action("UpdateAccessKey", "AccessKey")
@@ -89,9 +90,9 @@ def update_access_key(
         tag=None if clear_tag else new_tag,
     )
     changed = call.put(changed)
-    if state in (None, key.state):
-        return changed
-    return call.move(changed, "activate" if state == "ACTIVE" else "deactivate")
+    if state not in (None, key.state):
+        changed = call.move(changed, "activate" if state == "ACTIVE" else "deactivate")
+    return replace(changed, secret_key="")
 
 
 @action("DeleteAccessKey")

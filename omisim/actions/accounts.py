@@ -20,7 +20,7 @@ _CUSTOMER = re.compile(r"[0-9]{8}")
 @action("ReadAccounts", "Accounts")
 def read_accounts(call: Call) -> tuple[AccountRow, ...]:
     """List the caller's account, and no other one (ACC-001)."""
-    return (call.account,)
+    return (_hide_password(call.account),)
 
 
 @action("CheckAuthentication")
@@ -62,7 +62,7 @@ def create_account(
     _check_free(call, email)
     call.stop_if_refused()
     account, _ = open_account(call.tx, email, call.region, None, {})
-    return call.put(replace(account, **call.values))  # each parameter is named for its field
+    return _hide_password(call.put(replace(account, **call.values)))  # each parameter is named for its field
 
 
 @action("UpdateAccount", "Account")
@@ -90,7 +90,12 @@ def update_account(
     _check_emails(call, (*([email] if email is not None else []), *(additional_emails or ())))
     if email not in (None, call.account.email):
         _check_free(call, email)
-    return call.put(replace(call.account, **call.values))  # each parameter is named for its field
+    return _hide_password(call.put(replace(call.account, **call.values)))  # each parameter is named for its field
+
+
+def _hide_password(account: AccountRow) -> AccountRow:
+    """Return an account as answers show it."""
+    return replace(account, password="")
 
 
 def _check_emails(call: Call, emails: Sequence[str]) -> None:

@@ -131,6 +131,12 @@ class TestReadAccessKeys:
         assert [key.access_key_id for key in alice.read_access_keys(tag="pipeline")] == [access_key["AccessKeyId"]]
         assert alice.read_access_keys(filters={"states": ["INACTIVE"]}) == ()
 
+    def test_shows_no_secret_in_python(self, alice: Account, access_key: dict[str, Any]) -> None:
+        """The values of typed methods have no secret but that of a new key. [AK-009]"""
+        updated = alice.update_access_key(access_key_id=access_key["AccessKeyId"], state="INACTIVE", tag="old")
+        assert {key.secret_key for key in (updated, *alice.read_access_keys())} == {""}
+        assert codes(alice, alice.call("CreateAccessKey")["AccessKey"]) == ""
+
 
 def ask(cloud: Cloud, action: str, login: str, host: str = "api.eu-west-2.outscale.com") -> tuple[int, str]:
     """Make a request with Basic credentials; return its status and the rule that refused it."""

@@ -10,6 +10,7 @@ from actions.test_access_keys import ask
 from support.expect import expect_refusal
 
 from omisim import Account, Cloud
+from omisim.model.serialize import snake_name
 
 NEW = {
     "City": "Lyon",
@@ -21,6 +22,15 @@ NEW = {
     "LastName": "New",
     "ZipCode": "69001",
 }
+
+
+class TestReadAccounts:
+    def test_shows_no_password_in_python(self, cloud: Cloud, alice: Account) -> None:
+        """The values of typed methods do not have the password: `account.password` has it. [ACC-001]"""
+        cloud.allow_account_creation("alice")
+        created = alice.create_account(**{snake_name(name): value for name, value in NEW.items()})
+        assert {row.password for row in (created, *alice.read_accounts(), alice.update_account(city="Lyon"))} == {""}
+        assert cloud.account("new@example.org").password
 
 
 class TestUpdateAccount:
