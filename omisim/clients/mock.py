@@ -10,11 +10,14 @@ import inspect
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
 from functools import wraps
-from typing import Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 from unittest import TestCase
 
 from omisim.clients.environment import enter_environment
 from omisim.cloud.cloud import Cloud
+
+if TYPE_CHECKING:
+    from omisim.cloud.options import CloudOptions
 
 __all__ = ["Mock", "mock"]
 
@@ -24,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Mock:
     """A context manager and decorator; `omisim.mock` makes one. Each use has a new cloud, unless one was given."""
 
-    def __init__(self, cloud: Cloud | None, account: str, options: dict[str, Any]) -> None:
+    def __init__(self, cloud: Cloud | None, account: str, options: CloudOptions) -> None:
         self._cloud = cloud
         self._account = account
         self._options = options
@@ -32,7 +35,8 @@ class Mock:
 
     def __enter__(self) -> Cloud:
         """Enter the environment of the account, and return the cloud."""
-        cloud = self._cloud or Cloud(**{"auth": "off", **self._options})
+        options: CloudOptions = {"auth": "off", **self._options}
+        cloud = self._cloud or Cloud(**options)
         environment = ExitStack()
         environment.enter_context(enter_environment(cloud, cloud.account(self._account)))
         self._environments.append(environment)
@@ -152,8 +156,8 @@ def _call_hook(hook: Callable[..., None], test: Any, method: Any) -> None:
 @overload
 def mock(cloud: F, /) -> F: ...
 @overload
-def mock(cloud: Cloud | None = None, /, *, account: str = "alice", **options: Any) -> Mock: ...
-def mock(cloud: Any = None, /, *, account: str = "alice", **options: Any) -> Any:
+def mock(cloud: Cloud | None = None, /, *, account: str = "alice", **options: Unpack[CloudOptions]) -> Mock: ...
+def mock(cloud: Any = None, /, *, account: str = "alice", **options: Unpack[CloudOptions]) -> Any:
     """Replace moto's `mock_aws`: `with omisim.mock() as cloud:`, `@omisim.mock`, or `@omisim.mock()`.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import wraps
 from inspect import signature
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, cast, overload
 from unittest import TestCase, TestResult
 
 from omisim.base.suggest import describe_unknown
@@ -17,6 +17,8 @@ from omisim.cloud.cloud import Cloud
 
 if TYPE_CHECKING:
     from osc_sdk_python import Gateway
+
+    from omisim.cloud.options import CaseOptions
 
 __all__ = ["CloudMixin", "CloudTestCase", "with_cloud"]
 
@@ -120,10 +122,10 @@ def with_cloud(decorated: F, /) -> F: ...
 
 
 @overload
-def with_cloud(**options: Any) -> Callable[[F], F]: ...
+def with_cloud(**options: Unpack[CaseOptions]) -> Callable[[F], F]: ...
 
 
-def with_cloud(decorated: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
+def with_cloud(decorated: F | None = None, /, **options: Unpack[CaseOptions]) -> F | Callable[[F], F]:
     """Decorate a test function, a test method or a TestCase: it gets a new cloud.
 
     A function gets it as its last positional argument, each test of a class as `self.cloud`. The options are those of

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex, Unpack
 
 from omisim.base.clock import Clock, ManualClock, check_clock, show_same_time
 from omisim.base.frozen import replace
@@ -32,7 +32,7 @@ from omisim.cloud.trace import find_row, trace_lineage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Faults
 from omisim.engine.marks import Mark
-from omisim.engine.unserved import check_answer
+from omisim.engine.unserved import OwnAnswer, check_answer
 from omisim.model import Image
 from omisim.model.ids import check_id
 from omisim.model.serialize import format_date
@@ -41,10 +41,11 @@ from omisim.state.image_origins import add_origin
 from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import TIMINGS, Auth, OwnAnswer, Settings, Timing, Unserved
+from omisim.state.settings import TIMINGS, Auth, Settings, Timing, Unserved
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
+    from omisim.cloud.options import CloudOptions
     from omisim.server import Limits, Running
     from omisim.state.switch_types import Switches
 
@@ -252,7 +253,7 @@ class Cloud:
     # --- time and failures
 
     @property
-    def timing(self) -> str:
+    def timing(self) -> Timing:
         """When transitions happen: "eager", "clock", "manual" or "reads". Fixed by the constructor."""
         return self.engine.settings.timing
 
@@ -573,7 +574,7 @@ class Cloud:
     # --- scenarios
 
     @classmethod
-    def from_scenario(cls, scenario: str | Path, **settings: Any) -> Cloud:
+    def from_scenario(cls, scenario: str | Path, **settings: Unpack[CloudOptions]) -> Cloud:
         """Return a cloud set up by a scenario, a TOML file given by its path or a shipped one by its bare name.
 
         `settings` are constructor arguments that override those of the file. The calls of the setup are not in `calls`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import check_known
@@ -37,8 +37,9 @@ __all__ = ["Marketplace", "Product"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Offer = Literal["hourly", "subscription", "byol", "free"]
 # offer → the accounts that may launch the copy, and from when
-OFFERS: Mapping[str, str] = {
+OFFERS: Mapping[Offer, str] = {
     "hourly": "buyers, once they subscribe (MKT-002)",
     "subscription": "buyers, once their subscription is activated (MKT-003)",
     "byol": "every account; the seller sells the licence (MKT-004)",
@@ -82,7 +83,7 @@ class Marketplace:
 
     @_locked
     def publish(
-        self, seller: Caller, image_id: str, offer: str = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
+        self, seller: Caller, image_id: str, offer: Offer = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
     ) -> Product:
         """Publish an OMI of the seller as version 1 of a new product (MKT-001, MKT-008, MKT-009).
 

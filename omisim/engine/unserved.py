@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,9 +15,12 @@ from omisim.base.suggest import suggest
 from omisim.engine.dispatch import Answer, Body
 from omisim.engine.session import CallRecord
 from omisim.spec.errors import ApiError
-from omisim.state.settings import OwnAnswer, Settings
+from omisim.state.settings import Settings
 
-__all__ = ["UnservedAction", "check_answer", "find_unserved"]
+__all__ = ["OwnAnswer", "UnservedAction", "check_answer", "find_unserved"]
+
+# the user's answer: its JSON object, or a function from the record of a call
+OwnAnswer = Mapping[str, Any] | Callable[[CallRecord], Mapping[str, Any]]
 
 
 @frozen()

@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, url: str, token: str, cloud: str | None = None) -> None:
         parse_base_url(url, "url", "http://127.0.0.1:8333")
-        self.url = url.partition("/_omisim")[0].rstrip("/")  # the address of the console is one of the server, too
+        self.url: str = url.partition("/_omisim")[0].rstrip("/")  # the address of the console is one of the server, too
         self._headers = {"Authorization": f"Bearer {token}"} | ({} if cloud is None else {"X-Omisim-Cloud": cloud})
         self._opener = build_opener(ProxyHandler({}))  # ignore proxies: the server is local
 

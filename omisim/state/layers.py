@@ -22,7 +22,7 @@ class Layers:
     def __init__(self, shared: tuple[_Layer, ...] = ()) -> None:
         """Create an empty mapping, or one on top of shared layers."""
         self.own: _Layer = {}
-        self.shared = shared
+        self.shared: tuple[_Layer, ...] = shared
 
     def get(self, key: Hashable) -> Any:
         """Return the value of a key, or None, also as `layers[key]`."""

@@ -18,7 +18,7 @@ from omisim.spec.lifecycle import LIFECYCLES, PerGib, get_automatic_event
 from omisim.spec.rules import load_rules
 
 __all__ = [
-    "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "OwnAnswer", "Settings", "Switch", "Timing", "Unserved", "Value",
+    "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "Settings", "Switch", "Timing", "Unserved", "Value",
     "check_duration", "check_limit", "check_switch", "list_transients",
 ]  # fmt: skip
 
@@ -28,8 +28,6 @@ TIMINGS: Final[tuple[Timing, ...]] = get_args(Timing)
 AUTH_MODES: Final[tuple[Auth, ...]] = get_args(Auth)
 Unserved = Literal["empty", "refuse"]
 UNSERVED_MODES: Final[tuple[Unserved, ...]] = get_args(Unserved)
-# the user's answer to an action that omisim does not serve: its JSON object, or a function from the record of a call
-OwnAnswer = Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
 MAX_PAGE_SIZE: Final = 1000
 MAX_DURATION: Final = 10**9  # seconds, 31 years: a due time is always a valid date
 Value = str | int | bool
@@ -59,21 +57,26 @@ class Settings:
     """
 
     seed: str
-    timing: str
-    auth: str
+    timing: Timing
+    auth: Auth
     switches: Mapping[str, Value]
     durations: Mapping[str, float]  # "<kind>.<state>" → seconds or reads, where they override the lifecycle's
     unknown_images: bool = False  # adopt every unknown OMI id in a request
     capacity: Mapping[str, int] = field(default_factory=dict)  # Subregion → maximum number of living VMs
     licences: Mapping[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
-    unserved: str = "empty"  # what reads of unserved families do: answer an empty list, or "refuse"
-    answers: Mapping[str, OwnAnswer] = field(default_factory=dict)  # unserved action → the user's answer
+    unserved: Unserved = "empty"  # what reads of unserved families do: answer an empty list, or "refuse"
+    answers: Mapping[str, Any] = field(default_factory=dict)  # unserved action → the user's answer
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
     @classmethod
     def checked(
-        cls, seed: int | str, timing: str, auth: str, switches: Mapping[str, Any] | None, unserved: str = "empty"
+        cls,
+        seed: int | str,
+        timing: Timing,
+        auth: Auth,
+        switches: Mapping[str, Any] | None,
+        unserved: Unserved = "empty",
     ) -> Settings:
         """Return validated settings for a new cloud. Raises ValueError, with the known values, for an invalid one."""
         check_known("timing", timing, TIMINGS)

@@ -45,7 +45,7 @@ class Table:
     __slots__ = ("borrows", "by_id", "creation", "fields", "indexes", "kind", "last", "pending", "sorted", "totals")
 
     def __init__(self, kind: str) -> None:
-        self.kind = kind
+        self.kind: str = kind
         self.by_id: dict[str, Any] | Layers = {}
         self.creation: Layers = Layers()
         self.last: int = -1

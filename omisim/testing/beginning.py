@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from omisim.state.switch_types import Switches
 
 __all__ = ["BUNDLES", "Beginning"]
+
+X = TypeVar("X")
 
 BUNDLES: Final[Mapping[str, Bundle[str]]] = {
     kind: Bundle(f"{kind}s")
@@ -70,9 +72,10 @@ class Beginning(Events):
         self.prepare()
         self._fill_bundles()
 
-    def draw(self, strategy: st.SearchStrategy[Any], label: str | None = None) -> Any:
+    def draw(self, strategy: st.SearchStrategy[X], label: str | None = None) -> X:
         """Draw a value, for an overridden `prepare`: what depends on drawn values shrinks with them."""
-        return self._data.draw(strategy, label=label)
+        drawn: X = self._data.draw(strategy, label=label)
+        return drawn
 
     def prepare(self) -> None:
         """Create the resources of `starts_with` for each account, or by default some volumes, snapshots, VMs and OMIs.

@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 try:
     from hypothesis import currently_in_test_context
@@ -31,10 +31,12 @@ from omisim.cloud.cloud import Cloud
 
 __all__ = ["fork_each_example"]
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 MAX_CALLS = 20  # calls to list for a failed example
 
 
-def fork_each_example(test: Callable[..., Any]) -> Callable[..., Any]:
+def fork_each_example(test: F) -> F:
     """Give each example of a test with `@given` a fork of the test's cloud: the fixtures `omi_*` belong to the fork.
 
     Place it below `@given`. A fixture of pytest is set up once per test, so without this decorator, each example would
@@ -74,7 +76,7 @@ def fork_each_example(test: Callable[..., Any]) -> Callable[..., Any]:
                 return test(**arguments)
 
     forked.__signature__ = signature  # type: ignore[attr-defined]  # what pytest and Hypothesis read
-    return forked
+    return cast("F", forked)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from omisim.actions.fcu_only import is_fcu_only
 from omisim.actions.framework.registry import ACTIONS, not_served
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from omisim.state.switch_types import Switches
 
 __all__ = ["Recorder"]
+
+R = TypeVar("R")
 
 
 class Recorder:
@@ -94,7 +96,7 @@ class Recorder:
             self._mark_recorded()
         return answer
 
-    def do(self, text: str, operation: Callable[[], Any]) -> Any:
+    def do(self, text: str, operation: Callable[[], R]) -> R:
         """Run any other operation on the cloud, record it for the script, and check the laws.
 
         `text` is the same operation as Python code on the variable `cloud`. It is executed repeatedly to find the steps

@@ -7,7 +7,7 @@ from support.catalogue import find_official
 from support.expect import expect_refusal
 
 from omisim import Account, Cloud
-from omisim.cloud.marketplace import Product
+from omisim.cloud.marketplace import Offer, Product
 from omisim.model import Image, Vm
 
 REGION = "cloudgouv-eu-west-1"
@@ -31,7 +31,7 @@ def _source(cloud: Cloud, seller: Account) -> Image:
     return seller.create_image(vm_id=vm.vm_id, image_name="appliance")
 
 
-def publish(cloud: Cloud, seller: Account, source: Image, offer: str = "hourly") -> Product:
+def publish(cloud: Cloud, seller: Account, source: Image, offer: Offer = "hourly") -> Product:
     """Publish the seller's OMI in its Region."""
     return cloud.marketplace.publish(seller, source.image_id, offer=offer)
 
@@ -87,7 +87,7 @@ class TestPublishing:
 
     @pytest.mark.parametrize("offer", ["free", "byol"])
     def test_of_free_and_byol_products_is_public(
-        self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: Offer
     ) -> None:
         """The copy of a free product, or of one whose licence the buyer brings, is public. [MKT-004]"""
         assert copy_of(buyer, publish(cloud, seller, source, offer))
@@ -190,7 +190,7 @@ class TestMarketplaceRefuses:
     def test_an_unknown_offer(self, cloud: Cloud, seller: Account, source: Image) -> None:
         """An unknown offer is refused with the known ones."""
         with pytest.raises(ValueError, match="hourly, subscription, byol, free"):
-            publish(cloud, seller, source, "rent")
+            publish(cloud, seller, source, "rent")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("regions", [(), ("mars-1",)])
     def test_unknown_or_missing_regions(
@@ -207,7 +207,7 @@ class TestMarketplaceRefuses:
 
     @pytest.mark.parametrize("offer", ["free", "byol"])
     def test_a_subscription_to_a_public_product(
-        self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: str
+        self, cloud: Cloud, seller: Account, buyer: Account, source: Image, offer: Offer
     ) -> None:
         """A product that is public needs no subscription."""
         with pytest.raises(ValueError, match="without a subscription"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import find, given, settings
@@ -108,7 +108,9 @@ class TestValues:
         assert _refused_name(name)
 
     @given(kind=st.sampled_from(["valid", "windows", "invalid"]), data=st.data())
-    def test_of_vm_types_are_valid_or_invalid_as_asked(self, kind: str, data: st.DataObject) -> None:
+    def test_of_vm_types_are_valid_or_invalid_as_asked(
+        self, kind: Literal["valid", "windows", "invalid"], data: st.DataObject
+    ) -> None:
         """Valid types are accepted, invalid ones refused, and Windows works on those drawn for it.
 
         [VMT-001, LIC-014]
@@ -146,14 +148,14 @@ class TestValues:
 
 class TestFiles:
     @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
-    def test_of_valid_disk_images_can_be_decoded(self, data: st.DataObject, form: str) -> None:
+    def test_of_valid_disk_images_can_be_decoded(self, data: st.DataObject, form: Literal["qcow2", "raw"]) -> None:
         """A valid disk image has its size and its content. [EXP-045]"""
         body, size = data.draw(strategies.disk_images(form))
         decoded, _ = decode(body, form)
         assert decoded <= size if form == "raw" else decoded == size
 
     @given(data=st.data(), form=st.sampled_from(["qcow2", "raw"]))
-    def test_of_broken_disk_images_are_refused(self, data: st.DataObject, form: str) -> None:
+    def test_of_broken_disk_images_are_refused(self, data: st.DataObject, form: Literal["qcow2", "raw"]) -> None:
         """A broken disk image is refused with a reason."""
         body, _ = data.draw(strategies.disk_images(form, valid=False))
         with pytest.raises(BadImage):
@@ -191,8 +193,14 @@ BAD: list[tuple[Callable[[], Any], str]] = [
         lambda: strategies.filters("CreateVms", *world()),
         "action must be an action with filters, not 'CreateVms'; did you mean",
     ),
-    (lambda: strategies.vm_types("linux"), "kind must be 'valid', 'invalid' or 'windows', not 'linux'"),
-    (lambda: strategies.disk_images("vmdk"), "form must be 'qcow2' or 'raw', not 'vmdk'"),
+    (
+        lambda: strategies.vm_types("linux"),  # type: ignore[arg-type]
+        "kind must be 'valid', 'invalid' or 'windows', not 'linux'",
+    ),
+    (
+        lambda: strategies.disk_images("vmdk"),  # type: ignore[arg-type]
+        "form must be 'qcow2' or 'raw', not 'vmdk'",
+    ),
     (lambda: strategies.device_mappings(root=True), "snapshot_ids must be a list of at least one id"),
     (lambda: strategies.device_mappings(smallest=0), "smallest must be an int from 1 to 14901"),
     (lambda: strategies.device_mappings(smallest=1.5), "smallest must be an int from 1 to 14901"),  # type: ignore[arg-type]  # the mistake

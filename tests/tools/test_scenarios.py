@@ -244,7 +244,7 @@ class TestScenarioArguments:
     def test_that_the_constructor_does_not_take_are_refused(self) -> None:
         """Arguments are those of the constructor of Cloud."""
         with pytest.raises(TypeError, match="colour"):
-            Cloud.from_scenario("slow-region", colour="red")
+            Cloud.from_scenario("slow-region", colour="red")  # type: ignore[call-arg]
 
 
 class TestScenarioMistakes:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import assert_type
 
+from hypothesis import strategies as st
+
+import omisim
 from omisim import Account, Cloud, Switches
 from omisim.model import Vm
 from omisim.model.filters import FiltersImage
+from omisim.testing.machine import CloudMachine
+from omisim.unittest import with_cloud
 
 SWITCHES: Switches = {"linux_password": "refuse", "most_tags": 50}
 
@@ -24,6 +30,10 @@ def right_uses_pass(cloud: Cloud, alice: Account) -> None:
     alice.read_snapshots(filters={"volume_sizes": (10,), "from_creation_date": "2026-01-01"})
     alice.read_images(filters=FiltersImage(image_names=("golden",)))
     assert_type(alice.create_vms(image_id="ami-12345678"), tuple[Vm, ...])
+    omisim.mock(timing="clock", account="bob")
+    with_cloud(timing="clock", account="bob", sleep=True)
+    Cloud.from_scenario("shared-image", auth="off")
+    cloud.answer("CreateLoadBalancer", lambda call: {"LoadBalancer": {"Name": assert_type(call.account, str)}})
 
 
 def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
@@ -38,7 +48,16 @@ def wrong_uses_fail(cloud: Cloud, alice: Account) -> None:
     cloud.faults.add("CreateVolume", status=404)  # type: ignore[arg-type]
     alice.read_images(filters={"image_name": ["golden"]})  # type: ignore[arg-type]
     alice.read_images(filters={"image_names": "golden"})  # type: ignore[arg-type]
+    omisim.mock(timing="slow")  # type: ignore[call-overload]
+    with_cloud(sleeps=True)  # type: ignore[call-overload]
+    Cloud.from_scenario("shared-image", timings="clock")  # type: ignore[call-arg]
     alice.client("lbu")  # type: ignore[arg-type]
     alice.create_volume(subregion_name="eu-west-2a", siz=10)  # type: ignore[call-arg]
     Switches(start_running="maybe")  # type: ignore[typeddict-item]
     Switches(start_runing="no-op")  # type: ignore[typeddict-unknown-key]
+
+
+def results_have_types(machine: CloudMachine) -> None:
+    """A machine returns what its argument returns."""
+    assert_type(machine.do("cloud.now", lambda: machine.cloud.now), dt.datetime)
+    assert_type(machine.draw(st.integers()), int)

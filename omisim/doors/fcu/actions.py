@@ -80,7 +80,7 @@ class FcuAction:
         input_shape, self._output = like.input_shape, operation.output_shape
         members = {query_name(member, key): member for key, member in input_shape.members.items()}
         self.namespace = OUTSCALE_NAMESPACE if is_outscale_operation(row.name) else ""
-        self.dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
+        self.dialect: Dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
         self._readers["DryRun"] = read_boolean  # also where EC2 does not have it (FCU-002)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ __all__ = ["disk_images", "manifests", "scenarios"]
 _PATHS = st.text("abcdefghij/._-", min_size=1, max_size=12).map(lambda path: f"/{path}")
 
 
-def disk_images(form: str = "qcow2", *, valid: bool = True) -> st.SearchStrategy[tuple[bytes, int]]:
+def disk_images(form: Literal["qcow2", "raw"] = "qcow2", *, valid: bool = True) -> st.SearchStrategy[tuple[bytes, int]]:
     """Draw gzipped disk images as in a bucket, with their virtual size in bytes.
 
     Valid images hold files that `cloud.read` finds in a volume created from them. Images with `valid=False` cannot be

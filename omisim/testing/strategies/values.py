@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -55,7 +55,7 @@ def image_names(*, valid: bool = True) -> st.SearchStrategy[str]:
     )
 
 
-def vm_types(kind: str = "valid") -> st.SearchStrategy[str]:
+def vm_types(kind: Literal["valid", "invalid", "windows"] = "valid") -> st.SearchStrategy[str]:
     """Draw VM types: "valid", "invalid" or "windows".
 
     Valid types are TINA types of any generation, size and flag, and EC2 names. Invalid types do not exist (VMT-001,

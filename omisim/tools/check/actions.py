@@ -87,7 +87,7 @@ class CheckWorld:
         else:
             self.cloud = load_scenario(scenario)
             accounts = [self.cloud.account(name) for name in self.cloud.accounts]
-        self.had_faults = bool(self.cloud.faults)
+        self.had_faults: bool = bool(self.cloud.faults)
         self.cloud.faults.clear()
         self.accounts: dict[str, Account] = _name_variables(accounts)
         self._homes = {account.account_id for account in accounts}

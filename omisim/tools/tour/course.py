@@ -18,6 +18,7 @@ from omisim.base.hosts import DEFAULT_REGION
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.spec.cell_rules import get_statement
+from omisim.state.settings import Timing
 from omisim.tools.tour.goals import GOALS
 
 __all__ = ["ACCOUNTS", "Answer", "Lesson", "Played", "Step", "Walk", "lesson", "lessons", "start"]
@@ -91,7 +92,7 @@ class Lesson:
     goal: str
     steps: tuple[Step, ...]
     predicate: str
-    timing: str = "eager"
+    timing: Timing = "eager"
 
     def check(self, cloud: Cloud) -> str:
         """Judge a cloud: return what is still missing, or "" when the goal is reached."""
@@ -172,9 +173,9 @@ def _show(value: Any) -> str:
     return "\n".join(lines[:MAX_LINES] + (["…"] if len(lines) > MAX_LINES else []))
 
 
-def start(timing: str = "eager") -> Cloud:
+def start(timing: Timing = "eager") -> Cloud:
     """Return a new cloud with the accounts of the lessons: alice and bob in eu-west-2, carol in us-east-2."""
-    cloud = Cloud(timing=timing)  # type: ignore[arg-type]  # the lessons' own
+    cloud = Cloud(timing=timing)
     for name, region in ACCOUNTS.items():
         cloud.account(name, region=region)
     return cloud
