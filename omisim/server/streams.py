@@ -94,7 +94,8 @@ class ChangeFeed:
     """The position of a stream of changes. `undone`: changes that it has sent have been undone since."""
 
     def __init__(self, position: int) -> None:
-        self.position, self.undone = position, False
+        self.position: int = position
+        self.undone: bool = False
 
     def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
         """Return the new changes."""

@@ -45,7 +45,7 @@ class Filters(Frozen, Generic[E]):
 
     __slots__ = ("__dict__", "compiled")
     filter_names: ClassVar[frozenset[str]] = frozenset()
-    __signature__: ClassVar = _Signature()
+    __signature__: ClassVar[Any] = _Signature()
     compiled: Compiled | None
 
     def __init_subclass__(cls) -> None:
