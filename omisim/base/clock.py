@@ -49,6 +49,10 @@ class ManualClock:
             raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")
         self._now = _check_time("start", start).astimezone(dt.UTC)
 
+    def __repr__(self) -> str:
+        """Show the virtual time."""
+        return f"<ManualClock at {self._now.isoformat()}>"
+
     def now(self) -> dt.datetime:
         """Return the virtual time."""
         return self._now
@@ -81,6 +85,10 @@ class SystemClock:
     def __init__(self, offset: dt.timedelta = dt.timedelta(), latest: dt.datetime | None = None) -> None:
         self.offset: dt.timedelta = offset
         self._latest = latest or dt.datetime.min.replace(tzinfo=dt.UTC)
+
+    def __repr__(self) -> str:
+        """Show the offset."""
+        return f"<SystemClock, wall time + {self.offset}>"
 
     def now(self) -> dt.datetime:
         """Return the wall time plus the offset, or the latest time returned so far if that is later.

@@ -24,6 +24,10 @@ class Mark:
         self.at: dt.datetime = at
         self.call_position: int = call_position
 
+    def __repr__(self) -> str:
+        """Show its time and its place in the history."""
+        return f"<mark at {self.at.isoformat()}, position {self.position}>"
+
 
 @frozen()
 class Saved:

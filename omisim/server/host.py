@@ -44,6 +44,10 @@ class Running:
         self.token = token
         self.ca = ca
 
+    def __repr__(self) -> str:
+        """Show the address, and no token."""
+        return f"<server at {self.url}>"
+
     @property
     def cloud(self) -> Cloud:
         """The served cloud."""

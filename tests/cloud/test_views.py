@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from support.snapshots import WIDTHS, check_snapshot, check_width
 
-from omisim import Account, ApiError, Cloud
+from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.model import Image
 
 SHARED = {"additions": {"global_permission": True}}
@@ -139,3 +141,22 @@ class TestTimelines:
         with pytest.raises(ApiError):
             alice.create_volume(size=1, subregion_name="eu-west-2a")
         assert "(CreateVolume#2 by alice)" in str(cloud.timeline(account="alice"))
+
+
+class TestReprs:
+    def test_of_clocks_show_their_time(self) -> None:
+        """A virtual clock shows its time, and a system clock how far it is ahead of the wall time."""
+        assert repr(ManualClock()) == "<ManualClock at 2026-01-01T00:00:00+00:00>"
+        assert repr(SystemClock(dt.timedelta(minutes=1))) == "<SystemClock, wall time + 0:01:00>"
+
+    def test_of_marks_tell_them_apart(self, cloud: Cloud, alice: Account) -> None:
+        """A mark shows its time and its place in the history."""
+        first = repr(cloud.mark())
+        alice.create_public_ip()
+        assert first.startswith("<mark at 2026-01-01T00:00:00")
+        assert first != repr(cloud.mark())
+
+    def test_of_a_server_shows_its_address_alone(self, cloud: Cloud) -> None:
+        """The repr of a running server, which a log may show, has no token."""
+        with cloud.serve() as server:
+            assert repr(server) == f"<server at {server.url}>"
