@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["code", "escape", "heading", "table"]
+__all__ = ["code", "escape", "heading", "prose", "table"]
 
 
 def escape(text: str) -> str:
     """Escape plain text, so that Markdown does not interpret any of it."""
     return re.sub(r"([\\`*_\[\]<>|{}#~$])", r"\\\1", text)
+
+
+def prose(text: str) -> str:
+    """Escape text apart from its code spans."""
+    return "".join(part if at % 2 else escape(part) for at, part in enumerate(re.split(r"(`[^`|]+`)", text)))
 
 
 def code(text: object) -> str:

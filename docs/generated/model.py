@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from generated.markdown import code, escape, heading, table
+from generated.markdown import code, escape, heading, prose, table
 from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 from omisim.doors.fcu.selection import TAGS
 from omisim.doors.fcu.table import load_rows, load_section
@@ -158,15 +158,12 @@ def _switch_anchor(name: str) -> str:
 
 def actions_served() -> str:
     """Return the table of the actions that are served, with the typed method and the rules of each."""
-    about: dict[str, list[Rule]] = defaultdict(list)
-    for rule in load_every_rule().values():
-        for lower_name in rule.actions:
-            about[lower_name].append(rule)
     rows = []
     for name, action in sorted(ACTIONS.items()):
         summary = (inspect.getdoc(action.function) or "").partition("\n\n")[0].replace("\n", " ")
         method = f"{{py:meth}}`~omisim.Account.{snake_name(name)}`"
-        rows.append([code(name), method, escape(summary), _links(about[name.lower()])])
+        about = [rule for rule in load_every_rule().values() if rule.is_about(name)]
+        rows.append([code(name), method, prose(summary), _links(about)])
     return table(["Action", "Typed method", "Summary", "Rules"], rows)
 
 
@@ -189,7 +186,7 @@ def glossary() -> str:
     for term, row in load_glossary().items():
         links = _links(load_every_rule()[rule] for rule in row.get("rules", ()))
         also = ", ".join([*row.get("also", ()), *([f"AWS: {row['ec2']}"] if "ec2" in row else [])])
-        rows.append([escape(term), escape(row["says"]), escape(also), links])
+        rows.append([escape(term), prose(row["says"]), escape(also), links])
     return table(["Word", "Meaning", "Also", "Rules"], rows)
 
 

@@ -73,6 +73,10 @@ class Rule:
         _, _, anchor = self.source.partition(f"{DOCUMENTATION}#")
         return (anchor,) if anchor else ()
 
+    def is_about(self, action: str) -> bool:
+        """Whether the rule is one of an action: one of `actions`, or one that its statement names."""
+        return action.lower() in self.actions or re.search(rf"\b{action}\b", self.says) is not None
+
     @property
     def page(self) -> str:
         """The page of the rule in the documentation: docs/reference/rules/<page>.md."""

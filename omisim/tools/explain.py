@@ -179,7 +179,7 @@ def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
     for name in list_actions():
         if name.lower() == action_name:
             summary, parameters = read_action(name)
-            rules = [rule for rule in load_every_rule().values() if name.lower() in rule.actions and rule.says]
+            rules = [rule for rule in load_every_rule().values() if rule.says and rule.is_about(name)]
             facts = [("Parameters", ", ".join(parameters) or "none")]
             facts += [("State", text) for text in _list_states(name)]
             facts += [("Documentation", get_action_page(name))]

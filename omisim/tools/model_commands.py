@@ -65,11 +65,12 @@ def _print_rules(options: argparse.Namespace) -> int:
         measured = _read_measured(options.measured)
     except ValueError as error:
         return report_error("rules", error, 2)
+    action = "" if options.action is None else _find_action(options.action)
     rules = [
         rule
         for rule in load_every_rule().values()
         if kind in (None, rule.kind)
-        and (options.action is None or options.action.lower() in rule.actions)
+        and (options.action is None or (action and rule.is_about(action)))
         and options.evidence in (None, rule.evidence)
     ]
     if options.json:
@@ -80,7 +81,7 @@ def _print_rules(options: argparse.Namespace) -> int:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
         verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
         print_row(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}", rule.says or rule.out)
-    suggestion = "" if rules or options.action is None else _suggest_actions(options.action)
+    suggestion = "" if action or options.action is None else suggest(options.action, _list_actions())
     print(f"{pluralize(len(rules), 'rule')}{suggestion}", file=sys.stderr)
     return 0 if rules else 1
 
@@ -92,11 +93,15 @@ def _read_measured(path: str | None) -> Mapping[str, str]:
     return read_file(path, read_report).rules if path else {}
 
 
-def _suggest_actions(action: str) -> str:
+def _find_action(word: str) -> str:
+    """Return the name of an action that is written in any case, "" for an unknown one."""
+    return next((name for name in _list_actions() if name.lower() == word.lower()), "")
+
+
+def _list_actions() -> list[str]:
     from omisim.actions.framework.registry import ACTIONS, not_served
 
-    known = [*ACTIONS, *not_served()]
-    return "" if action.lower() in map(str.lower, known) else suggest(action, known)
+    return [*ACTIONS, *not_served()]
 
 
 def _print_explanations(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from generated import expand
 from generated.docstrings import to_rest
+from generated.markdown import prose
 from support.pages import ROOT, list_anchors, read_page
 
 from omisim.actions.framework.registry import ACTIONS, not_served
@@ -46,6 +47,15 @@ class TestGeneratedPages:
         """Each action of the API is listed, as served or not."""
         page = read_page(REFERENCE / "actions.md")
         assert [name for name in [*ACTIONS, *not_served()] if f"`{name}`" not in page] == []
+
+    def test_list_the_rules_that_name_an_action(self) -> None:
+        """The rules of an action are those of its page in the API's documentation and those that name it."""
+        row = next(line for line in read_page(REFERENCE / "actions.md").splitlines() if "`ReadAccessKeys`" in line)
+        assert "[AK-009](" in row
+
+    def test_keep_code_spans(self) -> None:
+        """A code span in a text of a table is one; everything else is escaped."""
+        assert prose("Use `a_b`, not *b*.") == r"Use `a_b`, not \*b\*."
 
     def test_state_the_same_facts_as_explain(self) -> None:
         """An entry has the statement, the error, the fix, the evidence, the difference from EC2 and the source."""
