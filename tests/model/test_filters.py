@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from copy import copy
 from typing import Any
 
 import pytest
@@ -39,7 +40,8 @@ def test_the_signature_of_a_filter_class_names_its_filters() -> None:
 
 def test_the_repr_of_filters_has_the_given_ones() -> None:
     """A filter class has dozens of filters: its repr leaves out those that are not given."""
-    assert repr(FiltersVolume(volume_ids=("vol-12345678",))) == "FiltersVolume(volume_ids=('vol-12345678',))"
+    filters = FiltersVolume(volume_ids=("vol-12345678",))
+    assert repr(filters) == repr(copy(filters)) == "FiltersVolume(volume_ids=('vol-12345678',))"
 
 
 @pytest.mark.parametrize("cls", [shape and shape.cls for shape in SHAPES])

@@ -64,7 +64,8 @@ class Filters(Frozen, Generic[E]):
 
     def __repr__(self) -> str:
         """Return the class with the given filters."""
-        return f"{self.__class__.__qualname__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+        given = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if value is not None)
+        return f"{self.__class__.__qualname__}({given})"
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values of some filters."""
