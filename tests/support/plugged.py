@@ -7,7 +7,9 @@ from textwrap import dedent
 
 # imported here, or each in-process run would import them again, and patch other classes than those of the first run
 import aiobotocore.session as _aiobotocore  # noqa: F401
+import anyio._backends._asyncio as _anyio  # noqa: F401
 import boto3 as _boto3  # noqa: F401
+import httpcore as _httpcore  # noqa: F401
 import httpx as _httpx  # noqa: F401
 import osc_sdk_python as _sdk  # noqa: F401
 import pytest
@@ -15,6 +17,7 @@ import pytest
 import omisim.clients.environment
 import omisim.clients.intercept.patches
 import omisim.clients.sleeping
+import omisim.doors.oos
 
 with suppress(ImportError):  # it does not exist for Windows
     import uvloop as _uvloop  # noqa: F401
