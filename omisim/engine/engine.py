@@ -25,7 +25,7 @@ from omisim.state.forgetting import forget_ended
 from omisim.state.initial_state import initial_state
 from omisim.state.journal_store import JournalStore
 from omisim.state.observer import Observer
-from omisim.state.settings import Settings, Value, check_switch
+from omisim.state.settings import Settings, Timing, Value, check_switch
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
@@ -114,6 +114,14 @@ class Engine:
         with self.atomic():
             self.settings = replace(self.settings, **values)
             self._continue_with(self.state, self.scheduler.failures)
+
+    def change_timing(self, timing: Timing) -> None:
+        """Change the timing. Each transient state goes on in the new one, as if it had just begun."""
+        if timing != self.settings.timing:
+            with self.atomic():
+                self.change_settings(timing=timing)
+                with self.transaction("due") as tx:
+                    self.scheduler.restart_transients(tx)
 
     def set_switch(self, name: str, value: Value) -> None:
         """Set a behaviour switch. Raises ValueError for an unknown one and for a value that it does not have."""

@@ -103,6 +103,14 @@ class Scheduler:
         while due := self._find_counted([False, True]):
             self._apply(due, self._clock.now())
 
+    def restart_transients(self, tx: Transaction) -> None:
+        """Schedule the ends of all transient states again, from now on and in the present timing."""
+        for due in tuple(self._state.rows("due").values()):
+            if not due.timer:
+                row = self._state.get(due.kind, due.id)
+                tx.write("due", f"{due.kind}:{due.id}", None)
+                tx.schedule(row, due.event, self._settings.seconds_for(row, row.state, due.event))
+
     # --- by reads
 
     def count_reads(self, answer: object) -> None:

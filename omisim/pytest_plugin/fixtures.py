@@ -150,10 +150,10 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
     Timing is `clock` unless the marker sets it. With the option `virtual_time`, the clocks of `time` follow.
     """
-    from omisim.pytest_plugin.marker_options import change_timing, read_marker
+    from omisim.pytest_plugin.marker_options import read_marker
 
     if "timing" not in read_marker(request.node):
-        change_timing(omi_cloud.engine, "clock")  # the cloud may have been created before this fixture was requested
+        omi_cloud.engine.change_timing("clock")  # the cloud may have been created before this fixture was requested
     with omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False)):
         yield
 

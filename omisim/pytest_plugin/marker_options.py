@@ -12,13 +12,11 @@ from omisim import Account, Cloud
 from omisim.base.clock import check_clock
 from omisim.base.suggest import describe_unknown, suggest
 from omisim.cloud.switch_file import load_switches, read_switches
-from omisim.engine.engine import Engine
 from omisim.pytest_plugin import ini
 from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
 
 __all__ = [
-    "change_timing",
     "check_options",
     "first_account",
     "list_markers",
@@ -161,7 +159,7 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         {**settings.switches, **(options.get("switches") or {})},
         options.get("unserved", settings.unserved),
     )
-    change_timing(cloud.engine, changed.timing)
+    cloud.engine.change_timing(changed.timing)
     cloud.engine.change_settings(
         auth=changed.auth,
         switches=changed.switches,
@@ -172,20 +170,6 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
     for action, answer in (options.get("answers") or {}).items():
         cloud.answer(action, answer)
     cloud.engine.history = options.get("history", cloud.engine.history)
-
-
-def change_timing(engine: Engine, timing: str) -> None:
-    """Change the timing of a cloud. Each transient state goes on in the new timing, as if it had just begun."""
-    if timing == engine.settings.timing:
-        return
-    with engine.atomic():
-        engine.change_settings(timing=timing)
-        with engine.transaction("due") as tx:
-            for due in tuple(engine.state.rows("due").values()):
-                if not due.timer:
-                    row = engine.state.get(due.kind, due.id)
-                    tx.write("due", f"{due.kind}:{due.id}", None)
-                    tx.schedule(row, due.event, engine.settings.seconds_for(row, row.state, due.event))
 
 
 def _open_accounts(cloud: Cloud, options: Mapping[str, Any]) -> None:
