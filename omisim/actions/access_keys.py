@@ -9,6 +9,7 @@ from omisim.actions.framework.registry import action
 from omisim.base.foreign import parse_date
 from omisim.base.frozen import replace
 from omisim.model import AccessKey, AccessKeySecretKey, TextOrEmpty, ids, view_as
+from omisim.model.base import hide_secrets
 from omisim.model.filters import FiltersAccessKeys, select_matching
 from omisim.model.filters.dicts import FiltersAccessKeysDict
 from omisim.spec.rules import refuse
@@ -54,7 +55,7 @@ def read_access_keys(
     """List the access keys of the account without their secrets (AK-009)."""
     _check_user(call, user_name)
     keys = select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
-    return tuple(replace(key, secret_key="") for key in keys)
+    return tuple(map(hide_secrets, keys))
 
 
 @action("UpdateAccessKey", "AccessKey")
@@ -92,7 +93,7 @@ def update_access_key(
     changed = call.put(changed)
     if state not in (None, key.state):
         changed = call.move(changed, "activate" if state == "ACTIVE" else "deactivate")
-    return replace(changed, secret_key="")
+    return hide_secrets(changed)
 
 
 @action("DeleteAccessKey")

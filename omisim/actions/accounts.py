@@ -12,6 +12,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.new_account import open_account
 from omisim.base.frozen import replace
 from omisim.model import AccountRow, MayBeEmpty, TextOrEmpty
+from omisim.model.base import hide_secrets
 
 _EMAIL = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _CUSTOMER = re.compile(r"[0-9]{8}")
@@ -20,7 +21,7 @@ _CUSTOMER = re.compile(r"[0-9]{8}")
 @action("ReadAccounts", "Accounts")
 def read_accounts(call: Call) -> tuple[AccountRow, ...]:
     """List the caller's account, and no other one (ACC-001)."""
-    return (_hide_password(call.account),)
+    return (hide_secrets(call.account),)
 
 
 @action("CheckAuthentication")
@@ -62,7 +63,7 @@ def create_account(
     _check_free(call, email)
     call.stop_if_refused()
     account, _ = open_account(call.tx, email, call.region, None, {})
-    return _hide_password(call.put(replace(account, **call.values)))  # each parameter is named for its field
+    return hide_secrets(call.put(replace(account, **call.values)))  # each parameter is named for its field
 
 
 @action("UpdateAccount", "Account")
@@ -90,12 +91,7 @@ def update_account(
     _check_emails(call, (*([email] if email is not None else []), *(additional_emails or ())))
     if email not in (None, call.account.email):
         _check_free(call, email)
-    return _hide_password(call.put(replace(call.account, **call.values)))  # each parameter is named for its field
-
-
-def _hide_password(account: AccountRow) -> AccountRow:
-    """Return an account as answers show it."""
-    return replace(account, password="")
+    return hide_secrets(call.put(replace(call.account, **call.values)))  # each parameter is named for its field
 
 
 def _check_emails(call: Call, emails: Sequence[str]) -> None:

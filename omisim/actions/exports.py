@@ -26,6 +26,7 @@ from omisim.model import (
     SnapshotId,
     view_as,
 )
+from omisim.model.base import hide_secrets
 from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask
 from omisim.model.filters.dicts import FiltersReadImageExportTaskDict, FiltersSnapshotExportTaskDict
 from omisim.model.ids import Id
@@ -75,7 +76,7 @@ def create_image_export_task(
         )
     )
     call.record_origin(task, target.osu_bucket, ("exported by", image_id))
-    return task
+    return hide_secrets(task)
 
 
 def _check_target(call: Call, osu_export: OrDict[OsuExportToCreate]) -> OsuExportToCreate:
@@ -94,7 +95,8 @@ def read_image_export_tasks(
     """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(ImageExportTask, parsed_filters)
-    return call.select((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
+    shown = (replace(hide_secrets(task), progress=compute_progress(call, task)) for task in own)
+    return call.select(shown, parsed_filters)
 
 
 @action("CreateSnapshotExportTask", "SnapshotExportTask")
@@ -121,7 +123,7 @@ def create_snapshot_export_task(
         then="activate" if call.switch("spec_version") == "1.40" else None,
     )
     call.record_origin(task, target.osu_bucket, ("exported by", snapshot_id))
-    return task
+    return hide_secrets(task)
 
 
 @action("ReadSnapshotExportTasks", "SnapshotExportTasks", paged=True)
@@ -131,7 +133,8 @@ def read_snapshot_export_tasks(
     """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(SnapshotExportTask, parsed_filters)
-    return call.select((replace(task, progress=compute_progress(call, task)) for task in own), parsed_filters)
+    shown = (replace(hide_secrets(task), progress=compute_progress(call, task)) for task in own)
+    return call.select(shown, parsed_filters)
 
 
 @action("DeleteExportTask")

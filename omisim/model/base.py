@@ -9,7 +9,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, Union
 
-from omisim.base.frozen import frozen
+from omisim.base.frozen import frozen, replace
 from omisim.model.address_sets import parse_net_range
 from omisim.model.ids import Id
 
@@ -70,9 +70,19 @@ def internal(default: Any, *, compare: bool = True) -> Any:
     return field(default=default, compare=compare, metadata={"wire": False})
 
 
-def secret() -> Any:
-    """Declare an internal field with a secret, by default "", which the repr of the value leaves out."""
-    return field(default="", repr=False, metadata={"wire": False})
+def secret(default: Any = "") -> Any:
+    """Declare an internal field with a secret, which the repr of the value and `hide_secrets` leave out."""
+    return field(default=default, repr=False, metadata={"wire": False, "secret": True})
+
+
+def hide_secrets(value: ANY) -> ANY:
+    """Return a value as reads answer with it: its fields that `secret` declares have their defaults (AK-009)."""
+    return replace(value, **_list_secrets(value.__class__))  # type: ignore[arg-type]  # for mypy, a type may not be hashable
+
+
+@cache
+def _list_secrets(cls: Any) -> Mapping[str, Any]:
+    return {one.name: one.default for one in fields(cls) if "secret" in one.metadata}
 
 
 def omitted_if_empty() -> Any:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, Gib, internal
+from omisim.model.base import Entity, Gib, internal, secret
 from omisim.model.disks import Image
 from omisim.model.parts import ResourceTag
 
@@ -82,7 +82,7 @@ class ImageExportTask(Entity):
     tags: tuple[ResourceTag, ...] = ()
     task_id: str
     account_id: str = internal("")
-    api_key: OsuApiKey | None = internal(None)
+    api_key: OsuApiKey | None = secret(None)
     size: Gib = internal(0)  # GiB to upload
     source: Image | None = internal(None)  # the OMI at the time of the request
 
@@ -101,7 +101,7 @@ class SnapshotExportTask(Entity):
     tags: tuple[ResourceTag, ...] = ()
     task_id: str
     account_id: str = internal("")
-    api_key: OsuApiKey | None = internal(None)
+    api_key: OsuApiKey | None = secret(None)
     size: Gib = internal(0)  # GiB to upload
 
 

@@ -546,3 +546,14 @@ def test_exported_manifest_is_read_by_a_presigned_url(cloud: Cloud, alice: Accou
     assert manifest["Version"] == 1
     assert manifest["Image"]["ProductTypes"] == ["0001"]
     assert [disk["Size"] for disk in manifest["Image"]["Snapshots"]] == [10 * 2**30]
+
+
+def test_tasks_show_no_key_in_python(alice: Account, golden: Image) -> None:
+    """The values of typed methods do not have the key with which a task writes. [AK-009]"""
+    key = {"api_key_id": alice.access_key, "secret_key": alice.secret_key}
+    target = {"disk_image_format": "qcow2", "osu_bucket": BUCKET, "osu_api_key": key}
+    of_image = alice.create_image_export_task(image_id=golden.image_id, osu_export=target)
+    of_snapshot = alice.create_snapshot_export_task(snapshot_id=golden.snapshot_ids[0], osu_export=target)
+    (read_image,), (read_snapshot,) = alice.read_image_export_tasks(), alice.read_snapshot_export_tasks()
+    assert (read_image.state, read_snapshot.state) == ("completed", "completed")
+    assert [of_image.api_key, of_snapshot.api_key, read_image.api_key, read_snapshot.api_key] == [None] * 4

@@ -43,7 +43,7 @@ def ask(control: Control, name: str, method: str = "GET", host: str = OWN, **hea
 
 
 def get_status(app: App, request: HttpRequest, *, is_for_proxy: bool = False) -> int:
-    """Return the status of an answer that is no stream."""
+    """Return the status of an answer other than a stream."""
     response = app.answer(request, is_for_proxy=is_for_proxy)
     assert isinstance(response, HttpResponse)
     return response.status
