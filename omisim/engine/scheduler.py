@@ -71,7 +71,7 @@ class Scheduler:
 
     def _apply_timed(self) -> dt.datetime:
         now = self._clock.now()
-        while due := self._state.next_due(timers=True, until=now):
+        while due := self._state.next_due(now):
             self._apply(due, due.at or now)
         return now
 
@@ -96,7 +96,7 @@ class Scheduler:
 
         Transitions that count reads happen now, in the order in which they were scheduled.
         """
-        while due := self._state.next_due(timers=False, until=None):
+        while due := self._state.next_transient():
             if due.at is not None and due.at > self._clock.now():
                 self._clock.advance((due.at - self._clock.now()).total_seconds())
             self._apply_timed()

@@ -287,17 +287,19 @@ class State:
 
     # --- due transitions
 
-    def next_due(self, *, timers: bool, until: dt.datetime | None) -> Due | None:
-        """Return the earliest due transition, by time, then by order of scheduling, or None.
-
-        `timers` includes timers. `until` excludes later transitions.
-        """
+    def next_due(self, until: dt.datetime | None = None) -> Due | None:
+        """Return the earliest due transition, by time, then by order of scheduling. `until` excludes later ones."""
         table: DueTable = self.tables["due"]  # type: ignore[assignment]  # not the property: each call asks this
-        transients, others = table.heaps
-        if not transients and not (timers and others):
+        transients, timers = table.heaps
+        if not transients and not timers:
             return None
-        at, _, row_id = min(transients[:1] + others[:1]) if timers else transients[0]
+        at, _, row_id = min(transients[:1] + timers[:1])
         return table.by_id[row_id] if until is None or at <= until else None
+
+    def next_transient(self) -> Due | None:
+        """Return the earliest due transition that leaves a transient state."""
+        transients, _ = self.due_table.heaps
+        return self.due_table.by_id[transients[0][2]] if transients else None
 
     @property
     def due_table(self) -> DueTable:

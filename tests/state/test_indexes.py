@@ -28,7 +28,7 @@ Step = tuple[str, Any]
 LOOKS: Mapping[str, Callable[[State], object]] = {  # what brings indexes, totals and the queue up to date
     "count": lambda state: state.get_totals("volume", "a"),
     "find": lambda state: state.find_by("volume", "state", "available"),
-    "peek": lambda state: state.next_due(timers=True, until=None),
+    "peek": lambda state: state.next_due(),
 }
 
 volumes = st.builds(
@@ -179,10 +179,9 @@ def check_rows(state: State) -> None:
 def check_queue(state: State) -> None:
     """Compare the next due transition with the earliest of all."""
     every: list[Due] = [due for due in state.rows("due").values() if due.at is not None]
-    choices: list[tuple[bool, Callable[[Due], bool]]] = [(True, lambda _: True), (False, lambda due: not due.timer)]
-    for timers, matches in choices:
-        earliest = min(map(get_time, filter(matches, every)), default=None)
-        due = state.next_due(timers=timers, until=None)
+    transients = [due for due in every if not due.timer]
+    for due, candidates in ((state.next_due(), every), (state.next_transient(), transients)):
+        earliest = min(map(get_time, candidates), default=None)
         assert (due and get_time(due)) == earliest
 
 

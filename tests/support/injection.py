@@ -234,7 +234,7 @@ class Injection:
             ],
             "warnings": list(engine.session.warnings),
             "faults": [(fault.action, fault.times, fault.hits) for fault in engine.session.faults],
-            "next": str(engine.state.next_due(timers=True, until=None)),
+            "next": str(engine.state.next_due()),
             "stored": self.database is None or read_dump(self.database) == described,
         }
 

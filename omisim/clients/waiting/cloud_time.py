@@ -95,7 +95,7 @@ class CloudTime:
 
     def has_due(self) -> bool:
         """Whether a transition waits for the clock."""
-        return self._cloud.engine.state.next_due(timers=True, until=None) is not None
+        return self._cloud.engine.state.next_due() is not None
 
     def move_to(self, deadline: float) -> None:
         """Move the cloud's clock to a time, in the thread that has waited for it.
@@ -120,7 +120,7 @@ class CloudTime:
         changes, calls = self._seen
         self._seen = state.position, session.call_position
         self._quiet = 0 if session.call_position != calls else self._quiet + 1
-        if state.position != changes or state.next_due(timers=False, until=None) is not None:
+        if state.position != changes or state.next_transient() is not None:
             self._idle = 0
         elif session.call_position != calls:
             self._idle += 1
