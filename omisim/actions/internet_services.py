@@ -39,8 +39,7 @@ def read_internet_services(
     call: Call, *, filters: FiltersInternetService | FiltersInternetServiceDict | None = None
 ) -> tuple[InternetService, ...]:
     """List the caller's internet services in creation order."""
-    parsed_filters = as_parsed(filters)
-    return call.select(call.own_rows(InternetService, parsed_filters), parsed_filters)
+    return call.read_own(InternetService, as_parsed(filters))
 
 
 @action("LinkInternetService")

@@ -64,8 +64,7 @@ def _parse_public_key(call: Call, public_key: str) -> ssh_keys.PublicKey | None:
 @action("ReadKeypairs", "Keypairs", paged=True)
 def read_keypairs(call: Call, *, filters: FiltersKeypair | FiltersKeypairDict | None = None) -> tuple[Keypair, ...]:
     """List the caller's keypairs in creation order."""
-    parsed_filters = as_parsed(filters)
-    return call.select(call.own_rows(Keypair, parsed_filters), parsed_filters)
+    return call.read_own(Keypair, as_parsed(filters))
 
 
 def _check_name_or_id(call: Call, parameters: Mapping[str, Any]) -> None:

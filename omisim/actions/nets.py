@@ -62,8 +62,7 @@ def _make_dhcp_options_id(call: Call) -> str:
 @action("ReadNets", "Nets", paged=True)
 def read_nets(call: Call, *, filters: FiltersNet | FiltersNetDict | None = None) -> tuple[Net, ...]:
     """List the caller's Nets in creation order."""
-    parsed_filters = as_parsed(filters)
-    return call.select(call.own_rows(Net, parsed_filters), parsed_filters)
+    return call.read_own(Net, as_parsed(filters))
 
 
 @action("UpdateNet", "Net")

@@ -146,8 +146,7 @@ def create_nic_with_addresses(
 @action("ReadNics", "Nics", paged=True)
 def read_nics(call: Call, *, filters: FiltersNic | FiltersNicDict | None = None) -> tuple[Nic, ...]:
     """List the caller's NICs in creation order."""
-    parsed_filters = as_parsed(filters)
-    return call.select((view_nic(call.state, nic) for nic in call.own_rows(Nic, parsed_filters)), parsed_filters)
+    return call.read_own(Nic, as_parsed(filters), view_nic)
 
 
 def check_one_change(call: Call, parameters: Mapping[str, Any]) -> None:

@@ -129,9 +129,7 @@ def read_public_ips(
     call: Call, *, filters: FiltersPublicIp | FiltersPublicIpDict | None = None
 ) -> tuple[PublicIp, ...]:
     """List the caller's public IPs in creation order."""
-    parsed_filters = as_parsed(filters)
-    own = (view_public_ip(call.state, ip) for ip in call.own_rows(PublicIp, parsed_filters))
-    return call.select(own, parsed_filters)
+    return call.read_own(PublicIp, as_parsed(filters), view_public_ip)
 
 
 def _get_public_ip(call: Call, address: str | None, ip_id: str | None) -> PublicIp:

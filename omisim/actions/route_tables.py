@@ -55,8 +55,7 @@ def read_route_tables(
     call: Call, *, filters: FiltersRouteTable | FiltersRouteTableDict | None = None
 ) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, including the main ones. Routes are sorted by destination."""
-    parsed_filters = as_parsed(filters)
-    tables = call.select(call.own_rows(RouteTable, parsed_filters), parsed_filters)
+    tables = call.read_own(RouteTable, as_parsed(filters))
     return tuple(replace(table, routes=tuple(sorted(table.routes, key=_get_destination))) for table in tables)
 
 

@@ -130,9 +130,7 @@ def read_security_groups(
     call: Call, *, filters: FiltersSecurityGroup | FiltersSecurityGroupDict | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, including the default ones."""
-    parsed_filters = as_parsed(filters)
-    own = call.own_rows(SecurityGroup, parsed_filters)
-    return tuple(view_group(group) for group in call.select(own, parsed_filters))
+    return tuple(map(view_group, call.read_own(SecurityGroup, as_parsed(filters))))
 
 
 def _check_id_or_name(call: Call, parameters: Mapping[str, Any]) -> None:

@@ -63,9 +63,7 @@ def _list_overlapping(state: State, net_id: str, network: IPv4Network) -> list[s
 @action("ReadSubnets", "Subnets", paged=True)
 def read_subnets(call: Call, *, filters: FiltersSubnet | FiltersSubnetDict | None = None) -> tuple[Subnet, ...]:
     """List the caller's Subnets in creation order."""
-    parsed_filters = as_parsed(filters)
-    own = (view_subnet(call.state, subnet) for subnet in call.own_rows(Subnet, parsed_filters))
-    return call.select(own, parsed_filters)
+    return call.read_own(Subnet, as_parsed(filters), view_subnet)
 
 
 @action("UpdateSubnet", "Subnet")

@@ -53,8 +53,7 @@ def read_vms(call: Call, *, filters: FiltersVm | FiltersVmDict | None = None) ->
     """List the caller's VMs in creation order, including terminated ones while they are retained (VM-053)."""
     parsed_filters = as_parsed(filters) or match_all(FiltersVm)
     _check_prefixes(call, parsed_filters.vm_ids)
-    own = (view_vm(call.state, vm) for vm in call.own_rows(Vm, parsed_filters))
-    return call.select(own, parsed_filters)
+    return call.read_own(Vm, parsed_filters, view_vm)
 
 
 @action("ReadVmsState", "VmStates", paged=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from omisim.actions.devices import (
@@ -166,9 +165,7 @@ def add_volume(
 @action("ReadVolumes", "Volumes", paged=True)
 def read_volumes(call: Call, *, filters: FiltersVolume | FiltersVolumeDict | None = None) -> tuple[Volume, ...]:
     """List the caller's volumes in creation order."""
-    parsed_filters = as_parsed(filters)
-    own = map(partial(view_volume, call.state), call.own_rows(Volume, parsed_filters))
-    return call.select(own, parsed_filters)
+    return call.read_own(Volume, as_parsed(filters), view_volume)
 
 
 def _check_has_changes(call: Call, parameters: Mapping[str, Any]) -> None:
@@ -245,8 +242,7 @@ def read_volume_update_tasks(
     call: Call, *, filters: FiltersReadVolumeUpdateTask | FiltersReadVolumeUpdateTaskDict | None = None
 ) -> tuple[VolumeUpdateTask, ...]:
     """List the update tasks of the caller's volumes in order of their start, including finished ones (VOL-050)."""
-    parsed_filters = as_parsed(filters)
-    return call.select(call.own_rows(VolumeUpdateTask, parsed_filters), parsed_filters)
+    return call.read_own(VolumeUpdateTask, as_parsed(filters))
 
 
 @action("DeleteVolume")

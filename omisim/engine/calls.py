@@ -75,8 +75,8 @@ def answer_call(
     account = _get_account(engine, account_id)
     position = state.position
     record = CallRecord(
-        request.action, account.name if account else "", request.parameters, now, number, headers,
-        position=position, serial=session.requests, api=dialect.api,
+        request.action, account.name if account else "", request.parameters, now, number, headers, position,
+        session.requests, dialect.api,
     )  # fmt: skip
     session.calls.append(record)
     fault = unserved = tx = None

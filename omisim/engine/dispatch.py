@@ -89,7 +89,7 @@ def dispatch(
     position = state.position
     number = (state.get("counter", "calls") or 0) + 1
     tx.cause = f"{action.name}#{number}"
-    call = Call(action.name, account, region, tx, log=log, spell=request.dialect.spell)
+    call = Call(action.name, account, region, tx, log, request.dialect.spell)
     try:
         answer = _run(call, action, request, page_size)
     except ApiError as error:

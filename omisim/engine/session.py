@@ -33,6 +33,9 @@ class CallRecord:
         at: The cloud's time of the call.
         request_id: The id of the request.
         headers: The headers of the request; empty for a call from Python.
+        position: The number of changes before the call, -1 for a call that a door refused.
+        serial: The number of the request among all of its cloud.
+        api: The API that the client used: "oapi", "fcu" or "oos".
         error: The refusal, or None.
         warnings: The warnings about the call.
         dropped: Whether a fault dropped the connection or killed the client, so that there was no answer.
@@ -40,11 +43,8 @@ class CallRecord:
         size: The bytes of the answer's body, None without a body.
         sent: The bytes of the request, without the object of an upload; 0 for a call from Python.
         took: The microseconds of the cloud's time that a fault delayed the call.
-        position: The number of changes before the call, -1 for a call that a door refused.
         results: The number of results of a read with pages.
         by_user: Whether `Cloud.answer` has answered the call.
-        serial: The number of the request among all of its cloud.
-        api: The API that the client used: "oapi", "fcu" or "oos".
     """
 
     action: str
@@ -53,6 +53,9 @@ class CallRecord:
     at: dt.datetime
     request_id: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    position: int = -1
+    serial: int = 0
+    api: str = "oapi"
     error: ApiError | None = None
     warnings: tuple[str, ...] = ()
     dropped: bool = False
@@ -60,11 +63,8 @@ class CallRecord:
     size: int | None = None
     sent: int = 0
     took: int = 0
-    position: int = -1
     results: int | None = None
     by_user: bool = False
-    serial: int = 0
-    api: str = "oapi"
     given: ClassVar[Renamed] = Renamed("arguments")
 
     def __post_init__(self) -> None:

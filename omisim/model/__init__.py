@@ -178,5 +178,6 @@ ENTITIES: tuple[type[Entity], ...] = (
     Upload,
 )
 for _entity in ENTITIES:
+    _entity.ids_filter = f"{_entity.key}s"
     _entity.id = getattr(_entity, _entity.key)  # the slot itself, which is read without a call
 del _entity

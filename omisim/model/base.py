@@ -211,6 +211,7 @@ class Entity:
     __slots__ = ("_kept",)
     kind: ClassVar[str]
     key: ClassVar[str]
+    ids_filter: ClassVar[str]  # the filter that lists ids: "volume_ids"
     id: str  # the field that `key` names, under a second name (model/__init__.py)
     _kept: tuple[Any, ...]  # not a field: see `keep_text` and `keep_view`
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from typing import Any, TypeVar, cast
 
 from omisim.base.sharing import share
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
-from omisim.model.filters import Filters, compile_filters, select_matching
+from omisim.model.filters import Filters, compile_filters, find_ids_alone, select_matching
 from omisim.model.ids import derive_hex
 from omisim.spec.cell_rules import get_cell_rule
 from omisim.spec.errors import ApiError
@@ -45,10 +46,10 @@ class Call:
         account: AccountRow | None,
         region: str,
         tx: Transaction,
-        *,
         log: Sequence[Any] = (),
-        collect: bool = False,
         spell: Callable[[str], str] = str,
+        *,
+        collect: bool = False,
     ) -> None:
         self.action = action
         self.spell = spell  # snake_case name of a parameter → the caller's spelling
@@ -134,6 +135,18 @@ class Call:
     def select(self, entities: Iterable[T], filters: Filters[T] | None) -> tuple[T, ...]:
         """Return the entities that match the filters, in their order: all, or as many as the requested page needs."""
         return select_matching(entities, filters, self.limit)
+
+    def read_own(
+        self, cls: type[E], filters: Filters[E] | None, view: Callable[[State, E], E] | None = None
+    ) -> tuple[E, ...]:
+        """Return the caller's entities of a class that match the filters, in creation order, as `select` does.
+
+        `view` returns the form of an entity in answers.
+        """
+        ids = find_ids_alone(cls, filters)
+        rows = self.own_rows(cls, filters) if ids is None else filter(self.owns, self.state.find_by_ids(cls.kind, ids))
+        shown = rows if view is None else map(view, repeat(self.state), rows)
+        return self.select(shown, filters) if ids is None else tuple(islice(shown, self.limit))
 
     def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> Iterator[E]:
         """Yield the caller's entities of a class in creation order, at least those that match the filters."""

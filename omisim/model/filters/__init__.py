@@ -21,7 +21,7 @@ from omisim.model.filters.disks import (
     FiltersSnapshotExportTask,
     FiltersVolume,
 )
-from omisim.model.filters.match import Filters, compile_filters, match_all, select_matching
+from omisim.model.filters.match import Filters, compile_filters, find_ids_alone, match_all, select_matching
 from omisim.model.filters.networks import (
     FiltersInternetService,
     FiltersNet,
@@ -39,5 +39,5 @@ __all__ = [
     "FiltersReadImageExportTask", "FiltersReadVolumeUpdateTask", "FiltersRouteTable", "FiltersSecurityGroup",
     "FiltersService", "FiltersSnapshot", "FiltersSnapshotExportTask", "FiltersSubnet", "FiltersSubregion", "FiltersTag",
     "FiltersVm", "FiltersVmType", "FiltersVmsState", "FiltersVmsStopHistory", "FiltersVolume",
-    "compile_filters", "match_all", "select_matching",
+    "compile_filters", "find_ids_alone", "match_all", "select_matching",
 ]  # fmt: skip

@@ -10,10 +10,12 @@ from itertools import islice, repeat
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from omisim.base.frozen import Frozen
+from omisim.model.base import Entity
 from omisim.model.filters.fields import find_path, make_getter
 
 __all__ = [
-    "E", "Filters", "compile_filters", "compile_patterns", "is_pattern", "match_all", "matches_glob", "select_matching",
+    "E", "Filters", "compile_filters", "compile_patterns", "find_ids_alone", "is_pattern", "match_all", "matches_glob",
+    "select_matching",
 ]  # fmt: skip
 
 E = TypeVar("E")
@@ -102,6 +104,15 @@ def _compile(filters: Filters[E]) -> Compiled:
                 exact.append((path, choices))
     object.__setattr__(filters, "compiled", (tests, exact))  # which are frozen
     return tests, exact
+
+
+def find_ids_alone(cls: type[Entity], filters: Filters[Any] | None) -> Iterable[str] | None:
+    """Return the ids that the filters list if they select by ids alone, as most reads of clients do; or None."""
+    if filters is None:
+        return None
+    given = vars(filters)
+    ids: Iterable[str] | None = given.get(cls.ids_filter) if len(given) == 1 else None
+    return ids
 
 
 def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: int | None = None) -> tuple[E, ...]:
