@@ -188,13 +188,16 @@ def find_claimed_key(request: HttpRequest) -> str | None:
 
     A request that is signed with Signature Version 2, which no door verifies, names it in its query string or form.
     """
-    header = request.headers.get("authorization", "")
-    access_key = None if _is_basic(header) else find_access_key(header or unquote(request.query))
-    if access_key is not None:
-        return access_key
+    header, query = request.headers.get("authorization", ""), request.query
+    if header or query:
+        access_key = None if _is_basic(header) else find_access_key(header or unquote(query))
+        if access_key is not None:
+            return access_key
     is_form = request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
+    if not query and not is_form:
+        return None
     form = request.body[:_FORM_HEAD] if is_form else b""
-    field = _VERSION_2_CREDENTIAL.search(request.query.encode(errors="replace") + b"&" + form)
+    field = _VERSION_2_CREDENTIAL.search(query.encode(errors="replace") + b"&" + form)
     return field[1].decode("latin-1") if field else None
 
 

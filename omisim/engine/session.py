@@ -183,7 +183,10 @@ class Session:
 
     def find_call(self, request_id: str) -> CallRecord | None:
         """Return the record of a recent call, or None."""
-        return next((record for record in reversed(self.calls) if record.request_id == request_id), None)
+        for record in reversed(self.calls):  # without a generator, because each request over HTTP asks for the latest
+            if record.request_id == request_id:
+                return record
+        return None
 
     def record_sizes(self, request_id: str, sent: int, size: int | None = None) -> None:
         """Record the size of a request and of the body of its answer, in bytes."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from omisim.model import AccessKey, AccountRow
 from omisim.state.state import State
 
@@ -19,6 +17,8 @@ def find_owner(state: State, access_key: str | None) -> AccountRow | None:
 
 def find_first_account(state: State, region: str | None) -> AccountRow | None:
     """Return the owner of the oldest access key in a Region, by default in any, or None (AUTH-013)."""
-    keys: Iterable[AccessKey] = state.rows("access_key").values()
-    owners: Iterator[AccountRow] = (state.get("account", key.account_id) for key in keys)
-    return next((account for account in owners if region in (None, account.region)), None)
+    for key in state.rows("access_key").values():
+        account: AccountRow = state.get("account", key.account_id)
+        if region in (None, account.region):
+            return account
+    return None
