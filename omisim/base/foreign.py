@@ -23,6 +23,7 @@ __all__ = [
 MAX_DEPTH = 64  # objects and lists inside each other; the deepest document that omisim reads has ten
 MAX_DIGITS = 40  # of an integer; the largest that has a meaning here has 20
 MAX_URL = 2**16  # characters
+_WHITE_SPACE = " \t\n\r"  # of JSON
 _COUNT = re.compile(f"[0-9]{{1,{MAX_DIGITS}}}")
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 Hook = Callable[[dict[str, Any]], Any]
@@ -34,11 +35,13 @@ def parse_json(text: str | bytes, decoder: json.JSONDecoder | None = None) -> An
     Raises ValueError for text that is not JSON (`NaN`, `Infinity`), for numbers without a finite value and integers of
     more than 40 digits, for lone surrogates, and for more than 64 levels.
     """
-    content = text if isinstance(text, str) else text.decode()
+    content = (text if isinstance(text, str) else text.decode()).strip(_WHITE_SPACE)
     try:
-        value = (decoder or _DECODER).decode(content)
+        value, end = (decoder or _DECODER).raw_decode(content)  # not decode, which searches for the space by a pattern
     except RecursionError:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
+    if end < len(content):
+        raise json.JSONDecodeError("Extra data", content, end)
     if content.count("[") + content.count("{") > MAX_DEPTH:
         _check_depth(value)
     if "\\u" in content:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
@@ -29,6 +29,7 @@ __all__ = [
 
 MAX_ADOPTED = 1000  # unknown OMIs in one request
 IMPORTS = frozenset({"CreateImage", "CreateSnapshot"})  # the actions that may read a disk image
+Parameters = TypeVarTuple("Parameters")
 Result = TypeVar("Result")
 Failed = TypeVar("Failed", bound=ApiError | Dropped | Killed)
 # makes a call of an engine, as `run_call` does, but within the unit of its caller
@@ -207,8 +208,8 @@ def _log_refused(
 
 def check_action(engine: Engine, name: str) -> None:
     """Raise ApiError for an action that this cloud does not answer."""
-    if find_unserved(engine.settings, name) is None:
-        find_action(name)
+    if name not in ACTIONS and find_unserved(engine.settings, name) is None:
+        raise refuse_action(name)
 
 
 def _find_unserved(engine: Engine, record: CallRecord) -> UnservedAction:
@@ -271,8 +272,8 @@ def _observe(engine: Engine, record: CallRecord) -> None:
         engine.observer.on_call(record.action, record.error.rule if record.error else None)
 
 
-def run_request(engine: Engine, work: Callable[[MakeCall], Result]) -> Result:
-    """Run a function that answers a client's request as one unit (`atomic`). It gets a `call` for use in the unit.
+def run_request(engine: Engine, work: Callable[[*Parameters, MakeCall], Result], *args: *Parameters) -> Result:
+    """Run a function that answers a client's request as one unit (`atomic`). It also gets a `call` for use in the unit.
 
     The disk images of an import are decoded without the lock. For this, such a call ends a first run, which has
     identified its caller and is undone, and finds the images in a second one.
@@ -280,7 +281,7 @@ def run_request(engine: Engine, work: Callable[[MakeCall], Result]) -> Result:
     decoded: Decoded | None = None
     while True:
         try:
-            return engine.run(work, partial(_call_within, engine, decoded))
+            return engine.run(work, *args, partial(_call_within, engine, decoded))
         except NotDecoded as error:
             decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, error.location)
 

@@ -50,7 +50,7 @@ class FcuDoor:
         Raises Dropped when a fault drops the connection.
         """
         try:
-            return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
+            return raise_failure(run_request(self.engine, self._answer, request, host_time))
         except StoreError as error:
             name = _name_action(parse_query(request.query, request.body).action)
             return self._refuse(request, refuse_unsaved(self.engine, error, name, headers=request.headers, api="fcu"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from omisim.actions.framework.request import Dialect, Request, copy_arguments
@@ -61,7 +61,7 @@ class OapiDoor:
             name, _ = _route(request.host, request.path)
             return HttpResponse(204, headers=_OPTIONS_HEADERS | (_ANY_ORIGIN if _is_open_to_pages(name) else {}))
         try:
-            return raise_failure(run_request(self.engine, partial(self._answer, request, host_time)))
+            return raise_failure(run_request(self.engine, self._answer, request, host_time))
         except StoreError as error:
             action = _route(request.host, request.path)[0]
             return _render_refusal(refuse_unsaved(self.engine, error, action, headers=request.headers))
@@ -137,7 +137,7 @@ def _check_content_type(request: HttpRequest) -> None:
     """Refuse a body whose content type is not JSON (REQ-003); an empty body may have any type."""
     if request.body and not request.body.isspace():
         content_type = request.headers.get("content-type", "application/json")
-        if content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
+        if content_type not in _JSON_TYPES and content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
             raise refuse("REQ-003", content_type=content_type)
 
 
@@ -157,7 +157,10 @@ def _parse_body(action: str, content: bytes) -> Request:
 
 
 def _snake_names(members: dict[str, Any]) -> dict[str, Any]:
-    return {snake_name(name): value for name, value in members.items()}
+    named = {}
+    for name, value in members.items():  # not a comprehension, which is one more call for each object of a request
+        named[snake_name(name)] = value
+    return named
 
 
 _DECODER = make_json_decoder(_snake_names)
