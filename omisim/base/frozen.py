@@ -115,6 +115,7 @@ def _make_new(cls: Any, twin: type, *, kw_only: bool) -> Any:
         else:
             parameters.append(one.name)
         lines.append(f"self.{one.name} = {value}")
+    lines += [f"self.{name} = None" for name in _list_other_slots(cls)]
     new = _compile(cls, "__new__", parameters, [*lines, "self.__class__ = _cls", "return self"], scope)
     new.__annotations__ = {one.name: one.type for one in fields(cls)}
     new.__qualname__ = cls.__qualname__  # which a TypeError names
@@ -126,11 +127,18 @@ def _get_copier(cls: Any) -> Callable[[Any], Any]:
     """Return the function that copies the fields of an instance to a new one of the twin class."""
     if cls not in _TWINS:
         raise TypeError(f"{cls.__name__} must be a class that `frozen` has made")
-    lines = ["new = _create(_twin)", *(f"new.{one.name} = old.{one.name}" for one in fields(cls)), "return new"]
+    lines = ["new = _create(_twin)", *(f"new.{one.name} = old.{one.name}" for one in fields(cls))]
+    lines += [*(f"new.{name} = None" for name in _list_other_slots(cls)), "return new"]
     copier: Callable[[Any], Any] = _compile(
         cls, "_copy", ["old"], lines, {"_create": object.__new__, "_twin": _TWINS[cls]}
     )
     return copier
+
+
+def _list_other_slots(cls: Any) -> list[str]:
+    """Return the slots of a class that are no fields. They hold None at first, as an empty one is slow to ask for."""
+    slots: list[str] = [name for base in cls.__mro__ for name in vars(base).get("__slots__", ())]
+    return [name for name in slots if name not in cls.__dataclass_fields__]
 
 
 def _compile(cls: type, name: str, parameters: list[str], lines: list[str], scope: dict[str, Any]) -> Any:

@@ -213,7 +213,7 @@ class Entity:
     key: ClassVar[str]
     ids_filter: ClassVar[str]  # the filter that lists ids: "volume_ids"
     id: str  # the field that `key` names, under a second name (model/__init__.py)
-    _kept: tuple[Any, ...]  # not a field: see `keep_text` and `keep_view`
+    _kept: tuple[Any, ...] | None  # not a field: see `keep_text` and `keep_view`
 
     @property
     def is_gone(self) -> bool:
