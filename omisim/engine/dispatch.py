@@ -11,7 +11,7 @@ import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
 from omisim.actions.framework.paging import compute_limit, paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
-from omisim.actions.framework.request import Request
+from omisim.actions.framework.request import NOTHING, Request
 from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
 from omisim.base.frozen import frozen
@@ -135,16 +135,16 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     if shape.with_ids:
         shape.report_malformed_ids(values, "", call.spell, call.report)
     call.stop_if_refused()
-    call.values, call.decoded, request.decoded = values, request.decoded, {}
+    call.values, call.decoded, request.decoded = values, request.decoded, NOTHING
     if not (action.paged and dialect.controls and dialect.pages):
-        return Answer(action, action.function(call, **values), tuple(call.warnings), dry)
+        return Answer(action, action.function(call, **values), call.warnings, dry)
     default = call.switch("default_page_size")
     assert isinstance(default, int)
     call.limit = compute_limit(size, token, default, page_size)
     rows = action.function(call, **values)
     filters = values.get("filters")
     rows, next_token = paginate(call.state, action.name, rows, filters, size, token, default, page_size)
-    return Answer(action, rows, tuple(call.warnings), dry, None if dry else next_token)
+    return Answer(action, rows, call.warnings, dry, None if dry else next_token)
 
 
 def _complete_refusal(call: Call, error: ApiError) -> ApiError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
 from typing import Any, TypeVar, cast
 
+from omisim.actions.framework.request import NOTHING
 from omisim.base.sharing import share
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
 from omisim.model.filters import Filters, compile_filters, find_ids_alone, select_matching
@@ -58,11 +59,11 @@ class Call:
         self.state: State = tx.state
         self.now: dt.datetime = tx.at
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
-        self.values: Mapping[str, Any] = {}  # the parsed parameters that the caller gave
+        self.values: Mapping[str, Any] = NOTHING  # the parsed parameters that the caller gave
         self.limit: int | None = None  # the number of results of a read after which its page is full
-        self.decoded: Mapping[Any, Any] = {}  # the disk images that were decoded ahead (imports.Decoded)
+        self.decoded: Mapping[Any, Any] = NOTHING  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []
-        self.warnings: list[str] = []
+        self.warnings: tuple[str, ...] = ()
         self._account = account
         self._account_id = account and account.account_id
         self._collect = collect
@@ -212,7 +213,7 @@ class Call:
 
     def warn(self, text: str) -> None:
         """Warn the caller about a request that is allowed but probably a mistake."""
-        self.warnings.append(text)
+        self.warnings += (text,)
 
     def stop_if_refused(self) -> None:
         """End the call if a check has failed: the code that follows relies on the checked values."""

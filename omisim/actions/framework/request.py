@@ -17,8 +17,9 @@ from omisim.model.filters import Filters
 if TYPE_CHECKING:
     from omisim.actions.framework.registry import Action
 
-__all__ = ["PYTHON", "Dialect", "Foreign", "Request", "copy_arguments"]
+__all__ = ["NOTHING", "PYTHON", "Dialect", "Foreign", "Request", "copy_arguments"]
 
+NOTHING: Mapping[Any, Any] = {}  # shared by all calls, which make no empty dicts of their own
 _PLAIN = frozenset({str, bool, NoneType})  # most arguments
 _LISTS = (list, tuple)
 _TOO_LARGE = 10**MAX_DIGITS
@@ -58,7 +59,7 @@ class Request:
         self.parameters: Mapping[str, Any] = parameters
         self.dialect: Dialect = dialect
         self.values: dict[str, Any] | None = None
-        self.decoded: Mapping[Any, Any] = {}  # the disk images that this call imports, decoded ahead (imports.Decoded)
+        self.decoded: Mapping[Any, Any] = NOTHING  # the disk images of an import, decoded ahead (imports.Decoded)
 
 
 class Foreign:

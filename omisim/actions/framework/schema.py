@@ -146,7 +146,7 @@ class Shape:
                 if len(problems) >= MAX_PROBLEMS:
                     return values
             elif value or not _is_empty(value) or isinstance(value, field.empty):
-                read = field.read(value, f"{path}{name}", problems)
+                read = field.read(value, path + name, problems)
                 if read is not None:
                     values[name] = read
         for field in self.required if values or not path else ():  # an object without values is absent itself
@@ -268,7 +268,7 @@ def _make_object_reader(shape: Shape, *, may_be_empty: bool) -> Read:
             value = {name: getattr(value, name) for name in shape.fields}
         if value.__class__ is not dict and not isinstance(value, Mapping):
             return report_wrong_type(value, path, "an object", problems)
-        values = shape.read(value, f"{path}.", problems)
+        values = shape.read(value, path + ".", problems)  # quicker than an f-string
         if problems:
             return WRONG
         return cls(**values) if values or may_be_empty else None
