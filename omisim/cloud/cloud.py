@@ -309,7 +309,7 @@ class Cloud:
     @property
     def faults(self) -> Faults:
         """Injected faults of calls, for example `faults.add("CreateSnapshot", times=2, status=503)` (THR-001)."""
-        return self.engine.session.faults
+        return Faults(self.engine)
 
     def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the natural name for users
         """Make the next transition of a kind, or of one resource, end in its failure state.

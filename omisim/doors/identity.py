@@ -107,7 +107,7 @@ def _authenticate_signature(
         check_date(signature, lambda: host_time, engine.clock.now)
         verify = partial(verify_signature, request, signature, key.secret_key)
         if count_failures:
-            engine.session.lockouts.attempt(account.account_id, engine.clock, verify)
+            engine.session.attempt(account.account_id, engine.clock, verify)
         else:
             verify()
     return account.account_id, account.region
@@ -128,7 +128,7 @@ def _authenticate_login(engine: Engine, header: str, region: str | None) -> tupl
         return account.account_id, account.region
     if account is None:
         raise _refuse_login(login)
-    engine.session.lockouts.attempt(account.account_id, engine.clock, partial(_check_password, account, password))
+    engine.session.attempt(account.account_id, engine.clock, partial(_check_password, account, password))
     return account.account_id, account.region
 
 

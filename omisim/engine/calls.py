@@ -86,7 +86,7 @@ def answer_call(
         if action is None:
             unserved = _find_unserved(engine, record)
             action = unserved.action
-        if session.faults.pending and (fault := _take_fault(engine, record)):
+        if session.faults and (fault := _take_fault(engine, record)):
             state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
             position = state.position
             fault.raise_before_effect(request.action)
@@ -126,7 +126,7 @@ def call_storage(
     raises it after the block, which keeps the record. Raises what `answer` raises, after undoing its changes.
     """
     record.position = engine.state.position
-    fault = _take_fault(engine, record) if engine.session.faults.pending else None
+    fault = _take_fault(engine, record) if engine.session.faults else None
     failure = fault.make_error(record.action) if fault is not None else None
     if fault is None or failure is None or fault.after_effect:
         with engine.transaction("oos") as tx:
@@ -232,7 +232,7 @@ def _get_account(engine: Engine, account_id: str | None) -> AccountRow | None:
 
 def _take_fault(engine: Engine, record: CallRecord) -> Fault | None:
     """Return the fault to inject, if any, after advancing the clock by its delay and running its `meanwhile`."""
-    fault = engine.session.faults.take(record, engine.settings.seed)
+    fault = engine.session.take_fault(record, engine.settings.seed)
     if fault is not None and fault.delay:
         record.took = int(fault.delay * 1e6)
         engine.scheduler.advance(fault.delay)

@@ -27,17 +27,17 @@ class Checkpoint:
     def __init__(self, engine: Engine, outer: Checkpoint | None) -> None:
         self.outer: Checkpoint | None = outer
         state, session, clock, scheduler = engine.state, engine.session, engine.clock, engine.scheduler
-        faults, lockouts = session.faults, session.lockouts
         self._engine = state, session, clock, scheduler, engine.settings, engine.history, engine.marks
+        self._failures = scheduler.failures
         self._session = (
-            session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, faults, lockouts,
+            session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
+            session.added_faults, session.lockouts,
         )  # fmt: skip
         self.position: int = state.position
         self._at = clock.now()
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
-        self._counts = len(session.calls), len(session.warnings), faults.added
-        self._faults = faults.save() if faults.pending else []
-        self._failures = scheduler.failures, lockouts.failures
+        self._counts = len(session.calls), len(session.warnings)
+        self._faults = session.count_faults() if session.faults else ()
 
     def revert(self, engine: Engine) -> None:
         """Return the engine to this point. If an exception interrupts it, calling it again completes it."""
@@ -46,7 +46,7 @@ class Checkpoint:
         engine.settings, engine.history, engine.marks = settings, history, marks
         (
             session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
-            session.lockouts,
+            session.added_faults, session.lockouts,
         ) = self._session  # fmt: skip
         state.undo_to(self.position)
         clock.restore(self._at)
@@ -54,8 +54,9 @@ class Checkpoint:
             assert isinstance(clock, SystemClock)
             assert isinstance(self._system_clock, SystemClock)
             clock.undo_to(self._system_clock)
-        calls, warnings, session.faults.added = self._counts
+        calls, warnings = self._counts
         del session.calls[calls:]
         del session.warnings[warnings:]
-        session.faults.restore(self._faults)
-        scheduler.failures, session.lockouts.failures = self._failures
+        for fault, times, hits in self._faults:
+            fault.times, fault.hits = times, hits
+        scheduler.failures = self._failures

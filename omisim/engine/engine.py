@@ -76,21 +76,16 @@ class Engine:
         """Note that this process was forked, and that its calls would be lost. A thread of the other held the lock."""
         self._is_copy = True
         self.lock = RLock()
-        self._take_session(self.session)
 
     def _start_with(self, state: State) -> None:
         self._continue_with(state)
-        self._take_session(Session())
+        self.session: Session = Session()
         self.marks: MutableSet[Mark] = set()  # a WeakSet from the first mark on
 
     def _continue_with(self, state: State, failures: tuple[Failure, ...] = ()) -> None:
         self.state: State = state
         self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
         self.scheduler.failures = failures
-
-    def _take_session(self, session: Session) -> None:
-        self.session: Session = session
-        session.faults.lock = self.lock
 
     # --- writing
 
@@ -212,7 +207,7 @@ class Engine:
         with self.atomic():
             self.settings, self.clock, self.history = other.settings, other.clock, other.history
             self.state, self.scheduler = other.state, other.scheduler
-            self._take_session(other.session)
+            self.session = other.session
             self.marks = set()
 
     # --- undoing, forking, saving
@@ -287,15 +282,14 @@ class Engine:
         with self.atomic():
             self.settings = saved.settings
             self._start_with(saved.state.fork())
-            self._take_session(saved.session.copy())
+            self.session = saved.session.copy()
             self.scheduler.failures = saved.failures
             self.clock.restore(saved.at)
             self.marks = WeakSet(saved.marks)
 
     def copy_faults(self, other: Engine) -> None:
         """Copy the faults and requested failures of another Engine."""
-        self.session.faults = other.session.faults.copy()
-        self._take_session(self.session)
+        self.session.copy_faults(other.session)
         self.scheduler.failures = other.scheduler.failures
 
     def reset(self) -> None:
@@ -322,8 +316,7 @@ class Engine:
         loaded = from_dict(data, initial_state().fork())
         engine = cls(loaded.settings, loaded.clock, loaded.state, loaded.history)
         if loaded.session is not None:
-            session, engine.scheduler.failures = read_session(loaded.session)
-            engine._take_session(session)
+            engine.session, engine.scheduler.failures = read_session(loaded.session)
         return engine
 
     # --- how much is kept

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from threading import RLock
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.schema import MISSING, Problems
@@ -22,6 +21,9 @@ from omisim.spec.errors import ERRORS, ApiError, ErrorKind, suggest_error
 from omisim.spec.rules import get_rule
 from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_OPERATIONS, STORAGE_PAGES, STORAGE_PARAMETERS
 from omisim.state.settings import MAX_DURATION
+
+if TYPE_CHECKING:
+    from omisim.engine.engine import Engine
 
 __all__ = ["ANY_ACTION", "Dropped", "Fault", "Faults", "Killed", "raise_failure"]
 
@@ -129,47 +131,29 @@ class Fault:
         chance = int(derive_hex(f"{seed}:fault:{self.number}:{self.hits}")[:8], 16) / 2**32
         return chance < self.probability
 
+    def make_endless(self) -> Fault:
+        """Return the fault that hits every later call after this one has killed the process."""
+        endless = replace(self, action=ANY_ACTION, times=None, every=1, when=None, probability=1.0)
+        return replace(endless, after_effect=False, delay=0.0, meanwhile=None)
+
 
 class Faults:
-    """The faults of one cloud, in the order they were added. The engine that they belong to sets its `lock`."""
+    """The faults of one cloud, in the order they were added."""
 
-    lock: RLock
-
-    def __init__(self) -> None:
-        self.pending: list[Fault] = []  # read only
-        self.added: int = 0
-
-    def save(self) -> list[tuple[Fault, int | None, int]]:
-        """Return the pending faults with their counts, for `restore`."""
-        return [(fault, fault.times, fault.hits) for fault in self.pending]
-
-    def restore(self, saved: list[tuple[Fault, int | None, int]]) -> None:
-        """Return to what `save` returned. The faults keep their identity."""
-        for fault, times, hits in saved:
-            fault.times, fault.hits = times, hits
-        self.pending = [fault for fault, _, _ in saved]
-
-    def load(self, faults: list[Fault], added: int) -> None:
-        """Set the pending faults, and the number of faults that were ever added."""
-        self.pending, self.added = faults, added
-
-    def copy(self) -> Faults:
-        """Return an independent copy."""
-        twin = Faults()
-        twin.pending, twin.added = [replace(fault) for fault in self.pending], self.added
-        return twin
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def __iter__(self) -> Iterator[Fault]:
         """Yield the pending faults."""
-        return iter(tuple(self.pending))
+        return iter(self._engine.session.faults)
 
     def __len__(self) -> int:
         """Return the number of pending faults."""
-        return len(self.pending)
+        return len(self._engine.session.faults)
 
     def __repr__(self) -> str:
         """Show the pending faults."""
-        return f"Faults({self.pending!r})"
+        return f"Faults({list(self)!r})"
 
     def add(
         self,
@@ -230,33 +214,20 @@ class Faults:
         if times is None and every == 1 and probability == 1:
             times = 1
         kind = None if silent else _choose_error(status, error)
-        with self.lock:
-            number = self.added + 1
+        with self._engine.lock:
+            session = self._engine.session
+            number = session.added_faults + 1
             fault = Fault(
                 action, times, kind, after_effect, every, deepcopy(when), probability, drop, delay, page_size,
                 kill, meanwhile, number,
             )  # fmt: skip
-            self.pending, self.added = [*self.pending, fault], number
+            session.faults, session.added_faults = (*session.faults, fault), number
         return fault
 
     def clear(self) -> None:
         """Remove every fault."""
-        with self.lock:
-            self.pending = []
-
-    def take(self, call: LoggedCall, seed: str) -> Fault | None:
-        """Return the first fault that hits this call, if any, and count it down."""
-        for fault in self.pending:
-            if fault.concerns(call.action) and fault.matches(seed, call):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if not fault.times:
-                        self.pending.remove(fault)
-                if fault.kill:  # a dead process makes no further calls
-                    dead = replace(fault, action=ANY_ACTION, times=None, every=1, when=None, probability=1.0)
-                    self.pending.insert(0, replace(dead, after_effect=False, delay=0.0, meanwhile=None))
-                return fault
-        return None
+        with self._engine.lock:
+            self._engine.session.faults = ()
 
 
 def _check_action(action: Any, status: Any, error: Any) -> None:

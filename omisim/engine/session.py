@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from omisim.base.clock import Clock
@@ -12,14 +12,13 @@ from omisim.base.redact import REDACTED, redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import shorten
 from omisim.base.texts import escape_surrogates
-from omisim.engine.faults import Dropped, Faults, Killed
+from omisim.engine.faults import Dropped, Fault, Killed
+from omisim.engine.lockouts import NO_LOCKOUTS, Lockouts
 from omisim.model.serialize import to_api_names
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 
-__all__ = ["CallRecord", "Lockouts", "Session"]
-
-FAILURES_PER_LOCK, MAX_MINUTES = 4, 10
+__all__ = ["CallRecord", "Session"]
 
 
 @dataclass(slots=True)
@@ -100,64 +99,11 @@ class CallRecord:
         return parameters
 
 
-class Lockouts:
-    """Failed authentications by account. Every fourth in a row locks it, each time a minute longer (AUTH-009).
-
-    `failures` maps an account to the failures in a row and the end of the lock. It is replaced, never changed
-    (`Checkpoint`).
-    """
-
-    def __init__(self) -> None:
-        self.failures: Mapping[str, tuple[int, dt.datetime]] = {}
-
-    def copy(self) -> Lockouts:
-        """Return an independent copy."""
-        twin = Lockouts()
-        twin.failures = self.failures
-        return twin
-
-    def __len__(self) -> int:
-        """Return the number of accounts with failed authentications."""
-        return len(self.failures)
-
-    def items(self) -> Iterable[tuple[str, tuple[int, dt.datetime]]]:
-        """Return the accounts with failed authentications: their number in a row, and the end of the lock."""
-        return self.failures.items()
-
-    def load(self, account_id: str, count: int, until: dt.datetime) -> None:
-        """Set the failed authentications of an account, as `items` returned them."""
-        self.failures = {**self.failures, account_id: (count, until)}
-
-    def locked_until(self, account_id: str, now: dt.datetime) -> dt.datetime | None:
-        """Return the end of an account's lock, or None if it is not locked."""
-        _, until = self.failures.get(account_id, (0, now))
-        return until if until > now else None
-
-    def record_failure(self, account_id: str, now: dt.datetime) -> None:
-        """Count a failed authentication."""
-        count = self.failures.get(account_id, (0, now))[0] + 1
-        minutes = min(count // FAILURES_PER_LOCK, MAX_MINUTES) if count % FAILURES_PER_LOCK == 0 else 0
-        self.load(account_id, count, now + dt.timedelta(minutes=minutes))
-
-    def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
-        """Run `proof`, which raises ApiError if it fails, and count the result.
-
-        Raises ApiError without running it while the account is locked.
-        """
-        until = self.locked_until(account_id, clock.now()) if self.failures else None
-        if until is not None:
-            raise refuse("AUTH-009", account_id=account_id, until=until)
-        try:
-            proof()
-        except ApiError:
-            self.record_failure(account_id, clock.now())
-            raise
-        if account_id in self.failures:
-            self.failures = {other: failed for other, failed in self.failures.items() if other != account_id}
-
-
 class Session:
-    """The parts of a cloud that no rollback undoes."""
+    """The parts of a cloud that no rollback undoes.
+
+    `faults` and `lockouts` are replaced, never changed (`Checkpoint`). Only the counts of a fault change.
+    """
 
     def __init__(self) -> None:
         self.requests = 0
@@ -165,16 +111,60 @@ class Session:
         self.calls_trimmed: int = 0
         self.sent: int = 0  # the sum of `sent` of the calls
         self.warnings: list[str] = []
-        self.faults: Faults = Faults()
-        self.lockouts: Lockouts = Lockouts()
+        self.faults: tuple[Fault, ...] = ()
+        self.added_faults: int = 0
+        self.lockouts: Lockouts = NO_LOCKOUTS
 
     def copy(self) -> Session:
         """Return an independent copy. The records of the calls are shared."""
         twin = Session()
         twin.requests, twin.calls_trimmed, twin.sent = self.requests, self.calls_trimmed, self.sent
-        twin.calls, twin.warnings = list(self.calls), list(self.warnings)
-        twin.faults, twin.lockouts = self.faults.copy(), self.lockouts.copy()
+        twin.calls, twin.warnings, twin.lockouts = list(self.calls), list(self.warnings), self.lockouts
+        twin.copy_faults(self)
         return twin
+
+    # --- authentications
+
+    def attempt(self, account_id: str, clock: Clock, proof: Callable[[], None]) -> None:
+        """Run `proof`, which raises ApiError if an authentication fails, and count the result.
+
+        Raises ApiError without running it while the account is locked.
+        """
+        until = self.lockouts.locked_until(account_id, clock.now()) if self.lockouts.failures else None
+        if until is not None:
+            raise refuse("AUTH-009", account_id=account_id, until=until)
+        try:
+            proof()
+        except ApiError:
+            self.lockouts = self.lockouts.add_failure(account_id, clock.now())
+            raise
+        if account_id in self.lockouts.failures:
+            self.lockouts = self.lockouts.forgive(account_id)
+
+    # --- faults
+
+    def copy_faults(self, other: Session) -> None:
+        """Copy the faults of another session."""
+        self.faults, self.added_faults = tuple(map(replace, other.faults)), other.added_faults
+
+    def count_faults(self) -> list[tuple[Fault, int | None, int]]:
+        """Return the faults with the counts that a call changes."""
+        return [(fault, fault.times, fault.hits) for fault in self.faults]
+
+    def take_fault(self, call: CallRecord, seed: str) -> Fault | None:
+        """Return the first fault that hits this call, if any, and count it down."""
+        for fault in self.faults:
+            if fault.concerns(call.action) and fault.matches(seed, call):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if not fault.times:
+                        self.faults = tuple(other for other in self.faults if other is not fault)
+                if fault.kill:
+                    self.faults = (fault.make_endless(), *self.faults)
+                return fault
+        return None
+
+    # --- calls
 
     @property
     def call_position(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from omisim.engine.faults import Fault
+from omisim.engine.lockouts import Lockouts
 from omisim.engine.scheduler import Failure
 from omisim.engine.session import Session
 from omisim.model.dump_form import InvalidData, deserialize
@@ -29,17 +30,19 @@ def describe_session(session: Session, failures: Sequence[Failure]) -> dict[str,
     return {
         "requests": session.requests,
         "faults": [_describe_fault(fault) for fault in session.faults if fault.meanwhile is None],
-        "added_faults": session.faults.added,
+        "added_faults": session.added_faults,
         "failures": [{name: getattr(failure, name) for name in _FAILURE} for failure in failures],
-        "lockouts": {account: [count, until.isoformat()] for account, (count, until) in session.lockouts.items()},
+        "lockouts": {
+            account: [count, until.isoformat()] for account, (count, until) in session.lockouts.failures.items()
+        },
     }
 
 
 def describe_session_text(session: Session, failures: Sequence[Failure]) -> str:
     """Return `describe_session` as JSON text, quickly for the usual session."""
-    if failures or len(session.faults) or len(session.lockouts):
+    if failures or session.faults or session.lockouts.failures:
         return json.dumps(describe_session(session, failures))
-    counts = f'"requests":{session.requests},"faults":[],"added_faults":{session.faults.added}'
+    counts = f'"requests":{session.requests},"faults":[],"added_faults":{session.added_faults}'
     return f'{{{counts},"failures":[],"lockouts":{{}}}}'
 
 
@@ -54,14 +57,18 @@ def read_session(data: Any) -> tuple[Session, tuple[Failure, ...]]:
         check_object(data, "requests faults added_faults failures lockouts", path=".session")
         session = Session()
         session.requests = read_value(int, data, "requests", ".session")
-        added: int = read_value(int, data, "added_faults", ".session")
+        session.added_faults = read_value(int, data, "added_faults", ".session")
         with reading(".session.faults"):
-            session.faults.load([_read_fault(number, values) for number, values in enumerate(data["faults"])], added)
+            session.faults = tuple(_read_fault(number, values) for number, values in enumerate(data["faults"]))
         with reading(".session.failures"):
             failures = tuple(deserialize(Failure, values) for values in data["failures"])
         with reading(".session.lockouts"):
-            for account, (count, until) in data["lockouts"].items():
-                session.lockouts.load(account, deserialize(int, count), deserialize(dt.datetime, until))
+            session.lockouts = Lockouts(
+                {
+                    account: (deserialize(int, count), deserialize(dt.datetime, until))
+                    for account, (count, until) in data["lockouts"].items()
+                }
+            )
     except InvalidData as error:
         raise ValueError(f"the dump is damaged: {error}") from None
     return session, failures

@@ -219,4 +219,4 @@ def _is_same(start: Cloud, other: Cloud) -> bool:
     """Whether two clouds have the same state and settings, and the first has no faults."""
     engine, expected = start.engine, other.engine
     same = engine.state == expected.state and engine.settings == expected.settings
-    return same and not len(engine.session.faults)
+    return same and not engine.session.faults

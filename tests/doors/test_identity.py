@@ -15,7 +15,7 @@ from support.sign import sign_request
 from omisim import Account, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.doors.http import HttpRequest
-from omisim.engine.session import Lockouts
+from omisim.engine.lockouts import NO_LOCKOUTS
 from omisim.state.settings import Auth
 
 HOST = "api.eu-west-2.outscale.com"
@@ -100,9 +100,9 @@ class TestLockOut:
 
     def test_grows_to_ten_minutes(self) -> None:
         """Each further four failures lock for one minute more, up to ten. [AUTH-009]"""
-        lockouts, now, minutes = Lockouts(), dt.datetime(2026, 1, 1, tzinfo=dt.UTC), []
+        lockouts, now, minutes = NO_LOCKOUTS, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), []
         for count in range(1, 49):
-            lockouts.record_failure("a", now)
+            lockouts = lockouts.add_failure("a", now)
             until = lockouts.locked_until("a", now)
             assert (until is None) == (count % 4 != 0)
             if until is not None:

@@ -128,9 +128,9 @@ class TestContent:
     def test_keeps_lock_outs(self, state: Path) -> None:
         """An account stays locked after a restart. [AUTH-009]"""
         with reopen(state) as cloud:
-            account_id = cloud.account("alice").account_id
+            account_id, session = cloud.account("alice").account_id, cloud.engine.session
             for _ in range(4):
-                cloud.engine.session.lockouts.record_failure(account_id, cloud.now)
+                session.lockouts = session.lockouts.add_failure(account_id, cloud.now)
             cloud.advance(1)
         with reopen(state) as cloud:
             assert cloud.engine.session.lockouts.locked_until(account_id, cloud.now) is not None
