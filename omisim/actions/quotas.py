@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import groupby, islice
 from operator import attrgetter
@@ -161,18 +161,21 @@ def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None =
     A limit of 0 means unlimited. The amounts used are those of existing resources (QTA-020).
     """
     selection = as_parsed(filters) or FiltersQuota()
-    groups = ((of, select_matching(quotas, selection)) for of, quotas in _list_quotas(call, selection.quota_types))
+    groups = ((of, select_matching(quotas, selection)) for of, quotas in _list_quotas(call, selection))
     types = (QuotaTypes(quota_type=of, quotas=quotas) for of, quotas in groups if quotas)
     return tuple(islice(types, call.limit))
 
 
-def _list_quotas(call: Call, ids: Sequence[str] | None) -> Iterator[tuple[str, Iterable[Quota]]]:
-    """Yield the quotas of the account, then those of each of its resources, or only of the ones with the ids."""
+def _list_quotas(call: Call, selection: FiltersQuota) -> Iterator[tuple[str, Iterable[Quota]]]:
+    """Yield the quotas of the account, then those of each of its resources, at least those that match the filters."""
+    ids, wanted = selection.quota_types, selection.quota_names
     used = {name: quota.count_used(call) for name, quota in QUOTAS.items()}
     make_quota = partial(_make_quota, call.account.account_id, dict(call.account.quotas))
     yield GLOBAL, [make_quota(name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
     for cls, names in groupby(EACH, key=lambda name: EACH[name].cls):
-        limited = tuple(names)
+        limited = [name for name in names if wanted is None or name in wanted]
+        if not limited:
+            continue
         own = call.own_rows(cls) if ids is None else filter(call.owns, call.state.find_by_ids(cls.kind, ids))
         for row in own:
             amounts = {name: EACH[name].count_used(call, row) for name in limited if not row.is_gone}

@@ -151,7 +151,11 @@ INDEXES: Mapping[str, Declared] = {
         "snapshot": Index(("source", "state"), _list_exported),
     },
     "internet_service": {**_by_paths("internet_service", *_OWN, "net_id"), **_TAGGED},
-    "keypair": {**_by_paths("keypair", *_OWN), **_TAGGED, "name": _by_fields("account_id", "keypair_name")},
+    "keypair": {
+        **_by_paths("keypair", *_OWN, "keypair_name"),
+        **_TAGGED,
+        "name": _by_fields("account_id", "keypair_name"),
+    },
     "net": {**_by_paths("net", *_OWN), **_TAGGED},
     "nic": {
         **_by_paths(
@@ -185,7 +189,7 @@ INDEXES: Mapping[str, Declared] = {
         **_TAGGED,
     },
     "security_group": {
-        **_by_paths("security_group", *_OWN, "net_id"),
+        **_by_paths("security_group", *_OWN, "net_id", "security_group_name"),
         **_TAGGED,
         "member": Index(("inbound_rules", "outbound_rules"), _list_members),
         "name": _by_fields("account_id", "net_id", "security_group_name"),
@@ -208,7 +212,7 @@ INDEXES: Mapping[str, Declared] = {
     "token": _by_paths("token", "ids"),
     "upload": _by_paths("upload", "bucket_id"),
     "vm": {
-        **_by_paths("vm", *_OWN, "image_id", "state"),
+        **_by_paths("vm", *_OWN, "image_id", "keypair_name", "net_id", "state", "subnet_id"),
         **_TAGGED,
         "group": Index(("security_groups",), lambda row: [group.security_group_id for group in row.security_groups]),
         "living in": Index(
