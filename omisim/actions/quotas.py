@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import groupby, islice
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.model import Entity, Net, Quota, QuotaTypes, RouteTable, SecurityGroup, Vm, VmState
+from omisim.model import (
+    Entity,
+    Net,
+    Quota,
+    QuotaTypes,
+    RouteTable,
+    SecurityGroup,
+    SecurityGroupRule,
+    Vm,
+    VmState,
+)
 from omisim.model.answers import GLOBAL
 from omisim.model.filters import FiltersQuota, select_matching
 from omisim.model.filters.dicts import FiltersQuotaDict
@@ -74,21 +83,17 @@ class ResourceQuota(NamedTuple):
     count_used: Callable[[Call, Any], int | None]
 
 
-_get_ranges, _get_members = attrgetter("ip_ranges"), attrgetter("security_groups_members")
-
-
-def count_rules(group: SecurityGroup) -> int:
+def count_rules(rules: Iterable[SecurityGroupRule]) -> int:
     """Return the number of IP ranges and groups in the rules of a security group: each counts as a rule."""
-    rules = (*group.inbound_rules, *group.outbound_rules)
-    return sum(sum(map(len, filter(None, map(get, rules)))) for get in (_get_ranges, _get_members))
+    return sum(len(rule.ip_ranges or ()) + len(rule.security_groups_members or ()) for rule in rules)
 
 
 def _count_public_rules(_: Call, group: SecurityGroup) -> int | None:
-    return count_rules(group) if group.net_id is None else None
+    return count_rules((*group.inbound_rules, *group.outbound_rules)) if group.net_id is None else None
 
 
 def _count_net_rules(_: Call, group: SecurityGroup) -> int | None:
-    return None if group.net_id is None else count_rules(group)
+    return None if group.net_id is None else count_rules((*group.inbound_rules, *group.outbound_rules))
 
 
 def _count_groups(_: Call, vm: Vm) -> int | None:

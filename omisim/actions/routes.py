@@ -41,10 +41,10 @@ def create_route(
     vm_id: VmId | None = None,
 ) -> RouteTable:
     """Add a route with one target in the table's Net. Returns the table."""
-    network = parse_range(call, destination_ip_range)
+    ip_range = str(parse_range(call, destination_ip_range))
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    route = _make_route(call, table, str(network))
-    taken = [other for other in table.routes if other.destination_ip_range == str(network)]
+    route = _make_route(call, table, ip_range)
+    taken = [other for other in table.routes if other.destination_ip_range == ip_range]
     call.check(not taken, "RTB-012", destination_ip_range=destination_ip_range)
     check_each(call, "rtb_rule_limit", table, 1)
     return call.put(replace(table, routes=(*table.routes, route)))

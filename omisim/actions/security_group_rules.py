@@ -63,10 +63,12 @@ def create_security_group_rule(
     for rule in requested_rules:
         duplicates = _find_overlap(rules_by_ports, rule)
         call.check(not duplicates, "SG-027", security_group_id=security_group_id, there=duplicates)
+    ports = {_get_ports(rule) for rule in requested_rules}
+    used = count_rules(rules_by_ports[each] for each in ports & rules_by_ports.keys())
     for rule in requested_rules:
         _add_rule(call, rules_by_ports, rule)
     changed = _replace_rules(group, flow, tuple(rules_by_ports.values()))
-    more = count_rules(changed) - count_rules(group)
+    more = count_rules(rules_by_ports[each] for each in ports) - used
     check_each(call, "vpc_sg_rule_limit" if group.net_id else "sg_rule_limit", group, more)
     return view_group(call.put(changed))
 
