@@ -238,6 +238,17 @@ def test_a_filter_on_an_index_visits_what_it_finds() -> None:
     assert find_growing(reads) == {}
 
 
+def describe(name: str, value: str) -> Work:
+    """Return the function that reads volumes as an EC2 client."""
+    filters = [{"Name": name, "Values": [value]}]
+    return lambda cloud, _: cloud.account("alice").client("fcu").describe_volumes(Filters=filters)
+
+
+def test_a_filter_of_an_ec2_client_by_tags_visits_what_it_finds() -> None:
+    """A read through FCU by exact tags costs as much as what it finds."""
+    assert find_growing({name: describe(name, "nothing") for name in ("tag:x", "tag-key", "tag-value")}) == {}
+
+
 READS = [
     name for name in sorted(ACTIONS)
     if name.startswith("Read") and (not REQUESTS[name] or "Filters" in REQUESTS[name])

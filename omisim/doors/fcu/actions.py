@@ -170,19 +170,22 @@ class FcuAction:
             criteria.scopes = {name: values[name] for name in row.scopes if name in values}
             criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
             criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages) or None  # FCU-058
-            if not any(criteria.ids.values()) and (found := self._find_filtered_ids(criteria)):
+            if not any(criteria.ids.values()) and (found := self._find_own_filter(criteria)):
                 parameters["filters"] = {**parameters.get("filters", {}), **found}
         if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self.dialect)
         return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
-    def _find_filtered_ids(self, criteria: Criteria) -> dict[str, list[str]]:
-        """Return the filter of omisim's read for a filter by ids, so that it visits no other resource."""
+    def _find_own_filter(self, criteria: Criteria) -> dict[str, list[str]]:
+        """Return the filter of omisim's read for a filter by ids or tags, so that it visits no other resource."""
+        assert self._selection is not None
         for name, values in criteria.filters:
             kind, own_filter = self._id_filters.get(name, ("", ""))
             if kind and values and all(map(Id(kind).is_well_formed, values)):
                 return {own_filter: values}
+            if found := self._selection.find_tag_filter(name, values):
+                return found
         return {}
 
     def _render(self, context: Context, parsed: Parsed, page_size: int | None) -> str:

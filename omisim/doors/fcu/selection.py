@@ -20,7 +20,7 @@ from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.table import Row, load_section
 from omisim.doors.fcu.views import get_view, make_getter
 from omisim.model.base import keep_text
-from omisim.model.filters.match import compile_patterns
+from omisim.model.filters.match import compile_patterns, is_pattern
 from omisim.model.ids import PREFIXES, Id
 from omisim.model.serialize import format_date
 from omisim.spec.errors import ERRORS, ApiError
@@ -154,6 +154,19 @@ class Selection:
         if self._row.pages == "Marker":
             content += make_element("isTruncated", "false" if token is None else "true")
         return content if token is None else content + make_element(self._token_name, token)
+
+    def find_tag_filter(self, name: str, values: Sequence[str]) -> dict[str, list[str]]:
+        """Return the filter of omisim's read for a filter by exact tags; {} for another one.
+
+        A boolean has no exact text (FCU-006/type).
+        """
+        exact = not any(is_pattern(value) or value.lower() in ("true", "false") for value in values)
+        if self._tags is None or not values or not exact:
+            return {}
+        if name.startswith("tag:"):
+            return {"tags": [f"{name.removeprefix('tag:')}={value}" for value in values]}
+        own_filter = {"tag-key": "tag_keys", "tag-value": "tag_values"}.get(name)
+        return {} if own_filter is None else {own_filter: list(values)}
 
     def _find_getter(self, name: str) -> GetTexts:
         path = self._row.filters.get(name)
