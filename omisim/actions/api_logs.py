@@ -10,6 +10,7 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.base.clock import truncate_date
 from omisim.base.frozen import replace
 from omisim.formats.sigv4 import find_access_key
 from omisim.model import Log, OrDict, With
@@ -82,7 +83,7 @@ def _make_log(call: Call, record: Any) -> Log:
         query_api_name="oapi",
         query_api_version=version,
         query_call_name=record.action,
-        query_date=record.at,
+        query_date=truncate_date(record.at),
         query_header_raw=raw,
         query_header_size=len(raw.encode()),
         query_ip_address=record.headers.get("x-forwarded-for", HERE),

@@ -10,7 +10,10 @@ import datetime as dt
 import math
 from typing import Protocol, Self
 
-__all__ = ["EARLIEST", "EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock", "parse_seconds", "show_same_time"]
+__all__ = [
+    "EARLIEST", "EPOCH", "Clock", "ManualClock", "SystemClock", "check_clock", "parse_seconds", "show_same_time",
+    "truncate_date",
+]  # fmt: skip
 
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(milliseconds=1)
@@ -133,6 +136,12 @@ def check_clock(clock: Clock) -> Clock:
 def show_same_time(clock: Clock, other: Clock) -> bool:
     """Whether two clocks show the same time. Wall time passes between two looks at clocks that follow it."""
     return clock.now() <= other.now() <= clock.now()
+
+
+def truncate_date(at: dt.datetime) -> dt.datetime:
+    """Return a time in whole milliseconds, as the API shows it (FLD-008)."""
+    rest = at.microsecond % 1000
+    return at.replace(microsecond=at.microsecond - rest) if rest else at
 
 
 def parse_seconds(seconds: float, now: dt.datetime) -> dt.timedelta:

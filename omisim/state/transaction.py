@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
+from omisim.base.clock import truncate_date
 from omisim.base.frozen import replace
 from omisim.model import Due, Entity
 from omisim.model.ids import make_id
@@ -57,7 +58,7 @@ class Transaction:
     ) -> None:
         self.state = state
         self.settings = settings
-        self.at = at
+        self.at = truncate_date(at)  # the dates of rows: a client filters by what it is shown
         self.observer = observer
         self._effects = effects
         self.cause = cause

@@ -16,10 +16,11 @@ from support.expect import expect_refusal
 from support.networks import add_networks
 from support.official import index_by_api_name
 
-from omisim import Account, ApiError, Cloud
+from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.base.clock import Clock
 from omisim.model import Image
-from omisim.model.filters.dicts import FiltersImageDict
+from omisim.model.filters.dicts import FiltersImageDict, FiltersSnapshotDict
 
 
 def read_pages(account: Account, action: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
@@ -172,6 +173,28 @@ class TestReadFilters:
     def test_take_dates_in_iso_8601(self, alice: Account, date: object) -> None:
         """A date in another format than ISO 8601 is refused. [FLT-009]"""
         assert expect_refusal(alice, "ReadSnapshots", Filters={"FromCreationDate": date}).code == "4110"
+
+    @pytest.mark.parametrize("clock", [ManualClock(dt.datetime(2026, 1, 1, 0, 0, 0, 1999, dt.UTC)), SystemClock()])
+    def test_find_a_resource_by_the_date_that_it_shows(self, clock: Clock) -> None:
+        """Dates are compared in the milliseconds in which answers show them, however finely the clock counts. [FLD-008]
+
+        A time that the clock has shown before a creation selects the resource, too.
+        """
+        cloud = Cloud(clock=clock, timing="clock")
+        alice = cloud.account("alice")
+        began = cloud.now
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        cloud.settle()
+        alice.create_snapshot(volume_id=volume.volume_id)
+        shown = alice.call("ReadSnapshots")["Snapshots"][0]["CreationDate"]
+        (entry,) = alice.call("ReadApiLogs", Filters={"QueryCallNames": ["ReadSnapshots"]})["Logs"]
+        at = entry["QueryDate"]
+        volume_date = alice.call("ReadVolumes")["Volumes"][0]["CreationDate"]
+        period: FiltersSnapshotDict = {"from_creation_date": shown, "to_creation_date": shown}
+        assert len(alice.read_snapshots(filters=period)) == 1
+        assert len(alice.read_snapshots(filters={"from_creation_date": began})) == 1
+        assert alice.read_volumes(filters={"creation_dates": [volume_date]})
+        assert entry in alice.call("ReadApiLogs", Filters={"QueryDateAfter": at, "QueryDateBefore": at})["Logs"]
 
     def test_by_product_name_and_product_code_are_anded(self, alice: Account, ubuntu: Image) -> None:
         """A filter by the name of a product and one by its code must both match. [OMI-091, FLT-001]"""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
+from omisim.base.clock import truncate_date
 from omisim.model.filters.match import E, Filters
 
 __all__ = [
@@ -38,8 +39,8 @@ def glob() -> Any:
 
 
 def date_bound(holds: Callable[[Any, dt.datetime], bool]) -> Any:
-    """Declare one end of a date range. `holds` compares an entity with the date."""
-    return field(default=None, metadata={"holds": holds})
+    """Declare one end of a date range. `holds` compares an entity with the date, in whole milliseconds like its own."""
+    return field(default=None, metadata={"holds": lambda entity, date: holds(entity, truncate_date(date))})
 
 
 def unmatchable() -> Any:
