@@ -9,6 +9,7 @@ them again.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import selectors
 from collections.abc import Callable, Generator, Mapping
@@ -315,6 +316,11 @@ class LimitedServer(HTTPServer):
         self.requests: Any = _Threads(self, min=threads)
         self.timeout: Any = limits.send_seconds
         self.keep_alive_conn_limit: int = limits.connections  # by default 10: each other client connects anew each time
+
+    def clear_stats(self) -> None:
+        """Leave cheroot's table of all servers: it would keep this server, and so its cloud, for good."""
+        super().clear_stats()  # type: ignore[no-untyped-call]
+        del logging.statistics[f"Cheroot HTTPServer {id(self)}"]  # type: ignore[attr-defined]  # cheroot adds it
 
     def prepare(self) -> None:
         """Bind the address and start the threads."""

@@ -37,7 +37,7 @@ class TestFixtures:
 
             engines = []
 
-            def test_early(omi_env, omi_sleep, omi_gateway, omi_cloud):
+            def test_early(omi_env, omi_sleep, omi_gateway, omi_fcu, omi_oos, omi_server, omi_cloud):
                 engines.append(weakref.ref(omi_cloud.engine))
 
             def test_later():
