@@ -24,7 +24,7 @@ from omisim.state.transaction import Transaction
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
 
-__all__ = ["find_account", "find_first_key", "find_or_create_account", "replace_access_key"]
+__all__ = ["find_account", "find_first_key", "find_or_create_account", "has_its_key", "replace_access_key"]
 
 _ACCESS_KEY = re.compile(r"(?:(?![,/])[!-~])+")  # the Authorization header separates by "/" and ","
 _SECRET_KEY = re.compile(r"[!-~]+")
@@ -42,6 +42,12 @@ def find_first_key(state: State, row: AccountRow) -> AccessKey | None:
     """Return the oldest access key of an account, or None if all have been deleted."""
     keys: list[AccessKey] = state.find_by("access_key", "account_id", row.account_id)
     return keys[0] if keys else None
+
+
+def has_its_key(state: State, account: Account) -> bool:
+    """Whether the key that an Account signs with exists, with its secret. An Account without a key has it."""
+    key: AccessKey | None = state.get("access_key", account.access_key)
+    return account.secret_key == (key.secret_key if key else "")
 
 
 def find_or_create_account(

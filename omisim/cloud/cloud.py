@@ -15,7 +15,13 @@ from omisim.base.private_file import write_private
 from omisim.base.suggest import check_known, describe_unknown, suggest
 from omisim.cloud.access_matrix import Access, explain_access
 from omisim.cloud.account import Account
-from omisim.cloud.account_setup import find_account, find_first_key, find_or_create_account, replace_access_key
+from omisim.cloud.account_setup import (
+    find_account,
+    find_first_key,
+    find_or_create_account,
+    has_its_key,
+    replace_access_key,
+)
 from omisim.cloud.calls import Calls, list_records, search_calls
 from omisim.cloud.deletion import describe_deletion
 from omisim.cloud.diff import Difference, diff_states
@@ -146,7 +152,8 @@ class Cloud:
     ) -> Account:
         """Return the account with this name; the first use creates it, with one access key.
 
-        The other arguments apply to the first use. Later uses may repeat them, but not change them.
+        If its key is gone, by DeleteAccessKey or a rollback, the account signs with its oldest one. The other arguments
+        apply to the first use. Later uses may repeat them, but not change them.
 
         Args:
             name: The name of the account in this cloud.
@@ -161,7 +168,7 @@ class Cloud:
         with self.engine.atomic():
             row, key = find_or_create_account(self.engine, name, region, self.default_region, alias, quotas)
             account = self._accounts.get(name)
-            if account is None or account.account_id != row.account_id:
+            if account is None or account.account_id != row.account_id or not has_its_key(self.engine.state, account):
                 key = key or find_first_key(self.engine.state, row)
                 account = self._keep_account(name, Account(self, row, key))
             return account

@@ -52,6 +52,16 @@ class TestSettingAnAccessKey:
         assert account.gateway().ReadVms()["Vms"] == []
         assert [each.access_key_id for each in account.read_access_keys()] == [key]
 
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_is_undone_by_a_rollback(self, cloud: Cloud, alice: Account, *, is_new: bool) -> None:
+        """`cloud.account` returns an account that signs with the key that it had before, or with its earlier secret."""
+        with cloud.savepoint():
+            cloud.set_access_key("alice", KEY if is_new else alice.access_key, SECRET)
+        account = cloud.account("alice")
+        assert (account.access_key, account.secret_key) == (alice.access_key, alice.secret_key)
+        assert account.gateway().ReadVms()["Vms"] == []
+        assert cloud.account("alice") is account
+
     def test_of_another_account_is_refused(self, cloud: Cloud, alice: Account, bob: Account) -> None:
         """Two accounts share no key, and nothing changes."""
         before = cloud.fork()
@@ -86,6 +96,17 @@ class TestSettingAnAccessKey:
             cloud.set_access_key("alice", bob.access_key, SECRET)
         with pytest.raises(ApiError, match="5063"):
             alice.stop_vms(vm_ids=["i-00000000"])
+
+
+def test_deleted_leaves_the_account_its_oldest_one(cloud: Cloud, alice: Account) -> None:
+    """After a rotation of keys, `cloud.account` signs with the new key, as in a fork; without any key, with none."""
+    new = alice.create_access_key().access_key_id
+    alice.delete_access_key(access_key_id=alice.access_key)
+    assert cloud.account("alice").access_key == cloud.fork().account("alice").access_key == new
+    alice.delete_access_key(access_key_id=new)
+    account = cloud.account("alice")
+    assert account.access_key == account.secret_key == ""
+    assert cloud.account("alice") is account
 
 
 def test_is_added_to_an_account_without_keys(cloud: Cloud, alice: Account) -> None:
