@@ -71,7 +71,7 @@ class ManualClock:
     def copy(self) -> ManualClock:
         """Return an independent clock that shows the same time."""
         twin = ManualClock.__new__(ManualClock)  # which does not check the time again
-        twin._now = self._now
+        twin.restore(self._now)
         return twin
 
     def restore(self, at: dt.datetime) -> None:

@@ -136,7 +136,7 @@ def _get_copier(cls: Any) -> Callable[[Any], Any]:
 
 
 def _list_other_slots(cls: Any) -> list[str]:
-    """Return the slots of a class that are no fields. They hold None at first, as an empty one is slow to ask for."""
+    """Return the slots of a class beside its fields. They hold None at first, as an empty one is slow to ask for."""
     slots: list[str] = [name for base in cls.__mro__ for name in vars(base).get("__slots__", ())]
     return [name for name in slots if name not in cls.__dataclass_fields__]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
-from omisim.actions.framework.paging import compute_limit, paginate
+from omisim.actions.framework.paging import compute_limit, find_first, paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import NOTHING, Request
 from omisim.actions.sharing import is_visible
@@ -140,7 +140,8 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
         return Answer(action, action.function(call, **values), call.warnings, dry)
     default = call.switch("default_page_size")
     assert isinstance(default, int)
-    call.limit = compute_limit(size, token, default, page_size)
+    call.first = 0 if token is None else find_first(token)
+    call.limit = compute_limit(size, token, default, page_size, call.first)
     rows = action.function(call, **values)
     filters = values.get("filters")
     rows, next_token = paginate(call.state, action.name, rows, filters, size, token, default, page_size)

@@ -112,18 +112,20 @@ class State:
         table = self.tables[kind]
         return list(map(table.by_id.__getitem__, table.find_ids(index, key)))
 
-    def find_by_ids(self, kind: str, row_ids: Iterable[object]) -> Iterator[Any]:
-        """Yield the rows with these ids, in creation order. Other ids are ignored."""
+    def find_by_ids(self, kind: str, row_ids: Iterable[object], first: int = 0) -> Iterator[Any]:
+        """Yield the rows with these ids, in creation order. Other ids, and rows before `first`, are left out."""
         table = self.tables[kind]
         found: list[Any] = [row_id for row_id in row_ids if row_id in table.by_id]
         if len(found) > 1:
             found = sorted(dict.fromkeys(found), key=table.order)
+        if first:
+            del found[: bisect_left(found, first, key=table.order)]
         return map(table.by_id.__getitem__, found)
 
-    def find_narrowest(self, kind: str, lookups: Iterable[Lookup]) -> Iterator[Any]:
+    def find_narrowest(self, kind: str, lookups: Iterable[Lookup], first: int = 0) -> Iterator[Any]:
         """Yield the rows of the lookup that finds the fewest, in creation order (`Table.find_narrowest`)."""
         table = self.tables[kind]
-        return map(table.by_id.__getitem__, table.find_narrowest(lookups))
+        return map(table.by_id.__getitem__, table.find_narrowest(lookups, first))
 
     def count(self, kind: str, index: str, key: object) -> int:
         """Return the number of rows under a key of an index."""

@@ -91,10 +91,10 @@ class Table:
         ids = self.catch_up()[index].get(key)
         return _NONE if ids is None else (ids,) if ids.__class__ is str else ids
 
-    def find_narrowest(self, lookups: Iterable[Lookup]) -> Iterable[str]:
+    def find_narrowest(self, lookups: Iterable[Lookup], first: int = 0) -> Iterable[str]:
         """Return the ids of the lookup that finds the fewest rows, in creation order. Do not write before the end.
 
-        A pair with the index "id" finds the row with this id.
+        A pair with the index "id" finds the row with this id. `first` leaves out the rows with lower creation numbers.
         """
         narrowest: list[Sequence[str]] | None = None
         for lookup in lookups:
@@ -104,10 +104,14 @@ class Table:
             if narrowest is None or sum(map(len, found)) < sum(map(len, narrowest)):
                 narrowest = found
         assert narrowest is not None
-        if len(narrowest) == 1:
-            return narrowest[0]
+        sources = [self._skip(ids, first) for ids in narrowest] if first else narrowest
+        if len(sources) == 1:
+            return sources[0]
         # each is sorted, and an id that several have comes out of them in a row
-        return map(itemgetter(0), groupby(merge(*narrowest, key=self.creation.get)))
+        return map(itemgetter(0), groupby(merge(*sources, key=self.creation.get)))
+
+    def _skip(self, ids: Sequence[str], first: int) -> Iterable[str]:
+        return map(ids.__getitem__, range(self._find_place(ids, first), len(ids)))  # a slice would copy the others
 
     def _find(self, index: str, key: Any) -> Sequence[str]:
         if index == "id":
@@ -236,7 +240,7 @@ class Table:
             if at < len(ids) and ids[at] == row_id:
                 del ids[at]
 
-    def _find_place(self, ids: list[str], order: int) -> int:
+    def _find_place(self, ids: Sequence[str], order: int) -> int:
         return bisect_left(ids, order, key=self.creation.get)
 
     def _update_totals(self, totals: Layers, old: Any, new: Any) -> None:

@@ -45,7 +45,7 @@ class TestKeptText:
         assert hash(volume) == hash(VOLUME)
         for twin in (copy.copy(volume), copy.deepcopy(volume), pickle.loads(pickle.dumps(volume))):
             assert twin == volume
-            assert not hasattr(twin, "_kept")
+            assert twin._kept is None
 
 
 class TestKeptView:

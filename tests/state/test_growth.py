@@ -274,6 +274,32 @@ def test_a_page_costs_what_it_shows() -> None:
     assert find_growing(reads) == {}
 
 
+SORTED_BY_KIND = {"ReadQuotas", "ReadTags"}
+SHORT = {
+    "ReadApiLogs", "ReadLocations", "ReadNetAccessPointServices", "ReadPublicIpRanges", "ReadSubregions", "ReadVmTypes",
+}  # fmt: skip
+
+
+def find_token(cloud: Cloud, action: str) -> str:
+    """Return the token of the third page of a read."""
+    alice = cloud.account("alice")
+    second = alice.call(action, ResultsPerPage=100)["NextPageToken"]
+    token: str = alice.call(action, ResultsPerPage=100, NextPageToken=second)["NextPageToken"]
+    return token
+
+
+def read_third_page(action: str) -> Work:
+    """Return the function that reads the third page of a read."""
+    tokens = {id(cloud): find_token(cloud, action) for cloud in crowd()[1]}
+    return lambda cloud, _: cloud.account("alice").call(action, ResultsPerPage=100, NextPageToken=tokens[id(cloud)])
+
+
+def test_a_later_page_costs_what_it_shows() -> None:
+    """A later page of a read costs the same however many resources come before and after it. [PAG-008]"""
+    names = {name for name in READS if ACTIONS[name].paged} - NOT_BY_PAGE.keys() - SORTED_BY_KIND - SHORT
+    assert find_growing({name: read_third_page(name) for name in sorted(names)}) == {}
+
+
 def test_a_page_of_logs_costs_what_it_shows() -> None:
     """A page of ReadApiLogs costs the same however many calls would follow it."""
     alice, costs = Cloud().account("alice"), []

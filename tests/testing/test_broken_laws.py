@@ -281,7 +281,7 @@ CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
     "a_deletion_changes_nothing_else": ("omisim.actions.framework.call.Call.move", _spoiling),
     "a_refused_call_changes_nothing": ("omisim.state.state.State.undo_to", lambda _self, _position: None),
     "permissions_change_as_requested": ("omisim.actions.snapshots.apply_change", lambda granted, _change: granted),
-    "reads_match_the_answer_of_a_creation": ("omisim.actions.framework.call.Call.select", lambda *_: ()),
+    "reads_match_the_answer_of_a_creation": ("omisim.actions.framework.call.Call.read_own", lambda *_: ()),
     "why_not_predicts_each_call": ("omisim.cloud.account.Account.why_not", lambda *_, **_given: []),
 }
 WHOLE = {law.name for law in laws.LAWS.values() if not law.kinds}
@@ -341,7 +341,7 @@ class TestLaws:
 
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
-        monkeypatch.setattr("omisim.actions.framework.call.Call.select", lambda *_: ())
+        monkeypatch.setattr("omisim.actions.framework.call.Call.read_own", lambda *_: ())
         (what,) = [
             finding.what
             for finding in laws.broken(world.cloud)

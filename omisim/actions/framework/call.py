@@ -60,7 +60,8 @@ class Call:
         self.now: dt.datetime = tx.at
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
         self.values: Mapping[str, Any] = NOTHING  # the parsed parameters that the caller gave
-        self.limit: int | None = None  # the number of results of a read after which its page is full
+        self.first: int = 0  # the creation number of the first result of a later page, if rows are sorted by it
+        self.limit: int | None = None  # the number of results after which the page is full
         self.decoded: Mapping[Any, Any] = NOTHING  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []
         self.warnings: tuple[str, ...] = ()
@@ -145,30 +146,34 @@ class Call:
         `view` returns the form of an entity in answers.
         """
         ids = find_ids_alone(cls, filters)
-        rows = self.own_rows(cls, filters) if ids is None else filter(self.owns, self.state.find_by_ids(cls.kind, ids))
+        rows = self.own_rows(cls, filters) if ids is None else filter(self.owns, self._find_by_ids(cls, ids))
         shown = rows if view is None else map(view, repeat(self.state), rows)
         return self.select(shown, filters) if ids is None else tuple(islice(shown, self.limit))
 
     def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> Iterator[E]:
-        """Yield the caller's entities of a class in creation order, at least those that match the filters."""
+        """Yield the caller's entities of a class as `find_rows` does."""
         return filter(self.owns, self.find_rows(cls, [("account_id", self._account_id)], filters))
 
     def find_rows(self, cls: type[E], lookup: Lookup, filters: Filters[Any] | None = None) -> Iterator[E]:
         """Yield the entities that a lookup finds and the filters match, in creation order, and perhaps others.
 
-        It takes all rows from the index that has the fewest: that of the lookup, or that of one of the filters.
+        It takes the rows from the index that has the fewest: that of the lookup, or that of one of the filters. Those
+        that earlier pages showed are left out.
         """
         kind, state = cls.kind, self.state
         lookups = [lookup]
         for path, values in compile_filters(filters)[1]:
             if path == cls.key:
-                return state.find_by_ids(kind, values)
+                return self._find_by_ids(cls, values)
             if path in INDEXES[kind]:
                 lookups.append([(path, value) for value in values])
             elif (kind, path) in ELSEWHERE:
                 other, index = ELSEWHERE[kind, path]
                 lookups.append([("id", row.id) for value in values for row in state.find_by(other, index, value)])
-        return state.find_narrowest(kind, lookups)
+        return state.find_narrowest(kind, lookups, self.first)
+
+    def _find_by_ids(self, cls: type[E], ids: Iterable[object]) -> Iterator[E]:
+        return self.state.find_by_ids(cls.kind, ids, self.first)
 
     # --- writing: never after a failed check
 

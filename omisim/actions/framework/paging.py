@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
@@ -18,10 +19,11 @@ from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
-__all__ = ["MAX_RESULTS", "compute_limit", "paginate"]
+__all__ = ["MAX_RESULTS", "compute_limit", "find_first", "paginate"]
 
 MAX_RESULTS = 1000
 UNSIZED = "u."  # begins a token whose page only the platform has limited
+_CREATION_KEY = re.compile("[0-9]{20}")
 
 
 def paginate(
@@ -58,13 +60,25 @@ def paginate(
     return rows[start:end], f"{UNSIZED}{token}" if unsized else token
 
 
-def compute_limit(size: int | None, next_token: str | None, default_size: int, max_size: int | None) -> int | None:
+def find_first(next_token: str) -> int:
+    """Return the creation number of the first result of a later page whose read sorts by it alone, else 0.
+
+    Such a read leaves out earlier rows (`Call.find_rows`), so that a later page costs no more than the first one.
+    """
+    token = _decode_token(next_token)
+    return int(token.key) if token is not None and _CREATION_KEY.fullmatch(token.key) else 0
+
+
+def compute_limit(
+    size: int | None, next_token: str | None, default_size: int, max_size: int | None, first: int
+) -> int | None:
     """Return the number of results after which `paginate` has a page and knows whether another follows.
 
-    None if it needs them all: without a limit, and for a later page, before which any number of rows may have appeared.
+    None if it needs them all: without a limit, and for a later page whose read cannot begin there (`find_first`),
+    before which any number of rows may have appeared.
     """
-    size = size or default_size or max_size
-    return None if not size or next_token is not None else min(max(size, 0), MAX_RESULTS) + 1
+    size = size or default_size or max_size or (first and MAX_RESULTS)
+    return None if not size or (next_token is not None and not first) else min(max(size, 0), MAX_RESULTS) + 1
 
 
 class _Token(NamedTuple):
@@ -86,7 +100,7 @@ def _make_sort_key(state: State, row: Any) -> str:
         case Entity():
             return _make_creation_key(state, row.kind, row.id)
         case Log():
-            return f"{row.serial:020}"
+            return f"log {row.serial:020}"
         case Tag() | Quota() | QuotaTypes():
             return _make_resource_key(state, row)
         case VmStates():
