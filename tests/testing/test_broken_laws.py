@@ -341,7 +341,7 @@ class TestLaws:
 
     def test_shorten_long_lists_of_findings(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """A law names the first few missing items of a long list, and counts the rest. [UNK-30]"""
-        monkeypatch.setattr("omisim.actions.framework.call.Call.read_own", lambda *_: ())
+        monkeypatch.setattr("omisim.actions.framework.call.Call.select", lambda *_: ())
         (what,) = [
             finding.what
             for finding in laws.broken(world.cloud)
