@@ -51,7 +51,7 @@ def run_call(engine: Engine, request: Request, account_id: str | None, region: s
     `account_id` is None for an unsigned call. Raises ApiError if the call is refused, Dropped if a fault drops the
     connection, Killed if it kills the client, and ValueError for an account that does not exist.
     """
-    if location := _find_import(request):
+    if request.action in IMPORTS and (location := request.parameters.get("file_location")):
         request.decoded = decode_ahead(engine.state, engine.clock.now(), engine.lock, location)
     try:
         outcome = engine.run(answer_call, engine, request, account_id, region, _NO_HEADERS)
@@ -111,7 +111,7 @@ def answer_call(
         if fault.after_effect and (failure := fault.make_error(request.action)):
             return _record_failure(engine, record, failure, dialect)
     answer.request_id = number
-    if not answer.dry and unserved is None:
+    if (engine.settings.timing == "reads" or engine.observer is not None) and not answer.dry and unserved is None:
         count_read(engine, record, answer.value if dialect.pages else ())
         _observe(engine, record)
     return answer
@@ -295,13 +295,8 @@ def _call_within(
     headers: Mapping[str, str],
 ) -> Answer:
     """Run a call inside the unit of its request."""
-    if location := _find_import(request):
+    if request.action in IMPORTS and (location := request.parameters.get("file_location")):
         if decoded is None:
             raise NotDecoded(location)
         request.decoded = decoded
     return raise_failure(answer_call(engine, request, account_id, region, headers))
-
-
-def _find_import(request: Request) -> object:
-    """Return the URL that an import reads, or None for any other call."""
-    return request.parameters.get("file_location") if request.action in IMPORTS else None

@@ -8,6 +8,8 @@ from omisim.base.clock import SystemClock
 
 if TYPE_CHECKING:
     from omisim.engine.engine import Engine
+    from omisim.engine.scheduler import Scheduler
+    from omisim.engine.session import Session
 
 __all__ = ["Checkpoint"]
 
@@ -20,43 +22,37 @@ class Checkpoint:
     `outer` is the checkpoint of the unit in which this one is nested, or None.
     """
 
-    __slots__ = (
-        "_at", "_counts", "_engine", "_failures", "_faults", "_session", "_system_clock", "outer", "position",
-    )  # fmt: skip
+    __slots__ = ("_faults", "_saved", "_system_clock", "outer", "position")
 
     def __init__(self, engine: Engine, outer: Checkpoint | None) -> None:
-        self.outer: Checkpoint | None = outer
         state, session, clock, scheduler = engine.state, engine.session, engine.clock, engine.scheduler
-        self._engine = state, session, clock, scheduler, engine.settings, engine.history, engine.marks
-        self._failures = scheduler.failures
-        self._session = (
-            session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
-            session.added_faults, session.lockouts,
-        )  # fmt: skip
+        self.outer: Checkpoint | None = outer
         self.position: int = state.position
-        self._at = clock.now()
+        self._saved = (
+            state, session, clock, scheduler, engine.settings, engine.history, engine.marks, scheduler.failures,
+            session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
+            session.added_faults, session.lockouts, len(session.calls), len(session.warnings), clock.now(),
+        )  # fmt: skip
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
-        self._counts = len(session.calls), len(session.warnings)
         self._faults = session.count_faults() if session.faults else ()
 
     def revert(self, engine: Engine) -> None:
         """Return the engine to this point. If an exception interrupts it, calling it again completes it."""
-        state, session, clock, scheduler, settings, history, marks = self._engine
-        engine.state, engine.session, engine.clock, engine.scheduler = state, session, clock, scheduler
-        engine.settings, engine.history, engine.marks = settings, history, marks
+        session: Session  # is set before its attributes, and so is `scheduler`
+        scheduler: Scheduler
         (
+            state, session, clock, scheduler, engine.settings, engine.history, engine.marks, scheduler.failures,
             session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
-            session.added_faults, session.lockouts,
-        ) = self._session  # fmt: skip
+            session.added_faults, session.lockouts, calls, warnings, at,
+        ) = self._saved  # fmt: skip
+        engine.state, engine.session, engine.clock, engine.scheduler = state, session, clock, scheduler
         state.undo_to(self.position)
-        clock.restore(self._at)
+        clock.restore(at)
         if self._system_clock is not None:
             assert isinstance(clock, SystemClock)
             assert isinstance(self._system_clock, SystemClock)
             clock.undo_to(self._system_clock)
-        calls, warnings = self._counts
         del session.calls[calls:]
         del session.warnings[warnings:]
         for fault, times, hits in self._faults:
             fault.times, fault.hits = times, hits
-        scheduler.failures = self._failures
