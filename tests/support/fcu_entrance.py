@@ -105,6 +105,8 @@ def to_ec2_call(action: str, api_parameters: Parameters) -> tuple[Row, dict[str,
     snake = to_snake_names(api_parameters)
     if is_fcu_only(action, snake):  # such as DeleteTags without tags (FCU-054)
         return None
+    if action == "UpdateSubnet" and "map_public_ip_on_launch" not in snake:  # FCU keeps the present value (FCU-038)
+        return None
     for row in _list_rows(action):
         operation = find_operation(row.name)
         assert operation is not None
