@@ -184,7 +184,7 @@ def pytest_runtest_makereport(
     watched = item.stash.get(WATCHED, None)
     if report.failed and report.when == "setup" and "ScopeMismatch" in report.longreprtext:
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
-    if watched and report.failed and "function-scoped fixture '" in report.longreprtext:  # Hypothesis's health check
+    if watched and report.failed and "function-scoped fixture '" in report.longreprtext.lower():  # of Hypothesis
         report.sections.append(("omisim", EXAMPLE_ADVICE))
     fail_for_strays(item, report)
     if watched and (report.failed or (report.when == "call" and item.config.getoption("omisim_timeline"))):

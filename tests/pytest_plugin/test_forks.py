@@ -23,7 +23,7 @@ class TestGivenWithAFixture:
         """
         result = run_plugin(pytester, source, *HYPOTHESIS)
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["*function-scoped fixture 'omi_cloud'*", "*@fork_each_example", "*clouds()*"])
+        result.stdout.fnmatch_lines(["*[Ff]unction-scoped fixture 'omi_cloud'*", "*@fork_each_example", "*clouds()*"])
 
     def test_fails_with_the_remedies_for_a_fixture_of_the_suite(self, pytester: pytest.Pytester) -> None:
         """A fixture that the suite builds on those of omisim gets the same advice."""
@@ -41,7 +41,7 @@ class TestGivenWithAFixture:
         """
         result = run_plugin(pytester, source, *HYPOTHESIS)
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["*function-scoped fixture 'golden'*", "*@fork_each_example", "*usefixtures*"])
+        result.stdout.fnmatch_lines(["*[Ff]unction-scoped fixture 'golden'*", "*@fork_each_example", "*usefixtures*"])
 
 
 class TestForkEachExample:
