@@ -129,7 +129,7 @@ def _read_numbers(version: str) -> tuple[int, ...]:
 
 def _check_pytest(environ: Mapping[str, str]) -> Iterator[Finding]:
     if not _is_installed("pytest"):
-        yield Finding("note", "pytest is not installed; the fixtures need it", "pip install 'pytest>=8'")
+        yield Finding("note", "pytest is not installed; the fixtures need it", "pip install 'pytest>=8.2'")
     elif environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
         text = "PYTEST_DISABLE_PLUGIN_AUTOLOAD is set, so pytest does not load the plugin"
         yield Finding("problem", text, "unset it, or run pytest -p omisim.plugin")

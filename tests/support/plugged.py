@@ -6,7 +6,6 @@ from contextlib import suppress
 from textwrap import dedent
 
 # imported here, or each in-process run would import them again, and patch other classes than those of the first run
-import aiobotocore.session as _aiobotocore  # noqa: F401
 import anyio._backends._asyncio as _anyio  # noqa: F401
 import boto3 as _boto3  # noqa: F401
 import httpcore as _httpcore  # noqa: F401
@@ -19,6 +18,8 @@ import omisim.clients.intercept.patches
 import omisim.clients.sleeping
 import omisim.doors.oos
 
+with suppress(ImportError):  # there is none for the lowest version of botocore
+    import aiobotocore.session as _aiobotocore  # noqa: F401
 with suppress(ImportError):  # it does not exist for Windows
     import uvloop as _uvloop  # noqa: F401
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from support.boto import launch
+from support.machine_rules import list_rules
 from support.planted_bugs import PLANTED
 from support.storing import BUCKET, export_disk
 from tools import planted
@@ -61,11 +62,6 @@ WRONG: list[tuple[dict[str, object], str]] = [
 ]
 
 
-def rules_of(machine: type[CloudMachine]) -> set[str]:
-    """Return the names of the rules of a machine."""
-    return {rule.function.__name__ for rule in machine().rules}
-
-
 def script_of(failure: BaseException) -> str:
     """Return the script in the note of a failure."""
     notes = (note.partition("# --- reproduction script\n") for note in failure.__notes__)
@@ -80,7 +76,7 @@ class TestMachineSubclass:
             actions = frozenset({"CreateVolume", "DeleteVolume", "ReadVolumes"})
             faults = time_travel = False
 
-        names = rules_of(Small)
+        names = list_rules(Small)
         assert names == {"create_volume", "delete_volume", "read", "write", "wait", "settle", "complete", "fail"}
 
     def test_determines_the_accounts_of_its_histories(self) -> None:
@@ -161,8 +157,8 @@ class TestMachineSubclass:
             time_travel = True
 
         ours = {"write", "wait", "settle", "complete", "fail"}
-        assert rules_of(Nets) - ours == {"create_net", "delete_volume"}
-        assert rules_of(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
+        assert list_rules(Nets) - ours == {"create_net", "delete_volume"}
+        assert list_rules(Volumes) - ours == {"create_volume", "read", "save", "roll_back", "fork", "dump_and_load"}
 
     def test_may_set_the_deprecated_alias_of_time_travel(self) -> None:
         """Setting `travels` warns and sets `time_travel`; a subclass inherits the value or sets `time_travel`."""
@@ -177,8 +173,8 @@ class TestMachineSubclass:
         class Overrides(Old):
             time_travel = True
 
-        assert not {"save", "roll_back", "fork", "dump_and_load"} & (rules_of(Old) | rules_of(Inherits))
-        assert "save" in rules_of(Overrides)
+        assert not {"save", "roll_back", "fork", "dump_and_load"} & (list_rules(Old) | list_rules(Inherits))
+        assert "save" in list_rules(Overrides)
         assert (Old.time_travel, Inherits.travels, Overrides.travels) == (False, False, True)
 
     def test_keeps_its_own_rule_with_the_name_of_an_action(self) -> None:
@@ -194,8 +190,8 @@ class TestMachineSubclass:
         class Still(Mine):
             time_travel = False
 
-        assert "delete_volume" in rules_of(Mine)
-        assert "delete_volume" in rules_of(Still)
+        assert "delete_volume" in list_rules(Mine)
+        assert "delete_volume" in list_rules(Still)
 
     def test_may_have_rules_with_code_of_its_own(self) -> None:
         """A rule draws ids that the machine has made; its calls are in the script, and its failure too."""
@@ -250,7 +246,7 @@ class TestMachineSubclass:
 
     def test_has_a_rule_for_every_core_action(self) -> None:
         """Every action of the model has a rule."""
-        names = rules_of(CloudMachine)
+        names = list_rules(CloudMachine)
         assert len(CORE) == 37
         assert {"read", *(name for name in names if name.startswith(("create", "update", "delete")))} <= names
 
