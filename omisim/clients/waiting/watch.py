@@ -8,6 +8,7 @@ an error in the thread of the test.
 from __future__ import annotations
 
 import gc
+import inspect
 import linecache
 import re
 import signal
@@ -194,8 +195,8 @@ class Watch:
 
     def _on_alarm(self, _number: int, frame: FrameType | None) -> None:
         error, self._error = self._error, None
-        if error is not None and not _is_finalizing(frame):  # else the watch will raise it again
-            raise error
+        if error is not None and not (_is_finalizing(frame) or _is_logged_by_a_loop(frame)):
+            raise error  # else the watch will raise it again
 
 
 def _is_finalizing(frame: FrameType | None) -> bool:
@@ -204,6 +205,15 @@ def _is_finalizing(frame: FrameType | None) -> bool:
     while frame is not None:
         code = frame.f_code
         if code.co_name == "__del__" or code in callbacks or frame.f_globals.get("__name__") in _FINALIZING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_logged_by_a_loop(frame: FrameType | None) -> bool:
+    """Whether an event loop runs this code outside a coroutine: the loop logs what it raises, and goes on."""
+    while frame is not None and not frame.f_code.co_flags & inspect.CO_COROUTINE:
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) == ("asyncio.events", "_run"):
             return True
         frame = frame.f_back
     return False

@@ -24,6 +24,7 @@ from support import real_sleeps
 from support.waiting import measure
 
 from omisim import Account, Cloud
+from omisim.clients.real_time import read_monotonic
 from omisim.clients.waiting import cloud_time, outside, watch
 from omisim.clients.waiting.cloud_time import CloudTime
 from omisim.clients.waiting.kernel import Kernel
@@ -174,6 +175,26 @@ class TestEndlessLoop:
         alice.create_volume(subregion_name="eu-west-2a", size=1)
 
         async def poll() -> None:
+            while alice.read_volumes()[0].state == "creating":  # noqa: ASYNC110 - the code under test polls
+                await asyncio.sleep(0)
+
+        with cloud.sleeping(patience=0.05), pytest.raises(EndlessPollingError, match="without a wait"):
+            asyncio.run(poll())
+
+    def test_is_not_raised_where_an_event_loop_would_log_it(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between two steps of a coroutine, the loop runs code of its own, and goes on when that raises something."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 3)
+        alice.create_volume(subregion_name="eu-west-2a", size=1)
+
+        def spend(_loop: asyncio.AbstractEventLoop) -> None:
+            end = read_monotonic() + 0.05
+            while read_monotonic() < end:
+                pass
+
+        async def poll() -> None:
+            monkeypatch.setattr(asyncio.BaseEventLoop, "_check_closed", spend)  # of call_soon
             while alice.read_volumes()[0].state == "creating":  # noqa: ASYNC110 - the code under test polls
                 await asyncio.sleep(0)
 
