@@ -73,8 +73,8 @@ def format_date(at: dt.datetime) -> str:
 
 
 @lru_cache(maxsize=256)
-def _format_second(*parts: int) -> str:
-    return dt.datetime(*parts, tzinfo=dt.UTC).isoformat().removesuffix("+00:00")
+def _format_second(year: int, month: int, day: int, hour: int, minute: int, second: int) -> str:
+    return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC).isoformat().removesuffix("+00:00")
 
 
 def is_date(cls: Any) -> bool:
