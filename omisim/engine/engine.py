@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from _thread import RLock
-from collections.abc import Callable, Iterator, Mapping, MutableSet
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar, TypeVarTuple
 from weakref import WeakSet
@@ -32,6 +32,7 @@ from omisim.state.transaction import Transaction
 __all__ = ["Engine"]
 
 MAX_SENT = 2**24  # bytes of the requests in the call log: JSON needs up to 25 times its size in memory
+_NO_MARKS: frozenset[Mark] = frozenset()  # until the first mark; most forks never have one
 Parameters = TypeVarTuple("Parameters")
 Result = TypeVar("Result")
 
@@ -80,7 +81,7 @@ class Engine:
     def _start_with(self, state: State) -> None:
         self._continue_with(state)
         self.session: Session = Session()
-        self.marks: MutableSet[Mark] = set()  # a WeakSet from the first mark on
+        self.marks: WeakSet[Mark] | frozenset[Mark] = _NO_MARKS
 
     def _continue_with(self, state: State, failures: tuple[Failure, ...] = ()) -> None:
         self.state: State = state
@@ -208,7 +209,7 @@ class Engine:
             self.settings, self.clock, self.history = other.settings, other.clock, other.history
             self.state, self.scheduler = other.state, other.scheduler
             self.session = other.session
-            self.marks = set()
+            self.marks = _NO_MARKS
 
     # --- undoing, forking, saving
 
@@ -216,9 +217,10 @@ class Engine:
         """Return a point to roll back to. Later changes and calls are kept for as long as it is referenced."""
         with self.lock:
             mark = Mark(self.state.position, self.clock.now(), self.session.call_position)
-            if self._unit or not self.marks:  # a unit that fails returns to the set that it began with
-                self.marks = WeakSet(self.marks)
-            self.marks.add(mark)
+            marks = self.marks
+            if self._unit or not isinstance(marks, WeakSet):  # a unit that fails returns to the set that it began with
+                marks = self.marks = WeakSet(marks)
+            marks.add(mark)
             return mark
 
     def rollback(self, mark: Mark) -> None:
@@ -240,9 +242,11 @@ class Engine:
             self._leave_state()
         self.state.undo_to(mark.position)
         self.clock.restore(mark.at)
-        for other in list(self.marks):
+        marks = self.marks
+        assert isinstance(marks, WeakSet)  # with this mark in it
+        for other in list(marks):
             if other.position > mark.position:
-                self.marks.discard(other)
+                marks.discard(other)
 
     def _leave_state(self) -> None:
         """Continue with a fork of the state and with a copy of the marks: a unit that fails returns to the others."""

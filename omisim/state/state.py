@@ -249,7 +249,7 @@ class State:
         self._owned = {}
         if self._journal:
             self._shared, self._journal, self._start = self._own_journal(), [], self.position
-        return State(self.tables.copy(), self._shared, self.trimmed)
+        return State(self.tables, self._shared, self.trimmed)
 
     def equals_fork(self, other: State) -> bool:
         """Whether this is a fork of another State, and neither has been written to since. It compares no rows."""
@@ -258,7 +258,7 @@ class State:
     def take_from(self, other: State) -> None:
         """Continue as a fork of another State, which was forked from the same one as this and has got further."""
         other.fork()  # so that it copies what it writes to
-        tables, journal, start = other.tables.copy(), other.journal, other.position
+        tables, journal, start = other.tables, other.journal, other.position
         # in one line, for an interruption (`Checkpoint`); and after `vars(self)`, Python is slower with attributes
         self.tables, self._owned, self._shared, self._journal, self._start = tables, {}, journal, [], start
         self.position = start
@@ -278,6 +278,8 @@ class State:
         """Return the table of a kind for writing. Copies it first if a fork shares it."""
         table = self._owned.get(kind)
         if table is None:
+            if not self._owned:
+                self.tables = self.tables.copy()  # forks share the dict, too
             table = self.tables[kind] = self._owned[kind] = self.tables[kind].copy()
         return table
 
