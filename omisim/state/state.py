@@ -115,7 +115,7 @@ class State:
     def find_by_ids(self, kind: str, row_ids: Iterable[object], first: int = 0) -> Iterator[Any]:
         """Yield the rows with these ids, in creation order. Other ids, and rows before `first`, are left out."""
         table = self.tables[kind]
-        found: list[Any] = [row_id for row_id in row_ids if row_id in table.by_id]
+        found: list[Any] = list(filter(table.by_id.__contains__, row_ids))
         if len(found) > 1:
             found = sorted(dict.fromkeys(found), key=table.order)
         if first:

@@ -124,7 +124,7 @@ class Shape:
             for problem in sorted(problems, key=lambda problem: problem.rank):
                 report(problem.to_error(dialect.spell))
         else:
-            request.values = values.copy()
+            request.values = values.copy() if dialect.controls else values  # dispatch takes the controls out
         return values
 
     def read(
