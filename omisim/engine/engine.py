@@ -85,8 +85,7 @@ class Engine:
 
     def _continue_with(self, state: State, failures: tuple[Failure, ...] = ()) -> None:
         self.state: State = state
-        self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin)
-        self.scheduler.failures = failures
+        self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin, failures)
 
     # --- writing
 
@@ -285,9 +284,8 @@ class Engine:
         """
         with self.atomic():
             self.settings = saved.settings
-            self._start_with(saved.state.fork())
+            self._continue_with(saved.state.fork(), saved.failures)
             self.session = saved.session.copy()
-            self.scheduler.failures = saved.failures
             self.clock.restore(saved.at)
             self.marks = WeakSet(saved.marks)
 

@@ -49,12 +49,13 @@ class Scheduler:
         settings: Settings,
         clock: Clock,
         begin: Callable[[State, Settings, str, dt.datetime], Transaction],
+        failures: tuple[Failure, ...] = (),
     ) -> None:
         self._state = state
         self._settings = settings
         self._clock = clock
         self._begin = begin
-        self.failures: tuple[Failure, ...] = ()
+        self.failures: tuple[Failure, ...] = failures
 
     # --- by the clock
 
