@@ -23,7 +23,6 @@ from omisim.doors.fcu.views import compile_view, get_view
 from omisim.engine.calls import MakeCall, count_read
 from omisim.engine.engine import Engine
 from omisim.engine.session import CallRecord
-from omisim.model.ids import PREFIXES, Id
 from omisim.model.serialize import api_name, snake_name
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
@@ -87,7 +86,6 @@ class FcuAction:
         self._prepared = {name: make_reader(members[name]) for name in row.reads}
         self._selection = Selection(row, self._output) if row.lists else None
         self._is_paged = row.pages in self._readers
-        self._id_filters = _match_id_filters(row)
         self._make_answer = None if row.answers is None else _compile_answers(row.answers, row.group)
         self._attributes = {name: _compile_answers(spec) for name, spec in (row.attributes or {}).items()}
         self._parse_cached = lru_cache(maxsize=64)(self._parse)
@@ -170,23 +168,12 @@ class FcuAction:
             criteria.scopes = {name: values[name] for name in row.scopes if name in values}
             criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
             criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages) or None  # FCU-058
-            if not any(criteria.ids.values()) and (found := self._find_own_filter(criteria)):
+            if not any(criteria.ids.values()) and (found := self._selection.find_own_filters(criteria.filters)):
                 parameters["filters"] = {**parameters.get("filters", {}), **found}
         if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self.dialect)
         return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
-
-    def _find_own_filter(self, criteria: Criteria) -> dict[str, list[str]]:
-        """Return the filter of omisim's read for a filter by ids or tags, so that it visits no other resource."""
-        assert self._selection is not None
-        for name, values in criteria.filters:
-            kind, own_filter = self._id_filters.get(name, ("", ""))
-            if kind and values and all(map(Id(kind).is_well_formed, values)):
-                return {own_filter: values}
-            if found := self._selection.find_tag_filter(name, values):
-                return found
-        return {}
 
     def _render(self, context: Context, parsed: Parsed, page_size: int | None) -> str:
         if self.row.items:
@@ -224,18 +211,6 @@ def _read_filter(number: int, item: Mapping[str, Any]) -> tuple[str, list[str]]:
     if "Name" not in item:
         raise refuse("FCU-006", parameter=f"Filter.{number}")
     return item["Name"], item.get("Value", [])
-
-
-def _match_id_filters(row: Row) -> dict[str, tuple[str, str]]:
-    """Return the EC2 filters that compare the ids of the results: name → kind, and filter of omisim's read."""
-    views = load_section("views")
-    view = views[next(iter(row.lists.values()))] if row.lists else {}
-    return {
-        name: (spec["kind"], spec["filter"])
-        for spec in row.ids.values()
-        for name, path in row.filters.items()
-        if spec["kind"] in PREFIXES and "filter" in spec and view.get(path) == spec["attribute"]
-    }
 
 
 def _make_speller(row: Row) -> Callable[[str], str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
 from omisim.actions.framework.paging import MAX_RESULTS, paginate
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.schema import Problems, find_id_problem, report_too_many_patterns
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import FILTER_VALUES, GROUPS, SCOPES
@@ -20,7 +21,7 @@ from omisim.doors.fcu.render import make_element, make_renderer
 from omisim.doors.fcu.table import Row, load_section
 from omisim.doors.fcu.views import get_view, make_getter
 from omisim.model.base import keep_text
-from omisim.model.filters.match import compile_patterns, is_pattern
+from omisim.model.filters.match import compile_filters, compile_patterns, is_pattern
 from omisim.model.ids import PREFIXES, Id
 from omisim.model.serialize import format_date
 from omisim.spec.errors import ERRORS, ApiError
@@ -120,7 +121,11 @@ class Selection:
         ((member, view_name),) = row.lists.items()
         self._view = get_view(view_name)
         self._is_empty = view_name == "Nothing"
-        self._tags = next((name for name in TAGS if name in load_section("views")[view_name]), None)
+        self._members = load_section("views")[view_name]
+        self._tags = tags = next((name for name in TAGS if name in self._members), None)
+        self._paths = row.filters
+        if tags is not None:
+            self._paths = {**row.filters, "tag-key": f"{tags}.Key", "tag-value": f"{tags}.Value"}
         shape = output.members[member]
         self._name = shape.serialization.get("name", member)
         self._token_name = row.pages[0].lower() + row.pages[1:]
@@ -155,29 +160,47 @@ class Selection:
             content += make_element("isTruncated", "false" if token is None else "true")
         return content if token is None else content + make_element(self._token_name, token)
 
-    def find_tag_filter(self, name: str, values: Sequence[str]) -> dict[str, list[str]]:
-        """Return the filter of omisim's read for a filter by exact tags; {} for another one.
+    def find_own_filters(self, filters: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
+        """Return filters of omisim's read that find at least what these find, so that it visits few other resources.
 
-        A boolean has no exact text (FCU-006/type).
+        A filter has none if one of its values has wildcards, is a malformed id, which some reads refuse, is empty, as
+        EC2 shows absent texts (`empty` in `forms.py`), or is a boolean, which has no exact text (FCU-006/type).
         """
-        exact = not any(is_pattern(value) or value.lower() in ("true", "false") for value in values)
-        if self._tags is None or not values or not exact:
+        found: dict[str, list[str]] = {}
+        for name, values in filters:
+            tag = name.removeprefix("tag:")
+            own_filter, kind = self._own_filters.get(name if tag == name else "tag:", ("", None))
+            if own_filter and all(_is_exact(value, kind) for value in values):
+                found.setdefault(own_filter, [value if tag == name else f"{tag}={value}" for value in values])
+        return found
+
+    @cached_property
+    def _own_filters(self) -> Mapping[str, tuple[str, Id | None]]:
+        """The filters on texts that omisim's read can find, too: name → its filter, and the kind of id that it takes.
+
+        "tag:" is that of all `tag:<key>`.
+        """
+        action = ACTIONS.get(self._row.calls)
+        shape = action.shape.fields["filters"].shape if action and "filters" in action.shape.fields else None
+        if shape is None:
             return {}
-        if name.startswith("tag:"):
-            return {"tags": [f"{name.removeprefix('tag:')}={value}" for value in values]}
-        own_filter = {"tag-key": "tag_keys", "tag-value": "tag_values"}.get(name)
-        return {} if own_filter is None else {own_filter: list(values)}
+        cls: Any = shape.cls
+        names = [name for name, field in shape.fields.items() if field.many and field.type is str]
+        own_filters = {path: name for name in names for path, _ in compile_filters(cls(**{name: ()}))[1]}
+        ids = {spec["filter"]: spec["kind"] for spec in self._row.ids.values() if "filter" in spec}
+        kinds = {own_filter: Id(kind) for own_filter, kind in ids.items() if kind in PREFIXES}
+        paths = {name: _find_path(self._members, path) for name, path in self._paths.items()} | {"tag:": "tags"}
+        found = {name: own_filters[path] for name, path in paths.items() if path in own_filters}
+        return {name: (own_filter, kinds.get(own_filter)) for name, own_filter in found.items()}
 
     def _find_getter(self, name: str) -> GetTexts:
-        path = self._row.filters.get(name)
+        path = self._paths.get(name)
         if path is not None:
             return _make_text_getter(path)
         tags = self._tags
         if tags and name.startswith("tag:"):
             key = name.removeprefix("tag:")
             return lambda _, item: [tag["Value"] for tag in item[tags] if tag["Key"] == key]
-        if tags and name in ("tag-key", "tag-value"):
-            return _make_text_getter(f"{tags}.{name.removeprefix('tag-').capitalize()}")
         raise refuse("FCU-013", filter=name)
 
     def _matches(self, row: Any, get_texts: GetTexts, patterns: Sequence[str]) -> bool:
@@ -216,6 +239,30 @@ def _make_text_getter(path: str) -> GetTexts:
         return [text for value in values for text in _list_texts(value)]
 
     return get_texts
+
+
+def _find_path(members: Mapping[str, Any], path: str) -> str | None:
+    """Return the path in an entity of the texts at a path of `filters`, or None if a view changes them."""
+    if path.startswith(":"):
+        return path[1:]
+    source = members.get(path)
+    if isinstance(source, Mapping) and source.get("form") == "empty":
+        source = source["path"]
+    if isinstance(source, str):
+        return source
+    name, _, rest = path.partition(".")
+    part = members.get(name)
+    if not rest or not isinstance(part, list | tuple):
+        return None
+    below = _find_path(load_section("views")[part[1]], rest)
+    return below and f"{part[0]}.{below}"
+
+
+def _is_exact(value: str, kind: Id | None) -> bool:
+    """Whether a value of a filter equals what it finds, and is well formed if it is an id."""
+    if not value or is_pattern(value) or value.lower() in ("true", "false"):
+        return False
+    return kind is None or kind.is_well_formed(value)
 
 
 def _check_patterns(name: str, values: Sequence[str]) -> Sequence[str]:
