@@ -57,7 +57,7 @@ class TestPage:
     def test_asks_for_another_token(self, page: Page, server: Running, alice: Account) -> None:
         """A wrong token is refused by name, and the right one can be entered."""
         page.goto(f"{server.url}/_omisim/#token=wrong")
-        expect(page.locator("main")).to_contain_text("The server does not accept this token.")
+        expect(page.get_by_text("The server does not accept this token.")).to_be_visible()
         page.get_by_label("Token").fill(server.token)
         page.get_by_role("button", name="Open").click()
         expect(page.get_by_role("heading", name="alice")).to_be_visible()

@@ -1,17 +1,18 @@
 // The connection to the server: the token is exchanged for a cookie, then the view comes as server-sent events.
 
-const RETRY_MS = 2000;
+export const RETRY_MS = 2000;
 
 export class Link {
   // The cloud of the server that the address names; without a name, the first one.
   cloud = new URLSearchParams(location.search).get("cloud");
 
-  // Take the token out of the address, and exchange it for a cookie that scripts cannot read.
+  // Exchange the token for a cookie that scripts cannot read, and then take it out of the address.
   static async open(token) {
     const given = token || new URLSearchParams(location.hash.slice(1)).get("token");
-    if (location.hash) history.replaceState(null, "", location.pathname + location.search);
     if (!given) return;
     const answer = await fetch("session", { method: "POST", headers: { "X-Omisim-Token": given }, credentials: "same-origin" });
+    if (answer.status >= 500) throw Object.assign(new Error(answer.statusText), { status: answer.status });
+    if (location.hash) history.replaceState(null, "", location.pathname + location.search);
     if (!answer.ok) throw new Error("The server does not accept this token.");
   }
 
@@ -31,16 +32,13 @@ export class Link {
     return data;
   }
 
-  // Receive the view, and then each change of it, in order. A hidden page leaves its stream to others.
-  follow(receive, tell, refuse) {
-    let last = Promise.resolve();
-    const take = (name, data) => {
-      last = last.then(() => receive[name](data));
-    };
+  // Receive the view, and then each change of it, until an error may not be retried. A hidden page leaves its stream to others.
+  follow(receive, tell, mayRetry) {
+    const end = new AbortController();
     const start = () => {
       if (document.hidden || this.source) return;
       const source = (this.source = new EventSource(this.cloud ? `view?cloud=${encodeURIComponent(this.cloud)}` : "view"));
-      for (const name of ["view", "steps", "now"]) source.addEventListener(name, (event) => take(name, JSON.parse(event.data)));
+      for (const name of ["view", "steps", "now"]) source.addEventListener(name, (event) => receive[name](JSON.parse(event.data)));
       source.addEventListener("open", () => tell("Live", true));
       source.addEventListener("error", () => {
         if (source.readyState !== EventSource.CLOSED) return tell("Reconnecting…", false);
@@ -48,23 +46,32 @@ export class Link {
         return poll();
       });
     };
-    // All streams of the server are in use, or the cookie has ended: read the view once, and try again.
-    const poll = async () => {
-      try {
-        take("view", await this.ask("GET", "view"));
-        tell("Every 2 seconds", true);
-      } catch (error) {
-        tell(error.status === 401 ? "Signed out" : "No connection", false);
-        if (refuse(error) === undefined) return;
-      }
-      setTimeout(start, RETRY_MS);
+    // One timer, however often the page is hidden and shown: no second loop begins.
+    const again = () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(start, RETRY_MS);
     };
-    document.addEventListener("visibilitychange", () => {
+    // All streams of the server are in use, or the cookie has ended: read the view once, and try again.
+    const poll = () =>
+      this.ask("GET", "view").then(
+        (view) => {
+          again();
+          receive.view(view);
+          tell("Every 2 seconds", true);
+        },
+        (error) => {
+          tell(error.status === 401 ? "Signed out" : "No connection", false);
+          if (mayRetry(error)) again();
+          else end.abort();
+        },
+      );
+    const change = () => {
       if (!document.hidden) return start();
       if (this.source) this.source.close();
       this.source = null;
       return undefined;
-    });
+    };
+    document.addEventListener("visibilitychange", change, { signal: end.signal });
     start();
   }
 }

@@ -3,7 +3,7 @@
 import { Console } from "./console.js";
 import { Controls } from "./controls.js";
 import { h } from "./dom.js";
-import { Link } from "./link.js";
+import { Link, RETRY_MS } from "./link.js";
 import { Model } from "./model.js";
 import { RequestBox } from "./request.js";
 import { showMore } from "./resource.js";
@@ -13,13 +13,13 @@ const link = new Link();
 
 let page = null; // the console, once the first view has come
 
+// Sign in, load what never changes, and follow the view. Until the server has answered all of it, try again.
 async function start(token) {
   try {
     await Link.open(token);
-    const actions = link.ask("GET", "actions");
-    actions.catch(() => {}); // the stream says so, too
+    const actions = await link.ask("GET", "actions");
     const receive = {
-      view: async (view) => (page ? replaceView(page.model, view) : show(view, await actions)),
+      view: (view) => (page ? replaceView(page.model, view) : show(view, actions)),
       steps: ({ steps, now, accounts }) => {
         Object.assign(page.model, { now, accounts });
         page.model.append(steps);
@@ -29,16 +29,28 @@ async function start(token) {
         page.schedule();
       },
     };
-    link.follow(receive, tell, (error) => page || askForToken(error));
+    link.follow(receive, tell, mayRetry);
   } catch (error) {
-    askForToken(error);
+    if (mayRetry(error)) setTimeout(start, RETRY_MS, token);
   }
 }
 
 function tell(text, isLive) {
-  if (!page) return;
-  page.status.textContent = text;
-  page.status.classList.toggle("live", isLive);
+  if (page) {
+    page.status.textContent = text;
+    page.status.classList.toggle("live", isLive);
+  } else if (!isLive) {
+    root.replaceChildren(h("p", { class: "notice", role: "status" }, `Waiting for the server: ${text}`));
+  }
+}
+
+// Return whether a request may be sent again. If the server refuses the first ones, the page asks for another token instead.
+function mayRetry(error) {
+  if (page) return true;
+  const isTemporary = error instanceof TypeError || error.status >= 500; // fetch throws a TypeError if there is no answer
+  if (isTemporary) tell(error.message, false);
+  else askForToken(error);
+  return isTemporary;
 }
 
 function askForToken(error) {
