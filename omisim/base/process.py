@@ -34,12 +34,11 @@ class Copied(Protocol):
 
 
 _WATCHING: set[ref[Copied]] = set()
-_forget = _WATCHING.discard
 
 
 def watch_forks(copied: Copied) -> None:
     """Call `after_fork` of an object in every child process that is forked from now on, for as long as it lives."""
-    _WATCHING.add(ref(copied, _forget))
+    _WATCHING.add(ref(copied, _WATCHING.discard))
 
 
 def hold_at_fork(lock: RLock) -> None:

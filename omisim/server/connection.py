@@ -319,7 +319,7 @@ class LimitedServer(HTTPServer):
 
     def clear_stats(self) -> None:
         """Leave cheroot's table of all servers: it would keep this server, and so its cloud, for good."""
-        super().clear_stats()  # type: ignore[no-untyped-call]
+        super().clear_stats()  # type: ignore[no-untyped-call]  # cheroot's method has no types
         del logging.statistics[f"Cheroot HTTPServer {id(self)}"]  # type: ignore[attr-defined]  # cheroot adds it
 
     def prepare(self) -> None:

@@ -58,8 +58,7 @@ class Transaction:
     ) -> None:
         self.state = state
         self.settings = settings
-        # the dates of rows, in milliseconds, because a client filters by what it is shown
-        self.at = truncate_date(at) if at.microsecond % 1000 else at
+        self.at = truncate_date(at)  # the dates of rows: a client filters by what it is shown
         self.observer = observer
         self._effects = effects
         self.cause = cause

@@ -23,7 +23,7 @@ __all__ = ["MAX_RESULTS", "compute_limit", "find_first", "paginate"]
 
 MAX_RESULTS = 1000
 UNSIZED = "u."  # begins a token whose page only the platform has limited
-_CREATION_KEY = re.compile("[0-9]{20}")
+_CREATION_KEY = re.compile("[0-9]{20}")  # as `_make_creation_key` writes it; the sort keys of other reads add to it
 
 
 def paginate(

@@ -41,7 +41,6 @@ MAX_PATTERNS = 1000  # values with wildcards in a filter
 MAX_PROBLEMS = 100  # in one request, after which the rest of a list, or of an object with unknown names, is not read
 UNKNOWN, TYPE, MISSING = range(3)  # the order in which problems are reported (REQ-014)
 _LISTS = (list, tuple)
-_TEXTS = frozenset({str})
 _MAY_BE_EMPTY = (str, *_LISTS, Mapping)
 WRONG = object()  # replaces a value of a wrong type while the other values are checked
 Spell = Callable[[str], str]
@@ -280,32 +279,19 @@ def _make_list_reader(element: Read, *, may_be_empty: bool, is_filter: bool) -> 
     def read(value: Any, path: str, problems: Problems) -> Any:
         if not isinstance(value, _LISTS):
             return report_wrong_type(value, path, "a list", problems)
-        items: Sequence[Any]
-        if element is _read_text and _are_plain(value) and (is_filter or all(value)):
-            items = value
-        else:
-            items = read_each(value, path, problems)
-        if is_filter and len(items) > MAX_PATTERNS:
-            report_too_many_patterns(items, path, problems)
-        return tuple(items) if items or may_be_empty else None
-
-    def read_each(values: Iterable[Any], path: str, problems: Problems) -> list[Any]:
         items = []
-        for number, item in enumerate(values):
+        for number, item in enumerate(value):
             if item is not None and (is_filter or item or not _is_empty(item)):
                 read = element(item, f"{path}[{number}]", problems)
                 if read is not None:
                     items.append(read)
                 if read is WRONG and len(problems) >= MAX_PROBLEMS:
                     break
-        return items
+        if is_filter and len(items) > MAX_PATTERNS:
+            report_too_many_patterns(items, path, problems)
+        return tuple(items) if items or may_be_empty else None
 
     return read
-
-
-def _are_plain(values: Iterable[Any]) -> bool:
-    """Whether all values of a list are ASCII texts, as in most: of ids or names."""
-    return _TEXTS.issuperset(map(type, values)) and "".join(values).isascii()
 
 
 def report_too_many_patterns(values: Iterable[Any], path: str, problems: Problems) -> None:

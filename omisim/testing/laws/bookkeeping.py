@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 from operator import is_
@@ -71,22 +71,16 @@ def _is_queued(state: State, due_id: str, due: Due) -> bool:
 def indexes_follow_changes(step: Step, change: Change) -> str | None:
     """An index finds a row under its current keys, and not under its former keys."""
     row_id, before, table = change.id, change.before, step.engine.state.tables[change.kind]
-    row, indexes = table.get(row_id), table.catch_up()
-    for name, declared in INDEXES[change.kind].items():
-        index = indexes[name]
+    row, find_ids = table.get(row_id), table.find_ids
+    for index, declared in INDEXES[change.kind].items():
         new = declared.list_keys(row) if row is not None else ()
         for key in new:
-            if row_id not in _list_ids(index.get(key)):
-                return f"{row_id} is not found under the {name} {key}"
+            if row_id not in find_ids(index, key):
+                return f"{row_id} is not found under the {index} {key}"
         for key in declared.list_keys(before) if before is not None and before is not row else ():
-            if key not in new and row_id in _list_ids(index.get(key)):
-                return f"{row_id} is found under the {name} {key}"
+            if key not in new and row_id in find_ids(index, key):
+                return f"{row_id} is found under the {index} {key}"
     return None
-
-
-def _list_ids(ids: Any) -> Sequence[str]:
-    """Return the ids that an index holds under a key: none, one or a list (`Table.find_ids`, which is slower)."""
-    return () if ids is None else (ids,) if ids.__class__ is str else ids
 
 
 @on_change("", *ROWS)
@@ -122,25 +116,24 @@ def _is_initial_right(kind: str) -> bool:
 
 def _find_index_problem(table: Table, initial: Table) -> str | None:
     """Compare a table with its indexes, where it differs from an initial one, which is right."""
-    rows, indexes, first, first_indexes = table.rows(), table.catch_up(), initial.rows(), initial.catch_up()
+    rows, indexes, first = table.rows(), table.catch_up(), initial.rows()
     creation = table.creation.to_dict()
     if rows.keys() != creation.keys() or list(rows) != sorted(rows, key=creation.__getitem__):
         return f"the table of {table.kind} is out of order"
     changed, replaced = find_differences(rows, first)
     old_rows = [first[row_id] for row_id in replaced]
-    for name, declared in INDEXES.get(table.kind, {}).items():
-        index, first_index = indexes[name], first_indexes[name]
+    for index, declared in INDEXES.get(table.kind, {}).items():
         expected: dict[object, list[str]] = {}  # the ids of changed rows by key
         for row_id in changed:
             for key in dict.fromkeys(declared.list_keys(rows[row_id])):
                 expected.setdefault(key, []).append(row_id)
-        other_keys = _list_other_keys(index, first_index)
+        other_keys = _list_other_keys(indexes[index], initial.catch_up()[index])
         for key in {*expected, *other_keys, *chain.from_iterable(map(declared.list_keys, old_rows))}:
             ids = expected.get(key, [])
-            if first_ids := _list_ids(first_index.get(key)):
+            if first_ids := initial.find_ids(index, key):
                 ids = sorted({*first_ids}.difference(replaced).union(ids), key=creation.__getitem__)
-            if list(_list_ids(index.get(key))) != ids:
-                return f"the index {name} of {table.kind} does not match its rows"
+            if list(table.find_ids(index, key)) != ids:
+                return f"the index {index} of {table.kind} does not match its rows"
     return f"the totals of {table.kind} do not match its rows" if _has_wrong_totals(table) else None
 
 

@@ -47,7 +47,7 @@ function tell(text, isLive) {
 // Return whether a request may be sent again. If the server refuses the first ones, the page asks for another token instead.
 function mayRetry(error) {
   if (page) return true;
-  const isTemporary = error instanceof TypeError || error.status >= 500; // fetch throws a TypeError if there is no answer
+  const isTemporary = error instanceof TypeError || error.status >= 500; // without an answer, fetch throws a TypeError
   if (isTemporary) tell(error.message, false);
   else askForToken(error);
   return isTemporary;
