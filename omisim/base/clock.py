@@ -47,6 +47,8 @@ class ManualClock:
     Raises ValueError for a start without a time zone, and for one outside of the years 1000 to 8999.
     """
 
+    __slots__ = ("_now",)
+
     def __init__(self, start: dt.datetime = EPOCH) -> None:
         if not isinstance(start, dt.datetime) or start.utcoffset() is None:
             raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")

@@ -52,6 +52,10 @@ class Engine:
             the class.
     """
 
+    __slots__ = (
+        "__weakref__", "_is_copy", "_keeper", "_start", "_unit", "clock", "history", "lock", "marks", "scheduler",
+        "session", "settings", "state",
+    )  # fmt: skip
     observer: ClassVar[Observer | None] = None
 
     def __init__(

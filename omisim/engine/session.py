@@ -105,6 +105,10 @@ class Session:
     `faults` and `lockouts` are replaced, never changed (`Checkpoint`). Only the counts of a fault change.
     """
 
+    __slots__ = (
+        "added_faults", "calls", "calls_trimmed", "faults", "lockouts", "requests", "sent", "warnings",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.requests = 0
         self.calls: list[CallRecord] = []

@@ -83,6 +83,10 @@ class State:
     were undone since; without a store they stay 0 and empty.
     """
 
+    __slots__ = (
+        "_journal", "_owned", "_shared", "_start", "position", "reverted", "stored", "tables", "trimmed",
+    )  # fmt: skip
+
     def __init__(
         self, tables: dict[str, Table] | None = None, journal: list[Change] | None = None, trimmed: int = 0
     ) -> None:

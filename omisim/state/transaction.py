@@ -47,6 +47,8 @@ class Effects(NamedTuple):
 class Transaction:
     """The writes of one call or one due transition, with a single time and cause."""
 
+    __slots__ = ("_effects", "at", "cause", "observer", "settings", "state", "transients")
+
     def __init__(
         self,
         state: State,

@@ -41,6 +41,11 @@ class Call:
     is written.
     """
 
+    __slots__ = (
+        "_account", "_account_id", "_collect", "action", "decoded", "first", "limit", "log", "now", "refusals",
+        "region", "spell", "state", "tx", "values", "warnings",
+    )  # fmt: skip
+
     def __init__(
         self,
         action: str,
