@@ -35,7 +35,9 @@ from omisim.cloud.marketplace import Marketplace
 from omisim.cloud.switch_file import load_switches
 from omisim.cloud.timeline import LISTED, Timeline, trace_timeline
 from omisim.cloud.trace import find_row, trace_lineage
+from omisim.engine import scheduler
 from omisim.engine.engine import Engine
+from omisim.engine.failures import make_failure
 from omisim.engine.faults import Faults
 from omisim.engine.marks import Mark
 from omisim.engine.unserved import OwnAnswer, check_answer
@@ -283,7 +285,7 @@ class Cloud:
         Raises ValueError for a negative or non-finite number.
         """
         with self.engine.atomic():
-            self.engine.scheduler.advance(seconds)
+            scheduler.advance(self.engine, seconds)
 
     def settle(self) -> None:
         """Advance the clock from one due transition to the next until no resource is in a transient state.
@@ -291,7 +293,7 @@ class Cloud:
         Timers that fall due on the way fire; later timers do not count.
         """
         with self.engine.atomic():
-            self.engine.scheduler.settle()
+            scheduler.settle(self.engine)
 
     def complete(self, resource_id: str) -> None:
         """Apply the next transition of a resource's success path now.
@@ -301,7 +303,7 @@ class Cloud:
         """
         with self.engine.atomic():
             check_id("resource_id", resource_id)
-            self.engine.scheduler.complete(resource_id)
+            scheduler.complete(self.engine, resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
         """Move a resource to its failure state now.
@@ -311,7 +313,7 @@ class Cloud:
         """
         with self.engine.atomic():
             check_id("resource_id", resource_id)
-            self.engine.scheduler.fail(resource_id, comment)
+            scheduler.fail(self.engine, resource_id, comment)
 
     @property
     def faults(self) -> Faults:
@@ -328,7 +330,8 @@ class Cloud:
         with self.engine.atomic():
             if id is not None:
                 check_id("id", id)
-            self.engine.scheduler.fail_next(kind, id, comment)
+            session = self.engine.session
+            session.failures = (*session.failures, make_failure(kind, id, comment))
 
     # --- disk contents and consoles
 

@@ -10,6 +10,7 @@ from typing import TypeVar, TypeVarTuple
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
+from omisim.engine import scheduler
 from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action, refuse_action
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
@@ -72,7 +73,7 @@ def answer_call(
     """
     state, session, dialect = engine.state, engine.session, request.dialect
     number = engine.next_request_id()
-    now = engine.scheduler.apply_due()
+    now = scheduler.apply_due(engine)
     account = _get_account(engine, account_id)
     position = state.position
     record = CallRecord(
@@ -105,7 +106,7 @@ def answer_call(
         record.results = len(answer.value)
     session.warnings += answer.warnings
     if tx is not None and tx.transients is not None and not answer.dry:
-        engine.scheduler.run_transients(tx.transients)
+        scheduler.run_transients(engine, tx.transients)
     if fault is not None:
         answer.page_size = fault.page_size
         if fault.after_effect and (failure := fault.make_error(request.action)):
@@ -155,8 +156,8 @@ def _collect_refusals(engine: Engine, request: Request, account_id: str, region:
     with engine.lock:
         position = engine.state.position
         try:
-            with engine.scheduler.suspend_failures():
-                engine.scheduler.apply_due()
+            with scheduler.suspend_failures(engine):
+                scheduler.apply_due(engine)
             account, unserved = _get_account(engine, account_id), find_unserved(engine.settings, request.action)
             if unserved is not None:
                 return unserved.list_refusals(request)
@@ -235,7 +236,7 @@ def _take_fault(engine: Engine, record: CallRecord) -> Fault | None:
     fault = engine.session.take_fault(record, engine.settings.seed)
     if fault is not None and fault.delay:
         record.took = int(fault.delay * 1e6)
-        engine.scheduler.advance(fault.delay)
+        scheduler.advance(engine, fault.delay)
     if fault is not None and fault.meanwhile is not None:
         fault.meanwhile()
     return fault
@@ -251,7 +252,7 @@ def _record_failure(engine: Engine, record: CallRecord, error: Failed, dialect: 
     if dialect is not None and isinstance(error, ApiError):
         error.spell_names(dialect.spell)
         if engine.settings.timing == "reads" and record.headers:
-            engine.scheduler.count_refusal(error)
+            scheduler.count_refusal(engine, error)
     record.record_failure(error)
     _observe(engine, record)
     return error
@@ -264,7 +265,7 @@ def count_read(engine: Engine, record: CallRecord, value: object) -> None:
     them itself (`Dialect.pages`), calls this with those that it returns.
     """
     if engine.settings.timing == "reads" and record.headers and record.action.startswith("Read"):
-        engine.scheduler.count_reads(value)
+        scheduler.count_reads(engine, value)
 
 
 def _observe(engine: Engine, record: CallRecord) -> None:

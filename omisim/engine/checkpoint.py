@@ -8,7 +8,6 @@ from omisim.base.clock import SystemClock
 
 if TYPE_CHECKING:
     from omisim.engine.engine import Engine
-    from omisim.engine.scheduler import Scheduler
     from omisim.engine.session import Session
 
 __all__ = ["Checkpoint"]
@@ -25,27 +24,26 @@ class Checkpoint:
     __slots__ = ("_faults", "_saved", "_system_clock", "outer", "position")
 
     def __init__(self, engine: Engine, outer: Checkpoint | None) -> None:
-        state, session, clock, scheduler = engine.state, engine.session, engine.clock, engine.scheduler
+        state, session, clock = engine.state, engine.session, engine.clock
         self.outer: Checkpoint | None = outer
         self.position: int = state.position
         self._saved = (
-            state, session, clock, scheduler, engine.settings, engine.history, engine.marks, scheduler.failures,
-            session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
-            session.added_faults, session.lockouts, len(session.calls), len(session.warnings), clock.now(),
+            state, session, clock, engine.settings, engine.history, engine.marks, session.requests, session.calls,
+            session.calls_trimmed, session.sent, session.warnings, session.faults, session.added_faults,
+            session.failures, session.lockouts, len(session.calls), len(session.warnings), clock.now(),
         )  # fmt: skip
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
         self._faults = session.count_faults() if session.faults else ()
 
     def revert(self, engine: Engine) -> None:
         """Return the engine to this point. If an exception interrupts it, calling it again completes it."""
-        session: Session  # is set before its attributes, and so is `scheduler`
-        scheduler: Scheduler
+        session: Session  # is set before its attributes
         (
-            state, session, clock, scheduler, engine.settings, engine.history, engine.marks, scheduler.failures,
-            session.requests, session.calls, session.calls_trimmed, session.sent, session.warnings, session.faults,
-            session.added_faults, session.lockouts, calls, warnings, at,
+            state, session, clock, engine.settings, engine.history, engine.marks, session.requests, session.calls,
+            session.calls_trimmed, session.sent, session.warnings, session.faults, session.added_faults,
+            session.failures, session.lockouts, calls, warnings, at,
         ) = self._saved  # fmt: skip
-        engine.state, engine.session, engine.clock, engine.scheduler = state, session, clock, scheduler
+        engine.state, engine.session, engine.clock = state, session, clock
         state.undo_to(self.position)
         clock.restore(at)
         if self._system_clock is not None:

@@ -13,10 +13,10 @@ from omisim.actions.effects import EFFECTS
 from omisim.base.clock import Clock
 from omisim.base.frozen import replace
 from omisim.base.process import ForkedCloud, watch_forks
+from omisim.engine import scheduler
 from omisim.engine.checkpoint import Checkpoint
 from omisim.engine.keeper import Keeper
 from omisim.engine.marks import Mark, Saved
-from omisim.engine.scheduler import Failure, Scheduler
 from omisim.engine.session import Session
 from omisim.engine.session_data import describe_session, read_session
 from omisim.model.ids import make_request_id
@@ -42,10 +42,10 @@ class Engine:
 
     Attributes:
         state: everything that a rollback undoes. `reset` replaces it.
-        session: everything that survives a rollback: call log, faults, failed logins, warnings. `reset` replaces it.
+        session: everything that survives a rollback: call log, faults, failures, failed logins, warnings. `reset`
+            replaces it.
         settings: the configuration of the cloud. `change_settings` replaces it.
         clock: the source of the cloud's time.
-        scheduler: the due transitions.
         history: the number of changes and calls to keep.
         lock: a reentrant lock, held by every reader and writer of state and session.
         observer: receives the calls and transitions of every cloud in the process. `omisim.testing.coverage` sets it on
@@ -53,8 +53,8 @@ class Engine:
     """
 
     __slots__ = (
-        "__weakref__", "_is_copy", "_keeper", "_start", "_unit", "clock", "history", "lock", "marks", "scheduler",
-        "session", "settings", "state",
+        "__weakref__", "_is_copy", "_keeper", "_start", "_unit", "clock", "history", "lock", "marks", "session",
+        "settings", "state",
     )  # fmt: skip
     observer: ClassVar[Observer | None] = None
 
@@ -83,13 +83,9 @@ class Engine:
         self.lock = RLock()
 
     def _start_with(self, state: State) -> None:
-        self._continue_with(state)
+        self.state: State = state
         self.session: Session = Session()
         self.marks: WeakSet[Mark] | frozenset[Mark] = _NO_MARKS
-
-    def _continue_with(self, state: State, failures: tuple[Failure, ...] = ()) -> None:
-        self.state: State = state
-        self.scheduler: Scheduler = Scheduler(state, self.settings, self.clock, _begin, failures)
 
     # --- writing
 
@@ -98,21 +94,20 @@ class Engine:
         self.session.requests += 1
         return make_request_id(self.settings.seed, self.session.requests)
 
-    def begin(self, cause: str, *, observed: bool = True) -> Transaction:
-        """Return a Transaction with this cause, at the present time.
+    def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
+        """Return a Transaction with this cause, by default at the present time.
 
         The caller must undo its writes if it fails; `transaction` does so. Raises ForkedCloud in a forked process.
         """
         if self._is_copy:
             raise ForkedCloud
         observer = self.observer if observed else None
-        return Transaction(self.state, self.settings, EFFECTS, self.clock.now(), cause, observer)
+        return Transaction(self.state, self.settings, EFFECTS, at or self.clock.now(), cause, observer)
 
     def change_settings(self, **values: Any) -> None:
         """Replace some of the settings, as a unit of work."""
         with self.atomic():
             self.settings = replace(self.settings, **values)
-            self._continue_with(self.state, self.scheduler.failures)
 
     def change_timing(self, timing: Timing) -> None:
         """Change the timing. Each transient state goes on in the new one, as if it had just begun."""
@@ -120,7 +115,7 @@ class Engine:
             with self.atomic():
                 self.change_settings(timing=timing)
                 with self.transaction("due") as tx:
-                    self.scheduler.restart_transients(tx)
+                    scheduler.restart_transients(self, tx)
 
     def set_switch(self, name: str, value: Value) -> None:
         """Set a behaviour switch. Raises ValueError for an unknown one and for a value that it does not have."""
@@ -132,10 +127,10 @@ class Engine:
     def transaction(self, cause: str) -> Iterator[Transaction]:
         """Write from Python as a call would: an atomic block that begins with what is due."""
         with self.atomic():
-            self.scheduler.apply_due()
+            scheduler.apply_due(self)
             tx = self.begin(cause)
             yield tx
-            self.scheduler.run_transients(tx.transients)
+            scheduler.run_transients(self, tx.transients)
 
     def run(self, work: Callable[[*Parameters], Result], *args: *Parameters) -> Result:
         """Run a function as one unit, as `atomic` runs a block, and return its result.
@@ -210,8 +205,7 @@ class Engine:
         """
         with self.atomic():
             self.settings, self.clock, self.history = other.settings, other.clock, other.history
-            self.state, self.scheduler = other.state, other.scheduler
-            self.session = other.session
+            self.state, self.session = other.state, other.session
             self.marks = _NO_MARKS
 
     # --- undoing, forking, saving
@@ -254,7 +248,7 @@ class Engine:
     def _leave_state(self) -> None:
         """Continue with a fork of the state and with a copy of the marks: a unit that fails returns to the others."""
         left = self.state
-        self._continue_with(left.fork(), self.scheduler.failures)
+        self.state = left.fork()
         self.marks = WeakSet(self.marks)
         if self._keeper is not None:
             self._keeper.follow(left, self.state)
@@ -277,7 +271,6 @@ class Engine:
                 self.clock.now(),
                 self.settings,
                 self.session.copy(),
-                self.scheduler.failures,
                 WeakSet(self.marks),
             )
 
@@ -288,15 +281,9 @@ class Engine:
         """
         with self.atomic():
             self.settings = saved.settings
-            self._continue_with(saved.state.fork(), saved.failures)
-            self.session = saved.session.copy()
+            self.state, self.session = saved.state.fork(), saved.session.copy()
             self.clock.restore(saved.at)
             self.marks = WeakSet(saved.marks)
-
-    def copy_faults(self, other: Engine) -> None:
-        """Copy the faults and requested failures of another Engine."""
-        self.session.copy_faults(other.session)
-        self.scheduler.failures = other.scheduler.failures
 
     def reset(self) -> None:
         """Restore the initial state: no accounts, no calls, the clock at its start."""
@@ -313,8 +300,7 @@ class Engine:
     def describe(self) -> dict[str, Any]:
         """Return `dump` with the part of the session that a store keeps, for `Engine.load`."""
         with self.lock:
-            session = describe_session(self.session, self.scheduler.failures)
-            return self.dump() | {"session": session}
+            return self.dump() | {"session": describe_session(self.session)}
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Engine:
@@ -322,7 +308,7 @@ class Engine:
         loaded = from_dict(data, initial_state().fork())
         engine = cls(loaded.settings, loaded.clock, loaded.state, loaded.history)
         if loaded.session is not None:
-            engine.session, engine.scheduler.failures = read_session(loaded.session)
+            engine.session = read_session(loaded.session)
         return engine
 
     # --- how much is kept
@@ -352,8 +338,3 @@ class Engine:
         if session.sent > MAX_SENT:
             latest = session.call_position - 1
             session.trim_sent(MAX_SENT, min((mark.call_position for mark in self.marks), default=latest))
-
-
-def _begin(state: State, settings: Settings, cause: str, at: dt.datetime) -> Transaction:
-    """Return a Transaction. A module function, so that an Engine holds no reference cycle and is freed when unused."""
-    return Transaction(state, settings, EFFECTS, at, cause, Engine.observer)

@@ -91,5 +91,5 @@ def _describe_head(engine: Engine) -> str:
     return (
         f'{{"clock":{{"kind":{kind},"now":"{clock.now().isoformat()}"}},"trimmed":{state.trimmed},'
         f'"position":{state.position},"counters":{{{",".join(counters)}}},'
-        f'"session":{describe_session_text(session, engine.scheduler.failures)}}}'
+        f'"session":{describe_session_text(session)}}}'
     )

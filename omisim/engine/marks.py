@@ -6,7 +6,6 @@ import datetime as dt
 from weakref import WeakSet
 
 from omisim.base.frozen import frozen
-from omisim.engine.scheduler import Failure
 from omisim.engine.session import Session
 from omisim.state.settings import Settings
 from omisim.state.state import State
@@ -37,5 +36,4 @@ class Saved:
     at: dt.datetime
     settings: Settings
     session: Session
-    failures: tuple[Failure, ...]
     marks: WeakSet[Mark]

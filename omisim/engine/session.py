@@ -1,4 +1,4 @@
-"""The session of a cloud, which survives every rollback: request numbers, call log, faults, lock-outs, warnings."""
+"""The session of a cloud: request numbers, call log, faults, failures, lock-outs, warnings. No rollback undoes it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from omisim.base.redact import REDACTED, redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import shorten
 from omisim.base.texts import escape_surrogates
+from omisim.engine.failures import Failure
 from omisim.engine.faults import Dropped, Fault, Killed
 from omisim.engine.lockouts import NO_LOCKOUTS, Lockouts
 from omisim.model.serialize import to_api_names
@@ -102,11 +103,12 @@ class CallRecord:
 class Session:
     """The parts of a cloud that no rollback undoes.
 
-    `faults` and `lockouts` are replaced, never changed (`Checkpoint`). Only the counts of a fault change.
+    `failures` are the requested ones. They, `faults` and `lockouts` are replaced, never changed (`Checkpoint`). Only
+    the counts of a fault change.
     """
 
     __slots__ = (
-        "added_faults", "calls", "calls_trimmed", "faults", "lockouts", "requests", "sent", "warnings",
+        "added_faults", "calls", "calls_trimmed", "failures", "faults", "lockouts", "requests", "sent", "warnings",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -117,6 +119,7 @@ class Session:
         self.warnings: list[str] = []
         self.faults: tuple[Fault, ...] = ()
         self.added_faults: int = 0
+        self.failures: tuple[Failure, ...] = ()
         self.lockouts: Lockouts = NO_LOCKOUTS
 
     def copy(self) -> Session:
@@ -148,8 +151,9 @@ class Session:
     # --- faults
 
     def copy_faults(self, other: Session) -> None:
-        """Copy the faults of another session."""
+        """Copy the faults and the requested failures of another session."""
         self.faults, self.added_faults = tuple(map(replace, other.faults)), other.added_faults
+        self.failures = other.failures
 
     def count_faults(self) -> list[tuple[Fault, int | None, int]]:
         """Return the faults with the counts that a call changes."""

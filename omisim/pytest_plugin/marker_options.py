@@ -117,7 +117,7 @@ def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) ->
             raise ValueError(f"the marker cannot set {fixed[0]}: omi_base has already created the cloud")
         return _create(item.config, _merge(read_ini(item.config), options))
     cloud = start.fork()
-    cloud.engine.copy_faults(start.engine)
+    cloud.engine.session.copy_faults(start.engine.session)
     if options:
         _reconfigure(cloud, options)
     _open_accounts(cloud, options)

@@ -87,7 +87,7 @@ def _fork(request: Any, fixtures: list[str]) -> Iterator[dict[str, Any]]:
     original = request.getfixturevalue("omi_cloud")
     name = "" if set(fixtures) <= _CLOUD_ALONE else request.getfixturevalue("omi_account").name
     fork = original.fork()
-    fork.engine.copy_faults(original.engine)
+    fork.engine.session.copy_faults(original.engine.session)
     with ExitStack() as stack:
         example = _Example(request, fork, name, stack)
         try:

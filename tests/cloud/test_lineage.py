@@ -16,6 +16,7 @@ from support.snapshots import WIDTHS, check_snapshot, check_width
 
 from omisim import Account, Cloud, Lineage
 from omisim.model import Image, Vm
+from omisim.state.state import State
 
 
 @pytest.fixture(name="story", scope="module")
@@ -290,14 +291,14 @@ class TestIndex:
 
 def count_reads(cloud: Cloud, resource_id: str) -> int:
     """Return how many rows `lineage` gets."""
-    count, get = 0, cloud.engine.state.get
+    count, get = 0, State.get
 
-    def count_read(kind: str, row_id: str) -> Any:
+    def count_read(state: State, kind: str, row_id: str) -> Any:
         nonlocal count
         count += 1
-        return get(kind, row_id)
+        return get(state, kind, row_id)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cloud.engine.state, "get", count_read)
+        patch.setattr(State, "get", count_read)
         cloud.lineage(resource_id)
     return count

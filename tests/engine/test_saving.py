@@ -24,7 +24,7 @@ def test_restore_returns_to_the_saved_state(cloud: Cloud, alice: Account) -> Non
         assert len(cloud.calls()) == 0
         assert [fault.times for fault in cloud.faults] == [2]
         assert "vm.pending" not in cloud.durations
-        assert not cloud.engine.scheduler.failures
+        assert not cloud.engine.session.failures
 
 
 def test_restore_keeps_accounts_and_clients(cloud: Cloud, alice: Account) -> None:

@@ -157,7 +157,7 @@ class TestManualTiming:
         cloud.fail_next("volume")
         cloud.complete(volume.volume_id)
         assert reread(cloud.account("alice"), volume).state == "available"
-        assert len(cloud.engine.scheduler.failures) == 1
+        assert len(cloud.engine.session.failures) == 1
 
     def test_completes_the_snapshots_of_an_omi(self) -> None:
         """`complete` of a pending OMI completes the snapshots it waits for, and so the OMI. [ST-OMI-5]"""

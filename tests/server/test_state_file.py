@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -173,8 +174,7 @@ class TestFailures:
     def full(self, state: Path) -> Iterator[Cloud]:
         """Yield a cloud whose disk is full."""
         with reopen(state) as cloud:
-            keeper = vars(cloud.engine)["_keeper"]
-            database: sqlite3.Connection = vars(keeper.store)["_database"]
+            database: sqlite3.Connection = attrgetter("_keeper.store._database")(cloud.engine)
             database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
             yield cloud
 
@@ -245,7 +245,7 @@ class TestFailures:
         volume_id = alice.read_volumes()[0].volume_id
         with pytest.raises(StoreError):
             full.write(volume_id, "/a", "text" * 100_000)
-        database: sqlite3.Connection = vars(vars(full.engine)["_keeper"].store)["_database"]
+        database: sqlite3.Connection = attrgetter("_keeper.store._database")(full.engine)
         database.execute("PRAGMA max_page_count = 100000")
         alice.create_volume(subregion_name=SUBREGION, size=3)
         described = full.dump()

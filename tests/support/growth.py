@@ -86,7 +86,7 @@ def count_copied(state: State, fork: State) -> int:
 
 def iter_containers(state: State) -> Iterator[Sized]:
     """Yield the dicts of which a State consists, and the parts of its journal."""
-    yield from (value for value in vars(state).values() if isinstance(value, list))
+    yield from (value for name in State.__slots__ if isinstance(value := getattr(state, name), list))
     for table in state.tables.values():
         for part in (table.by_id, table.creation, table.totals, *(table.indexes or {}).values()):
             if isinstance(part, Layers):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -175,7 +176,7 @@ class Injection:
             return (
                 f"{self.case.name} ({self.case.timing}), {place}: {_describe_difference(left, self.before, self.after)}"
             )
-        if vars(self.cloud.engine)["_unit"] is not None:
+        if attrgetter("_unit")(self.cloud.engine) is not None:
             return f"{self.case.name} ({self.case.timing}), {place}: the engine stays inside a unit"
         if left == self.before and number % 7 == 0:
             self._run(None)

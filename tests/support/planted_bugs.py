@@ -16,7 +16,8 @@ from omisim.actions import images, quotas, sharing, snapshots, uploads, volumes
 from omisim.actions.effects import EFFECTS
 from omisim.actions.framework.call import Call
 from omisim.actions.framework.schema import Shape
-from omisim.engine.scheduler import Scheduler
+from omisim.engine import scheduler
+from omisim.engine.engine import Engine
 from omisim.model import Image, Vm
 from omisim.spec.lifecycle import LIFECYCLES, To, get_automatic_event
 from omisim.state.dump import to_dict
@@ -97,9 +98,10 @@ def show_images_if(is_visible: Callable[[Call, Any], bool]) -> Plant:
 def lasting_visibility(patch: Patch) -> None:
     """An account that saw an OMI once keeps seeing it."""
     visible = sharing.is_visible
+    seen: dict[int, tuple[State, set[tuple[str, str]]]] = {}  # with the State, so that no other one gets its number
 
     def cached(call: Call, row: Any) -> bool:
-        visible_ids = vars(call.state).setdefault("_seen", set())
+        _, visible_ids = seen.setdefault(id(call.state), (call.state, set()))
         if visible(call, row):
             visible_ids.add((call.account.account_id, row.id))
         return (call.account.account_id, row.id) in visible_ids
@@ -250,15 +252,15 @@ def _start_any(call: Call, rows: Any, move: Callable[[Vm], Vm]) -> tuple[Any, ..
 
 def one_at_a_time(patch: Patch) -> None:
     """With the timing eager the first transient runs after a call, and the rest wait."""
-    run = Scheduler.run_transients
+    run = scheduler.run_transients
 
-    def wrong(scheduler: Scheduler, transients: Transients | None) -> None:
+    def wrong(engine: Engine, transients: Transients | None) -> None:
         first = Transients()
         if transients is not None and (due := transients.pop()) is not None:
             first.add(f"{due.kind}:{due.id}", due)
-        run(scheduler, first)
+        run(engine, first)
 
-    patch.setattr(Scheduler, "run_transients", wrong)
+    patch.setattr(scheduler, "run_transients", wrong)
 
 
 def of_the_source(patch: Patch) -> None:

@@ -20,6 +20,7 @@ from omisim.doors.oos.checks import check_acl, check_copy_range, check_owners, c
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, check_headers, find_operation
 from omisim.doors.oos.pages import count_results, encode_names, read_limit
+from omisim.engine import scheduler
 from omisim.engine.calls import call_storage
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
@@ -103,7 +104,7 @@ def _handle(
 ) -> tuple[str, HttpResponse | Dropped | Killed]:
     """Return the id of a request and, after everything that it changes, its answer or the fault that ends it."""
     request_id = engine.next_request_id()
-    record = _record(engine, request, request_id, engine.scheduler.apply_due())
+    record = _record(engine, request, request_id, scheduler.apply_due(engine))
     try:
         task = _parse(engine, request, host_time)
         record.action, record.account = task.name, task.caller.name if task.caller else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from omisim.base.clock import show_same_time
+from omisim.engine import scheduler
 from omisim.engine.faults import Dropped
 from omisim.model import AccountRow, Image, PermissionsOnResource, Snapshot
 from omisim.model.serialize import snake_name, to_api
@@ -70,7 +71,7 @@ def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> C
     Due transitions are applied before, as separate changes.
     """
     cloud = account.cloud
-    cloud.engine.scheduler.apply_due()
+    scheduler.apply_due(cloud.engine)
     call = CheckedCall(account, action, parameters, account.why_not(action, **parameters))
     position, clock, fault_count = cloud.engine.state.position, cloud.engine.clock.copy(), len(cloud.faults)
     target = _get_shared_row(call)

@@ -167,7 +167,7 @@ class Sweep:
         @contextmanager
         def open_fork() -> Iterator[Cloud]:
             cloud = base.fork()
-            cloud.engine.copy_faults(base.engine)
+            cloud.engine.session.copy_faults(base.engine.session)
             with cloud.intercept(), cloud.sleeping(patience=PATIENCE):
                 yield cloud
 
