@@ -516,7 +516,7 @@ class Cloud:
 
     def fork(self) -> Cloud:
         """Return an independent cloud with the same state, its own clock and an empty session."""
-        twin = self._from_engine(self.engine.fork())
+        twin = Cloud._from_engine(self._engine.fork())
         twin.default_region = self.default_region
         return twin
 

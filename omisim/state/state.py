@@ -248,9 +248,10 @@ class State:
 
     def fork(self) -> State:
         """Return an independent State with the same content. Both share each table until one of them writes to it."""
-        for table in self._owned.values():
-            table.catch_up()
-        self._owned = {}
+        if self._owned:
+            for table in self._owned.values():
+                table.catch_up()
+            self._owned = {}
         if self._journal:
             self._shared, self._journal, self._start = self._own_journal(), [], self.position
         return State(self.tables, self._shared, self.trimmed)
