@@ -84,7 +84,7 @@ class State:
     """
 
     __slots__ = (
-        "_journal", "_owned", "_shared", "_start", "position", "reverted", "stored", "tables", "trimmed",
+        "__weakref__", "_journal", "_owned", "_shared", "_start", "position", "reverted", "stored", "tables", "trimmed",
     )  # fmt: skip
 
     def __init__(
