@@ -329,7 +329,8 @@ class Engine:
         """Drop what is not listed any more, when it has grown to as much as what is. A read drops no changes."""
         state, session, longest = self.state, self.session, 2 * self.history
         if state.position - state.trimmed >= longest:
-            start = state.position - self.kept_changes()
+            # a rollback must find as much history before its mark as there was
+            start = min([state.position - self.history, *(mark.position - longest for mark in self.marks)])
             forget_ended(state, start)
             state.trim(start)
         if len(session.calls) >= longest or len(session.warnings) >= longest:
