@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar, TypeVarTuple
 
-from omisim.actions.framework.registry import ACTIONS
+from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
 from omisim.engine import scheduler
@@ -21,6 +21,7 @@ from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 from omisim.state.journal_store import StoreError
 from omisim.state.official_images import adopt, find_unknown_images
+from omisim.state.state import State
 from omisim.state.transaction import Transaction
 
 __all__ = [
@@ -91,6 +92,7 @@ def answer_call(
             state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
             position = state.position
             fault.raise_before_effect(request.action)
+            account = _find_caller(state, account, action)
         _adopt_unknown(engine, request, region)
         if unserved is None:
             page_size = fault.page_size if fault else None
@@ -229,6 +231,14 @@ def _get_account(engine: Engine, account_id: str | None) -> AccountRow | None:
     if row is None:
         raise ValueError(f"account {account_id} does not exist: call cloud.account(name) to create it again")
     return row
+
+
+def _find_caller(state: State, account: AccountRow | None, action: Action) -> AccountRow | None:
+    """Return the account of a call as the `meanwhile` of a fault has left it, or refuse the call if it is gone."""
+    current: AccountRow | None = account and state.get("account", account.account_id)
+    if current is None and not action.open:
+        raise refuse("AUTH-005", reason="the account of the caller no longer exists")
+    return current
 
 
 def _take_fault(engine: Engine, record: CallRecord) -> Fault | None:

@@ -47,6 +47,13 @@ class TestErrors:
         assert answer["ResponseMetadata"]["HTTPHeaders"]["x-omisim-rule"] == "THR-002"
         assert list_keys(oos) == []
 
+    def test_come_from_the_account_that_a_fault_has_removed(self, cloud: Cloud, oos: Any) -> None:
+        """A request whose caller `meanwhile` has removed counts as unsigned. [OOS-003]"""
+        cloud.faults.add("CreateBucket", meanwhile=cloud.reset)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            oos.create_bucket(Bucket="new")
+        assert cloud == Cloud()
+
     def test_are_repeated_by_boto3(self, cloud: Cloud, oos: Any) -> None:
         """A fault of one request is not seen by the caller of boto3. [THR-003]"""
         cloud.faults.add("PutObject")

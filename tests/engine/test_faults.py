@@ -287,6 +287,28 @@ class TestMeanwhile:
             alice.read_vms()
         assert len(alice.read_volumes()) == 1
 
+    def test_may_change_the_caller(self, cloud: Cloud, alice: Account) -> None:
+        """The call finds the account as the function has left it, and keeps its changes."""
+        cloud.faults.add("UpdateAccount", meanwhile=lambda: alice.update_account(city="Paris"))
+        account = alice.update_account(zip_code="75001")
+        assert (account.city, account.zip_code) == ("Paris", "75001")
+
+    def test_may_remove_the_caller(self) -> None:
+        """The call is refused, so that no resource has an owner that does not exist. [AUTH-005]"""
+        cloud = Cloud()
+        before = cloud.mark()
+        cloud.faults.add("CreateVolume", meanwhile=lambda: cloud.rollback(before))
+        with pytest.raises(ApiError) as refusal:
+            create(cloud.account("alice"))
+        assert refusal.value.rule == "AUTH-005"
+        assert cloud == Cloud()
+
+    def test_may_remove_the_caller_of_an_open_call(self) -> None:
+        """A read of the catalogue needs no account. [AUTH-011]"""
+        cloud = Cloud()
+        cloud.faults.add("ReadRegions", meanwhile=cloud.reset)
+        assert cloud.account("alice").read_regions()
+
 
 class TestInvalidFaults:
     @pytest.mark.parametrize(

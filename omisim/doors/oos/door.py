@@ -192,7 +192,7 @@ def _parse_number(text: str) -> int | str:
 
 
 def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | None) -> HttpResponse:
-    place, caller = task.place, task.caller
+    place, caller = task.place, task.caller and tx.state.get("account", task.caller.account_id)  # a fault may remove it
     upload_id = task.query.get("uploadId", "")
     check_permission(tx.state, task.operation, place, caller, task.source, upload_id)
     check_acl(request)
