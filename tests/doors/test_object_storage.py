@@ -237,6 +237,15 @@ class TestStorageRefuses:
         assert refusal_of(other.get_bucket_acl, Bucket=BUCKET) == denied
         assert refusal_of(other.copy_object, Bucket=BUCKET, Key="b", CopySource=f"{BUCKET}/a") == denied
 
+    @pytest.mark.parametrize("key", ["a", "none"])
+    def test_private_sources_of_copies(self, oos: Any, bob: Account, key: str) -> None:
+        """A copy from a private bucket does not tell which keys exist. [OOS-004]"""
+        oos.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        other = bob.client("oos")
+        other.create_bucket(Bucket="bobs")
+        source = f"{BUCKET}/{key}"
+        assert refusal_of(other.copy_object, Bucket="bobs", Key="b", CopySource=source) == (403, "AccessDenied")
+
     @pytest.mark.parametrize(
         ("call", "parameters"),
         [

@@ -114,6 +114,14 @@ def test_a_copy_has_its_checksum_in_the_body(oos: Any) -> None:
     assert "checksum" not in copy["ResponseMetadata"]["HTTPHeaders"]
 
 
+def test_a_missing_source_of_a_copy_is_named(oos: Any) -> None:
+    """A copy of a missing object is refused as S3 refuses it, and so is a part. [OOS-006]"""
+    upload = oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
+    copy = {"Bucket": BUCKET, "Key": "k", "CopySource": f"{BUCKET}/missing"}
+    assert refusal_of(oos.copy_object, **copy) == (404, "NoSuchKey")
+    assert refusal_of(oos.upload_part_copy, **copy, UploadId=upload, PartNumber=1) == (404, "NoSuchKey")
+
+
 @pytest.mark.parametrize("source", [BUCKET, f"{BUCKET}/", "/"])
 def test_the_source_of_a_copy_is_an_object(oos: Any, source: str) -> None:
     """A bucket is not copied. [OOS-006]"""

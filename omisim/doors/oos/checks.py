@@ -10,7 +10,7 @@ from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, is_bucket_name
 from omisim.state.state import State
 
-__all__ = ["check_acl", "check_copy_range", "check_owners", "check_permission"]
+__all__ = ["check_acl", "check_copy", "check_owners", "check_permission"]
 
 _CANNED_ACLS = (
     "private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
@@ -58,7 +58,7 @@ def _check_new_bucket(state: State, place: Place, caller: AccountRow) -> None:
 def _check_copy_source(state: State, source: Place, caller: AccountRow | None) -> None:
     bucket = get_bucket(state, source)
     item: StoredObject | None = state.get("object", source.object_id)
-    if item is not None and not is_allowed(bucket, item, caller, "READ"):
+    if not is_allowed(bucket, item or bucket, caller, "READ"):
         raise StorageError("AccessDenied", f"{source.key} is private", "OOS-004")
 
 
@@ -85,11 +85,15 @@ def check_acl(request: HttpRequest) -> None:
             raise StorageError("InvalidArgument", reason, "OOS-004")
 
 
-def check_copy_range(state: State, request: HttpRequest, source: Place | None) -> None:
-    """Refuse to copy bytes that the source does not have: moto would copy fewer."""
+def check_copy(state: State, request: HttpRequest, source: Place | None) -> None:
+    """Refuse to copy a missing object, for which moto's refusal may have no body, or bytes that the source lacks."""
+    if source is None:
+        return
+    item: StoredObject | None = state.get("object", source.object_id)
+    if item is None:
+        raise StorageError("NoSuchKey", f"there is no {source.key} in the bucket {source.bucket}")
     text = request.headers.get("x-amz-copy-source-range", "")
-    item: StoredObject | None = state.get("object", source.object_id) if source is not None else None
-    if not text or item is None:
+    if not text:
         return
     match = _COPY_RANGE.fullmatch(text)
     if match is None or not int(match[1]) <= int(match[2]) < len(item.body):

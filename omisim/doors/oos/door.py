@@ -16,7 +16,7 @@ from omisim.base.suggest import describe_unknown
 from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
 from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.bodies import read_body
-from omisim.doors.oos.checks import check_acl, check_copy_range, check_owners, check_permission
+from omisim.doors.oos.checks import check_acl, check_copy, check_owners, check_permission
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, check_headers, find_operation
 from omisim.doors.oos.pages import count_results, encode_names, read_limit
@@ -197,7 +197,7 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     check_permission(tx.state, task.operation, place, caller, task.source, upload_id)
     check_acl(request)
     check_owners(tx.state, request, place, task.source)
-    check_copy_range(tx.state, request, task.source)
+    check_copy(tx.state, request, task.source)
     caller_id = caller.account_id if caller else ""
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
