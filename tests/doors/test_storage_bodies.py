@@ -122,6 +122,13 @@ def test_a_missing_source_of_a_copy_is_named(oos: Any) -> None:
     assert refusal_of(oos.upload_part_copy, **copy, UploadId=upload, PartNumber=1) == (404, "NoSuchKey")
 
 
+def test_a_missing_part_of_an_object_is_named(oos: Any) -> None:
+    """An object that was stored whole is its own first part. [OOS-006]"""
+    oos.put_object(Bucket=BUCKET, Key="k", Body=b"x")
+    assert oos.get_object(Bucket=BUCKET, Key="k", PartNumber=1)["ContentLength"] == 1
+    assert refusal_of(oos.get_object, Bucket=BUCKET, Key="k", PartNumber=2) == (416, "InvalidPartNumber")
+
+
 @pytest.mark.parametrize("source", [BUCKET, f"{BUCKET}/", "/"])
 def test_the_source_of_a_copy_is_an_object(oos: Any, source: str) -> None:
     """A bucket is not copied. [OOS-006]"""

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 from moto.core.model_instances import model_data
 from moto.core.request import Request as MotoRequest
 from moto.s3 import models, responses
+from moto.s3.exceptions import RangeNotSatisfiable
 from werkzeug.exceptions import HTTPException
 
 from omisim.doors.http import HttpResponse, clean_header
@@ -29,7 +30,7 @@ _LOCK = RLock()  # moto keeps its backends in module variables, so requests run 
 def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
     """Return moto's response to a request; a request that moto cannot parse is answered with an S3 error.
 
-    Raises StorageError if `_Backend` refuses the request.
+    Raises StorageError if `_Backend` refuses the request, or the object has no such part.
     """
     clean_headers = {name: clean_header(value) for name, value in headers.items()}  # as a server hands them over
     request = MotoRequest.from_primitives(method, url, clean_headers, body)
@@ -40,6 +41,8 @@ def call_moto(method: str, url: str, headers: Mapping[str, str], body: bytes) ->
         status, response_headers, text = respond(request, url, request.headers)
     except StorageError:
         raise
+    except RangeNotSatisfiable:  # moto has this one as HTML
+        raise StorageError("InvalidPartNumber", "the object has no part with this number") from None
     except HTTPException as error:
         status, response_headers, text = error.code or 400, dict(error.get_headers()), error.get_body()
     except Exception as error:  # noqa: BLE001 - moto raises many types for malformed bodies and headers
