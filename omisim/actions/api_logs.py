@@ -53,11 +53,12 @@ def _is_ip_address(text: str) -> bool:
 
 
 def _complete_window(filters: FiltersApiLog, now: dt.datetime) -> FiltersApiLog:
-    """Fill in the missing ends of the period."""
+    """Fill in the missing ends of the period. Without both it has no end, for a rollback may have turned back time."""
     after, before = filters.query_date_after, filters.query_date_before
-    if before is None:
-        before = now if after is None else _shift(after, WINDOW)
-    after = _shift(before, -WINDOW) if after is None else after
+    if after is None:
+        after = _shift(before or now, -WINDOW)
+    elif before is None:
+        before = _shift(after, WINDOW)
     return filters.replace(query_date_after=after, query_date_before=before)
 
 
