@@ -238,12 +238,19 @@ class Engine:
         if self._unit is not None and mark.position < self._unit.position:
             self._leave_state()
         self.state.undo_to(mark.position)
-        self.clock.restore(mark.at)
+        self._turn_back(mark.at)
         marks = self.marks
         assert isinstance(marks, WeakSet)  # with this mark in it
         for other in list(marks):
             if other.position > mark.position:
                 marks.discard(other)
+
+    def _turn_back(self, at: dt.datetime) -> None:
+        """Turn the clock back, and with it the ends of lock-outs, which no rollback undoes."""
+        session, before = self.session, self.clock.now()
+        self.clock.restore(at)
+        if session.lockouts.failures:
+            session.lockouts = session.lockouts.turn_back(before, self.clock.now())
 
     def _leave_state(self) -> None:
         """Continue with a fork of the state and with a copy of the marks: a unit that fails returns to the others."""

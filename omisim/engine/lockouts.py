@@ -32,6 +32,11 @@ class Lockouts:
         minutes = min(count // FAILURES_PER_LOCK, MAX_MINUTES) if count % FAILURES_PER_LOCK == 0 else 0
         return Lockouts({**self.failures, account_id: (count, now + dt.timedelta(minutes=minutes))})
 
+    def turn_back(self, now: dt.datetime, at: dt.datetime) -> Lockouts:
+        """Return the lock-outs after the clock was turned from one time to another: a lock lasts as long as before."""
+        failures, over = self.failures.items(), dt.timedelta()
+        return Lockouts({account: (count, at + max(until - now, over)) for account, (count, until) in failures})
+
     def forgive(self, account_id: str) -> Lockouts:
         """Return the lock-outs after an authentication that has succeeded."""
         return Lockouts({other: failed for other, failed in self.failures.items() if other != account_id})

@@ -109,6 +109,19 @@ class TestLockOut:
                 minutes.append((until - now).total_seconds() / 60)
         assert minutes == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10]
 
+    def test_lasts_as_long_after_a_rollback(self, cloud: Cloud, alice: Account, door: Door) -> None:
+        """A rollback undoes no lock, and turns its end back with the clock. [AUTH-009]"""
+        wrong, right = (basic(alice.email, password) for password in ("guess", alice.password))
+        with cloud.savepoint():
+            cloud.advance(86_400)
+            for _ in range(4):
+                send_refused(door, cloud, wrong)
+            cloud.advance(20)
+        assert send_refused(door, cloud, right) == (401, "13", "AUTH-009")
+        with cloud.savepoint():
+            cloud.advance(40)
+            assert send_request(door, cloud, right)[0] == 200
+
     @pytest.mark.parametrize("what", ["open action", "date", "unknown key"])
     def test_ignores_failures_that_check_no_secret(self, cloud: Cloud, alice: Account, door: Door, what: str) -> None:
         """An open action, an old date and an unknown key do not count. [AUTH-009, AUTH-011]"""
