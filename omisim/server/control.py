@@ -142,12 +142,7 @@ class Control:
             self.cloud.reset()
         else:
             self.cloud.become(self._hosted.fresh())
-        self._forget_history()
-
-    def _forget_history(self) -> None:
-        """Drop the marks and restart the event streams, after the cloud was replaced or reset."""
         self._hosted.marks.clear()
-        self._shared.streams.notify_undone(self.cloud, 0)
 
     def _savepoint(self, _parameters: dict[str, Any]) -> Answer:
         name = str(len(self._hosted.marks) + 1)
@@ -159,14 +154,13 @@ class Control:
         if mark is None:
             raise HttpError(400, f"unknown mark {parameters['mark']!r}: POST /{PREFIX}/savepoint creates one")
         self.cloud.rollback(mark)
-        self._shared.streams.notify_undone(self.cloud, mark.position)
 
     def _load(self, parameters: dict[str, Any]) -> None:
         loaded = Cloud.load(parameters)
         # which may be what lets other machines in
         loaded.engine.change_settings(auth=self.cloud.engine.settings.auth)
         self.cloud.become(loaded)
-        self._forget_history()
+        self._hosted.marks.clear()
 
     def _list_accounts(self, cloud: Cloud) -> Answer:
         with cloud.engine.lock:  # `account` would create again what a reset removes meanwhile

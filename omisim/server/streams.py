@@ -19,7 +19,7 @@ from omisim.cloud.console import History, describe_accounts, describe_view
 from omisim.model.dump_form import serialize
 from omisim.model.serialize import format_date
 from omisim.server.http_error import HttpError
-from omisim.state.state import Change
+from omisim.state.state import Change, State
 
 __all__ = ["MAX_STREAMS", "ChangeFeed", "Streams", "ViewFeed", "describe_change"]
 
@@ -41,25 +41,15 @@ class Streams:
         self._clouds: WeakKeyDictionary[_Feed, Cloud] = WeakKeyDictionary()  # of each open stream
         self._opening = Lock()
 
-    def notify_undone(self, cloud: Cloud, position: int) -> None:
-        """Tell the streams of changes of a cloud that those from a position on were undone."""
-        for feed in self._list_feeds(cloud):
-            if isinstance(feed, ChangeFeed):
-                feed.undone, feed.position = True, min(feed.position, position)
-
     def end(self, cloud: Cloud) -> None:
         """End the streams of a cloud."""
-        for feed in self._list_feeds(cloud):
-            self._clouds.pop(feed, None)
-
-    def _list_feeds(self, cloud: Cloud) -> list[_Feed]:
         with self._opening:
-            return [feed for feed, other in self._clouds.items() if other is cloud]
+            for feed in [feed for feed, other in self._clouds.items() if other is cloud]:
+                del self._clouds[feed]
 
     def open_changes(self, cloud: Cloud) -> Generator[bytes]:
         """Return a stream of the changes from now on. Raises HttpError if there are too many."""
-        with cloud.engine.lock:
-            return self._open(ChangeFeed(cloud.engine.state.position), cloud)
+        return self._open(ChangeFeed(cloud), cloud)
 
     def open_view(self, cloud: Cloud) -> Generator[bytes]:
         """Return a stream of the console's view: the whole view first, then its new steps.
@@ -91,22 +81,28 @@ class Streams:
 
 
 class ChangeFeed:
-    """The position of a stream of changes. `undone`: changes that it has sent have been undone since."""
+    """A stream of the changes from now on. Its client gets those again that a rollback or a reset has replaced."""
 
-    def __init__(self, position: int) -> None:
-        self.position: int = position
-        self.undone: bool = False
+    def __init__(self, cloud: Cloud) -> None:
+        with cloud.engine.lock:
+            self._known = _copy_journal(cloud.engine.state)
 
     def read_new(self, cloud: Cloud) -> list[tuple[str, Any]]:
-        """Return the new changes."""
-        if cloud.engine.state.position == self.position and not self.undone:
-            return []
+        """Return the new changes, after the position from which earlier ones were undone."""
         with cloud.engine.lock:
-            changes = [change for change in cloud.events if change.seq >= self.position]
-            undone, self.undone = self.undone, False
-            position, self.position = self.position, cloud.engine.state.position
-        events: list[tuple[str, Any]] = [("undone", {"seq": position})] if undone else []
+            state, known = cloud.engine.state, self._known
+            start = known.find_divergence(state) or state.trimmed
+            if start == known.position == state.position:
+                return []
+            changes = [change for change in cloud.events if change.seq >= start]
+            self._known = _copy_journal(state)
+        events: list[tuple[str, Any]] = [("undone", {"seq": start})] if start < known.position else []
         return events + [("change", describe_change(change)) for change in changes]
+
+
+def _copy_journal(state: State) -> State:
+    """Return a State with the journal of another one as it is now. It is only to be compared."""
+    return State(journal=state.journal.copy(), trimmed=state.trimmed)
 
 
 class ViewFeed:

@@ -154,20 +154,31 @@ class TestControlPlane:
         with pytest.raises(ValueError, match="the control plane requires its token"):
             next(Client(server.url, "wrong").events())
 
-    def test_streams_a_rollback_as_an_event(self, alice: Account, control: Client) -> None:
-        """A rollback is an event, and the stream continues from there."""
-        mark = control.post("savepoint")["mark"]
-        feed = ChangeFeed(0)
+    @pytest.mark.parametrize("grown", [0, 1, 5])
+    def test_streams_a_rollback_as_an_event(self, alice: Account, grown: int) -> None:
+        """The stream continues from there, whoever has undone something and however much has happened since."""
+        cloud, feed = alice.cloud, ChangeFeed(alice.cloud)
+        mark = cloud.mark()
         alice.create_volume(subregion_name="eu-west-2a", size=1)
-        assert "volume" in [data["kind"] for _, data in feed.read_new(alice.cloud)]
-        control.post("rollback", mark=mark)
-        feed.undone, feed.position = True, 0
-        alice.create_keypair(keypair_name="k")
-        news = feed.read_new(alice.cloud)
-        assert news[0] == ("undone", {"seq": 0})
-        kinds = [data["kind"] for _, data in news[1:]]
-        assert "volume" not in kinds
-        assert "keypair" in kinds
+        assert "volume" in [data["kind"] for _, data in feed.read_new(cloud)]
+        cloud.rollback(mark)
+        volumes = [alice.create_volume(subregion_name="eu-west-2a", size=2).volume_id for _ in range(grown)]
+        news = feed.read_new(cloud)
+        assert news[0] == ("undone", {"seq": mark.position})
+        assert list(dict.fromkeys(data["id"] for _, data in news[1:])) == volumes
+        assert feed.read_new(cloud) == []
+
+    def test_streams_what_follows_a_reset(self, cloud: Cloud, control: Client) -> None:
+        """Everything that the stream has sent was undone."""
+        feed = ChangeFeed(cloud)
+        cloud.account("bob")
+        sent = feed.read_new(cloud)
+        control.post("reset")
+        cloud.account("carol")
+        news = feed.read_new(cloud)
+        assert news[0][0] == "undone"
+        assert news[0][1]["seq"] <= sent[0][1]["seq"]
+        assert [data["after"]["name"] for _, data in news[1:] if data["kind"] == "account"] == ["carol"]
 
     def test_limits_the_number_of_streams(self, cloud: Cloud) -> None:
         """A stream takes a thread of the server: one too many is refused, and one that ends makes room."""
