@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -118,19 +119,18 @@ def _format_difference(row: Difference, only_first: str, only_second: str, betwe
 
 def _format_timeline(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
     """Yield one line per call and change, in order; consecutive equal calls share a line."""
-    rows = [(change.at, _rank(change), "", str(change)) for change in _list_main_changes(changes)]
-    rows += [(call.at, 1, str(call), "") for call in calls]
-    rows.sort(key=lambda row: row[:2])
-    for (_, text), group in groupby(rows, key=lambda row: (row[1], row[2]) if row[2] else (row[3], "")):
+    rows: list[tuple[dt.datetime, int, str, str]] = []
+    position = 0
+    for call in calls:
+        position = call.position if call.position >= 0 else position  # a door refuses a call without a position
+        rows.append((call.at, position, str(call), ""))
+    rows += [(change.at, change.seq, "", str(change)) for change in _list_main_changes(changes)]
+    rows.sort(key=lambda row: row[:2])  # stable: a call stays before its first change
+    for _, group in groupby(rows, key=lambda row: row[2:]):
         equal_rows = list(group)
-        (at, _, _, change), last = equal_rows[0], equal_rows[-1][0]
+        (at, _, text, change), last = equal_rows[0], equal_rows[-1][0]
         repeats = f" ({len(equal_rows)} times, until {last:%H:%M:%S})" if len(equal_rows) > 1 else ""
         yield f"{format_date(at)} {text}{repeats}" if text else change
-
-
-def _rank(change: Change) -> int:
-    """Return the place of a change at one time: after the call that has made it, or before a call if it was due."""
-    return 2 if "#" in change.cause or change.cause == "oos" else 0
 
 
 def _list_main_changes(changes: Iterable[Change]) -> Iterator[Change]:

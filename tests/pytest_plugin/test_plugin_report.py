@@ -56,6 +56,35 @@ class TestReportSection:
         )
         result.stdout.no_fnmatch_line("*account * created*")
 
+    @pytest.mark.parametrize(("timing", "step"), [("reads", "pass"), ("manual", "omi_cloud.complete(volume_id)")])
+    def test_keeps_the_order_of_what_happens_while_the_clock_stands_still(
+        self, pytester: pytest.Pytester, timing: str, step: str
+    ) -> None:
+        """A call is listed before the changes that came after it, even if all have the same time."""
+        source = f"""
+            import pytest
+
+            @pytest.mark.omisim(timing="{timing}")
+            def test_fails(omi_cloud, omi_gateway):
+                volume_id = omi_gateway.CreateVolume(SubregionName="eu-west-2a", Size=1)["Volume"]["VolumeId"]
+                omi_gateway.ReadVolumes()
+                {step}
+                omi_gateway.ReadVolumes(Filters={{"VolumeIds": ["vol-12345678"]}})
+                assert False
+        """
+        result = run_plugin(pytester, source)
+        result.stdout.fnmatch_lines(
+            [
+                "What happened:",
+                "  *Z CreateVolume by alice *",
+                "  *Z volume vol-* created, creating (CreateVolume#1)",
+                "  *Z ReadVolumes by alice",
+                "  *Z volume vol-* creating → available (*)",
+                "  *Z ReadVolumes by alice Filters=*",
+            ],
+            consecutive=True,
+        )
+
     @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
     def test_has_lines_where_the_output_cannot_show_arrows(
         self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
