@@ -30,6 +30,9 @@ def takes_cloud(function: Function) -> Function:
 
 
 def require_some(function: str, noun: str, values: tuple[str, ...]) -> None:
-    """Raise TypeError if a function got none of the values that it checks, and so would check nothing."""
+    """Raise TypeError if a function got none of the values that it checks, or one that is not a str."""
     if not values:
         raise TypeError(f"{function} takes at least one {noun}")
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{function} takes each {noun} as a str, not {type(value).__name__}")

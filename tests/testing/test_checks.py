@@ -279,6 +279,7 @@ class TestCalls:
             checks.no_warnings(cloud)
 
 
+VARIADIC = ((checks.called_in_order, "action"), (checks.deleted_in_order, "id"), (checks.tagged, "key"))
 CHECKS = (laws.check, laws.broken, *(getattr(checks, name) for name in checks.__all__))
 
 
@@ -289,10 +290,14 @@ class TestArguments:
         with pytest.raises(TypeError, match=f"^{check.__name__} takes a Cloud, not <account .*: pass alice.cloud$"):
             check(alice, "ReadVms")
 
-    @pytest.mark.parametrize(
-        ("check", "noun"), [(checks.called_in_order, "action"), (checks.deleted_in_order, "id"), (checks.tagged, "key")]
-    )
+    @pytest.mark.parametrize(("check", "noun"), VARIADIC)
     def test_are_not_empty(self, cloud: Cloud, check: Any, noun: str) -> None:
         """A check of no action, resource or tag would always pass, and is a TypeError."""
         with pytest.raises(TypeError, match=f"{check.__name__} takes at least one {noun}"):
             check(cloud)
+
+    @pytest.mark.parametrize(("check", "noun"), VARIADIC)
+    def test_are_not_a_list(self, cloud: Cloud, vm: Vm, check: Any, noun: str) -> None:
+        """A list in place of single arguments is a TypeError that says so, whatever the cloud contains."""
+        with pytest.raises(TypeError, match=f"{check.__name__} takes each {noun} as a str, not list"):
+            check(cloud, [vm.vm_id])
