@@ -33,9 +33,12 @@ def suggest(
 
 
 def describe_unknown(noun: str, name: object, known_names: Iterable[str]) -> str:
-    """Return the text of an error about a name that is not known, with the known ones."""
+    """Return the text of an error about an unknown name, or a value that is not a name, with the known names."""
     names = list(known_names)
-    return f"unknown {noun} {name!r}{suggest(name, names)}; known: {', '.join(names) or 'none'}"
+    known = f"known: {', '.join(names) or 'none'}"
+    if not isinstance(name, str):
+        return f"{noun} must be a name, not {name!r}; {known}"
+    return f"unknown {noun} {name!r}{suggest(name, names)}; {known}"
 
 
 def check_known(parameter: str, name: str, known_names: Collection[str]) -> None:

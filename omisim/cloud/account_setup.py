@@ -11,12 +11,12 @@ from omisim.actions.effects import EFFECTS
 from omisim.actions.new_account import open_account
 from omisim.base.clock import EPOCH
 from omisim.base.frozen import replace
-from omisim.base.suggest import check_known
+from omisim.base.suggest import check_known, describe_unknown
 from omisim.base.texts import check_encodable
 from omisim.engine.engine import Engine
 from omisim.model import AccessKey, AccountRow
 from omisim.spec.catalog import QuotaName, load_catalog
-from omisim.state.initial_state import initial_state
+from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.settings import Settings
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -31,11 +31,11 @@ _SECRET_KEY = re.compile(r"[!-~]+")
 
 
 def find_account(state: State, name: str) -> AccountRow:
-    """Return the account with this name. Raises ValueError if there is none."""
-    rows: list[AccountRow] = state.find_by("account", "name", name)
-    if not rows:
-        raise ValueError(f"account {name!r} does not exist: call cloud.account({name!r}) first")
-    return rows[0]
+    """Return the account with this name. Raises ValueError, with the known names, if there is none."""
+    rows = {row.name: row for row in iter_users(state)}
+    if name not in list(rows):  # a wrong value may not be hashable
+        raise ValueError(f"{describe_unknown('account', name, rows)}; cloud.account(name) creates one")
+    return rows[name]
 
 
 def find_first_key(state: State, row: AccountRow) -> AccessKey | None:

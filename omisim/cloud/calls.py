@@ -74,9 +74,9 @@ def search_calls(
     `accounts` are the names of the existing accounts. Raises ValueError for an unknown action, account or parameter.
     """
     _check_query(records, action, parameters)
-    names = {*accounts, *(record.account for record in records if record.account)}
+    names = sorted({*accounts, *(record.account for record in records if record.account)})
     if account is not None and account not in names:
-        raise ValueError(describe_unknown("account", account, sorted(names)))
+        raise ValueError(describe_unknown("account", account, names))
     candidates = [record for record in records if action in (None, record.action)]
     mismatches = [tuple(_find_mismatches(record, account, parameters)) for record in candidates]
     calls = Calls(record for record, reasons in zip(candidates, mismatches, strict=True) if not reasons)

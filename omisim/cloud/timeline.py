@@ -100,7 +100,7 @@ def trace_timeline(
             raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
         changes = tuple(change for change in changes if change.id == resource_id)
     if account is not None:
-        rows: list[AccountRow] = state.find_by("account", "name", account)
+        rows: list[AccountRow] = state.find_by("account", "name", account) if isinstance(account, str) else []
         if not rows:
             raise ValueError(describe_unknown("account", account, accounts))
         owner = rows[0].account_id

@@ -87,7 +87,7 @@ class TestSettingAnAccessKey:
 
     def test_of_an_unknown_account_is_refused(self, cloud: Cloud) -> None:
         """There is no account to give it to."""
-        with pytest.raises(ValueError, match="account 'zoe' does not exist"):
+        with pytest.raises(ValueError, match=r"unknown account 'zoe'; known: none; cloud\.account\(name\) creates one"):
             cloud.set_access_key("zoe", KEY, SECRET)
 
     def test_refused_leaves_the_account_usable(self, cloud: Cloud, alice: Account, bob: Account) -> None:

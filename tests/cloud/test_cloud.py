@@ -15,6 +15,7 @@ import pytest
 from omisim import Account, ApiError, Cloud, ManualClock
 from omisim.model import Vm
 from omisim.state.state import State
+from omisim.testing import checks
 
 
 class TestCloudConstructor:
@@ -161,6 +162,27 @@ class TestCloudMethods:
             wrong(cloud)
         assert "\n" not in str(failure.value)
         assert cloud == before
+
+
+class TestMethodsThatTakeTheNameOfAnAccount:
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda cloud, name: cloud.calls(account=name),
+            lambda cloud, name: cloud.timeline(account=name),
+            lambda cloud, name: cloud.set_access_key(name, "A" * 20, "S" * 40),
+            lambda cloud, name: cloud.allow_account_creation(name),
+            lambda cloud, name: checks.nothing_left(cloud, account=name),
+            lambda cloud, name: checks.nothing_refused(cloud, account=name),
+        ],
+    )
+    @pytest.mark.parametrize("as_list", [False, True])
+    def test_refuse_the_account_itself(
+        self, cloud: Cloud, alice: Account, use: Callable[[Cloud, Any], object], as_list: bool
+    ) -> None:
+        """The refusal says that a name is expected, and does not call the account unknown."""
+        with pytest.raises(ValueError, match=r"account must be a name, not \[?<account alice [^>]+>\]?; known: alice"):
+            use(cloud, [alice] if as_list else alice)
 
 
 class TestFilesOfAVolume:
