@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from itertools import groupby
@@ -12,6 +11,7 @@ from typing import Final
 from omisim import Change, Cloud
 from omisim.base.clock import show_same_time
 from omisim.base.subset import shorten
+from omisim.cloud.console.history import list_positions
 from omisim.cloud.diff import Difference
 from omisim.cloud.timeline import LISTED
 from omisim.engine.marks import Saved
@@ -117,13 +117,10 @@ def _format_difference(row: Difference, only_first: str, only_second: str, betwe
     return f"{title}: {', '.join(changes)}"
 
 
-def _format_timeline(calls: Iterable[CallRecord], changes: Iterable[Change]) -> Iterator[str]:
+def _format_timeline(calls: Sequence[CallRecord], changes: Sequence[Change]) -> Iterator[str]:
     """Yield one line per call and change, in order; consecutive equal calls share a line."""
-    rows: list[tuple[dt.datetime, int, str, str]] = []
-    position = 0
-    for call in calls:
-        position = call.position if call.position >= 0 else position  # a door refuses a call without a position
-        rows.append((call.at, position, str(call), ""))
+    positions = list_positions(calls, changes[-1].seq + 1 if changes else 0)
+    rows = [(call.at, position, str(call), "") for call, position in zip(calls, positions, strict=True)]
     rows += [(change.at, change.seq, "", str(change)) for change in _list_main_changes(changes)]
     rows.sort(key=lambda row: row[:2])  # stable: a call stays before its first change
     for _, group in groupby(rows, key=lambda row: row[2:]):

@@ -104,6 +104,28 @@ class TestReportSection:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["E *: \\ud800 is not a parameter of this action*"])
 
+    def test_lists_a_call_that_is_refused_unread_in_its_place(self, pytester: pytest.Pytester) -> None:
+        """A request whose authentication fails is listed after the changes before it."""
+        source = """
+            import requests
+
+            def test_fails(omi_env, omi_gateway, omi_cloud):
+                omi_gateway.CreateVolume(SubregionName="eu-west-2a", Size=1)
+                requests.post("https://api.eu-west-2.outscale.com/api/v1/ReadVms")
+                assert False
+        """
+        result = run_plugin(pytester, source)
+        result.stdout.fnmatch_lines(
+            [
+                "What happened:",
+                "  *Z CreateVolume by alice *",
+                "  *Z volume vol-* created, creating (CreateVolume#1)",
+                "  *Z volume vol-* creating → available (due)",
+                "  *Z ReadVms by no account → 401 *",
+            ],
+            consecutive=True,
+        )
+
     def test_lists_requests_to_object_storage(self, pytester: pytest.Pytester) -> None:
         """Requests to object storage are listed before their changes, and the rules of refused ones are explained."""
         source = """

@@ -21,7 +21,7 @@ from omisim.model.serialize import format_date
 from omisim.state.initial_state import initial_state
 from omisim.state.state import Change, State
 
-__all__ = ["History"]
+__all__ = ["History", "list_positions"]
 
 Step = dict[str, Any]
 MAX_EXPLAINED: Final = 500  # refusals with their explanation; older ones have their error only
@@ -168,7 +168,7 @@ def _group(changes: Sequence[Change], records: Sequence[CallRecord], position: i
 
     `position` is the number of changes before these. A call that a rollback has undone comes without its changes.
     """
-    waiting = deque(zip(_order(records, position + len(changes)), records, strict=True))
+    waiting = deque(zip(list_positions(records, position + len(changes)), records, strict=True))
     run: _Run | None = None
     for change in changes:
         while waiting and waiting[0][0] <= change.seq:
@@ -186,7 +186,7 @@ def _group(changes: Sequence[Change], records: Sequence[CallRecord], position: i
         yield _Run(record)
 
 
-def _order(records: Sequence[CallRecord], end: int) -> list[int]:
+def list_positions(records: Sequence[CallRecord], end: int) -> list[int]:
     """Return the number of changes before each call, as it is now: at the most that of the next call, or `end`."""
     positions: list[int] = []
     latest = end
