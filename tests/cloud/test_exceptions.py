@@ -11,8 +11,7 @@ import pytest
 
 from omisim import ApiError, Cloud
 from omisim.base.process import ForkedCloud
-from omisim.engine.faults import Dropped
-from omisim.errors import EndlessPollingError
+from omisim.errors import Dropped, EndlessPollingError, Killed
 from omisim.intercept import NotServed
 from omisim.testing import laws
 from omisim.tools.scenario.mistakes import ScenarioError
@@ -32,6 +31,13 @@ def lose_connection() -> None:
     """Raise Dropped."""
     cloud = Cloud()
     cloud.faults.add("ReadVms", drop=True)
+    cloud.account("alice").read_vms()
+
+
+def kill_the_client() -> None:
+    """Raise Killed."""
+    cloud = Cloud()
+    cloud.faults.add("ReadVms", kill=True)
     cloud.account("alice").read_vms()
 
 
@@ -60,6 +66,7 @@ RAISED: Mapping[type[BaseException], Callable[[], Any]] = {
     Dropped: lose_connection,
     EndlessPollingError: poll_forever,
     ForkedCloud: fork,
+    Killed: kill_the_client,
     NotServed: send_to_load_balancers,
     ScenarioError: mistake_scenario,
     ValueError: lambda: Cloud.from_scenario("shared-imag"),
