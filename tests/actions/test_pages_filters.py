@@ -182,9 +182,10 @@ class TestReadFilters:
         """
         cloud = Cloud(clock=clock, timing="clock")
         alice = cloud.account("alice")
-        began = cloud.now
         volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
         cloud.settle()
+        cloud.advance(0.0009)
+        began = cloud.now
         alice.create_snapshot(volume_id=volume.volume_id)
         shown = alice.call("ReadSnapshots")["Snapshots"][0]["CreationDate"]
         (entry,) = alice.call("ReadApiLogs", Filters={"QueryCallNames": ["ReadSnapshots"]})["Logs"]
