@@ -150,6 +150,15 @@ class TestDefaultLogWindow:
 
 
 class TestReadApiLogs:
+    def test_has_pages(self, alice: Account) -> None:
+        """The pages together are the whole log, with the call that has read the first one. [CAT-010, PAG-001]"""
+        for _ in range(5):
+            alice.read_volumes()
+        first = alice.call("ReadApiLogs", ResultsPerPage=3)
+        second = alice.call("ReadApiLogs", ResultsPerPage=3, NextPageToken=first["NextPageToken"])
+        assert [log["QueryCallName"] for log in first["Logs"]] == ["ReadVolumes"] * 3
+        assert [log["QueryCallName"] for log in second["Logs"]] == ["ReadVolumes", "ReadVolumes", "ReadApiLogs"]
+
     def test_filters_by_every_field_of_an_entry(self, alice: Account) -> None:
         """Entries are found by each of their fields. [CAT-010]"""
         alice.gateway().ReadVms()

@@ -70,6 +70,7 @@ def _busy() -> World:
         busy.ids["task"] = task["ImageExportTask"]["TaskId"]
         alice.call("CreateSnapshotExportTask", SnapshotId=busy.ids["golden_root"], OsuExport=TARGET)
         alice.create_tags(resource_ids=[busy.ids["vm"]], tags=[{"key": key, "value": "v"}])
+        alice.create_keypair(keypair_name=key)
     for name in ("data", "root"):
         alice.update_volume(volume_id=busy.ids[name], size=50)
     for name in ("empty_net", "idle_net"):
@@ -144,7 +145,9 @@ class TestEveryReadFilter:
 
 
 class TestPagesOfEveryRead:
-    @pytest.mark.parametrize("action", [a for a in READS if a.paged], ids=lambda action: action.name)
+    @pytest.mark.parametrize(
+        "action", [a for a in ACTIONS.values() if a.paged and a.name != "ReadApiLogs"], ids=lambda action: action.name
+    )
     def test_contain_all_results_in_order(self, action: Action) -> None:
         """The pages of a read together are its whole answer. [PAG-001, PAG-005]"""
         alice = _busy().cloud.fork().account("alice")
