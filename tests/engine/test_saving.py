@@ -11,6 +11,7 @@ from omisim import Account, ApiError, Cloud
 def test_restore_returns_to_the_saved_state(cloud: Cloud, alice: Account) -> None:
     """State, time, settings, calls, faults and requested failures are as they were, any number of times."""
     cloud.faults.add("ReadVms", times=2)
+    cloud.fail_next("image")
     saved, before = cloud.engine.save(), cloud.fork()
     for _ in range(2):
         alice.create_volume(subregion_name=SUBREGION, size=1)
@@ -24,7 +25,7 @@ def test_restore_returns_to_the_saved_state(cloud: Cloud, alice: Account) -> Non
         assert len(cloud.calls()) == 0
         assert [fault.times for fault in cloud.faults] == [2]
         assert "vm.pending" not in cloud.durations
-        assert not cloud.engine.session.failures
+        assert [failure.kind for failure in cloud.engine.session.failures] == ["image"]
 
 
 def test_restore_keeps_accounts_and_clients(cloud: Cloud, alice: Account) -> None:
