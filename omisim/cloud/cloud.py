@@ -128,7 +128,7 @@ class Cloud:
         self._engine = engine
         self._accounts: dict[str, Account] = {}
         self.account_watchers: list[Callable[[], None]] = []  # called with each new account, for environments
-        self.default_region = DEFAULT_REGION  # of accounts and official OMIs; pytest's option `region` changes it
+        self.default_region = DEFAULT_REGION  # of accounts and official OMIs; the option `region` of a test changes it
 
     if not TYPE_CHECKING:  # type checkers report unknown methods themselves
 

@@ -33,7 +33,7 @@ class Checkpoint:
             session.failures, session.lockouts, len(session.calls), len(session.warnings), clock.now(),
         )  # fmt: skip
         self._system_clock = clock.copy() if clock.__class__ is SystemClock else None
-        self._faults = session.count_faults() if session.faults else ()
+        self._faults = session.list_fault_counts() if session.faults else ()
 
     def revert(self, engine: Engine) -> None:
         """Return the engine to this point. If an exception interrupts it, calling it again completes it."""

@@ -155,7 +155,7 @@ class Session:
         self.faults, self.added_faults = tuple(map(replace, other.faults)), other.added_faults
         self.failures = other.failures
 
-    def count_faults(self) -> list[tuple[Fault, int | None, int]]:
+    def list_fault_counts(self) -> list[tuple[Fault, int | None, int]]:
         """Return the faults with the counts that a call changes."""
         return [(fault, fault.times, fault.hits) for fault in self.faults]
 

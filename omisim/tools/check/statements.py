@@ -101,7 +101,7 @@ class Statements:
 
 def _observe(engine: Engine) -> tuple[object, ...]:
     """Return what an expression must not change: the state, the time, the settings and the faults."""
-    state, faults = engine.state, engine.session.count_faults()
+    state, faults = engine.state, engine.session.list_fault_counts()
     return id(state), state.position, engine.clock.now(), engine.settings, engine.session.failures, faults
 
 
