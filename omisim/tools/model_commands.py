@@ -165,10 +165,10 @@ def _print_images(options: argparse.Namespace) -> int:
 
 
 def _print_actions(options: argparse.Namespace) -> int:
-    from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
+    from omisim.actions.framework.registry import ACTIONS
+    from omisim.tools.word_tables import list_not_served
 
-    rows = dict.fromkeys(ACTIONS, "") | dict(not_served())
-    rows |= {name: f"{rows[name]} (answers an empty list)" for name in empty_lists()}
+    rows = dict.fromkeys(ACTIONS, "") | dict(list_not_served())
     if options.json:
         data = [{"action": name, "served": not reason, "reason": reason} for name, reason in sorted(rows.items())]
         print(json.dumps(data, indent=2))

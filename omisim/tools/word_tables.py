@@ -130,6 +130,9 @@ def _api_name(name: str) -> str:
 
 @cache
 def list_not_served() -> Mapping[str, str]:
-    """Return the reason for each action that omisim does not serve."""
-    groups = load_toml("omisim", "actions/not_served.toml").values()
-    return {name: group["reason"] for group in groups for name in group["actions"]}
+    """Return the reason for each action that omisim does not serve, and whether it answers an empty list."""
+    return {
+        name: group["reason"] + (" (answers an empty list)" if name in group.get("empty_lists", ()) else "")
+        for group in load_toml("omisim", "actions/not_served.toml").values()
+        for name in group["actions"]
+    }

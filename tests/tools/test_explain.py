@@ -12,7 +12,7 @@ from support.interpreter import run_python
 from support.snapshots import WIDTHS, check_snapshot, check_width
 from support.syntax import syntax_nodes
 
-from omisim.actions.framework.registry import ACTIONS, not_served
+from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 from omisim.doors.fcu.table import load_rows
 from omisim.model.serialize import api_name
 from omisim.spec.cell_rules import load_every_rule
@@ -38,6 +38,12 @@ def test_knows_every_word() -> None:
     """Each rule, switch, error code, name and type, action, state, kind and word of the glossary has an answer."""
     assert [word for word in list_words() if not explain(word)] == []
     assert {*load_rules(), *ACTIONS, *not_served(), "9029", "duplicate-name", "ResourceConflict"} <= {*list_words()}
+
+
+def test_says_which_actions_that_are_not_served_answer_an_empty_list() -> None:
+    """A read that answers an empty list is told apart from one that is refused, as by `omisim actions`."""
+    texts = {name: explain(name)[0].text for name in not_served()}
+    assert {name for name, text in texts.items() if text.endswith("(answers an empty list)")} == {*empty_lists()}
 
 
 def test_knows_the_errors_and_operations_of_object_storage() -> None:
