@@ -152,6 +152,15 @@ class TestMarks:
         cloud.rollback(second)
         assert cloud == before
 
+    def test_used_during_a_call_keep_requested_failures(self, cloud: Cloud, alice: Account) -> None:
+        """A rollback by a `meanwhile` function undoes no failure that was requested, as no other rollback does."""
+        mark, _ = cloud.mark(), alice.create_keypair(keypair_name="k")
+        cloud.fail_next("volume")
+        cloud.faults.add("ReadVms", meanwhile=lambda: cloud.rollback(mark))
+        alice.read_vms()
+        alice.create_volume(subregion_name=SUBREGION, size=1)
+        assert [volume.state for volume in alice.read_volumes()] == ["error"]
+
     def test_of_another_cloud_are_refused(self, cloud: Cloud) -> None:
         """A mark belongs to its cloud."""
         with pytest.raises(ValueError, match="mark must be a live mark of this cloud"):
