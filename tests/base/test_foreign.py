@@ -111,6 +111,20 @@ def test_nested_json_is_bounded(opening: str) -> None:
             parse_json(opening * depth + "1" + closing * depth)
 
 
+AROUND = st.text(alphabet=" \t\n\r\f\xa0\ufeff,]}1", max_size=3)
+
+
+@given(AROUND, AROUND)
+def test_only_white_space_may_be_around_json(before: str, after: str) -> None:
+    """Before and after its value, a document has only the white space of JSON."""
+    text = f"{before}[1]{after}"
+    if text.strip(" \t\n\r") == "[1]":
+        assert parse_json(text) == [1]
+    else:
+        with pytest.raises(ValueError, match=r"Expecting value|Extra data"):
+            parse_json(text)
+
+
 def test_lone_surrogates_are_refused_in_values_and_names() -> None:
     """JSON can write half of a character, which no encoding can; a whole pair is one character."""
     for text in (r'{"a": "\ud800"}', r'{"\udc00": 1}', r'["\uD800\ud800"]'):
