@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from omisim import Cloud
+from omisim.state.settings import Timing
 
 CHANGES: dict[str, Callable[[Cloud], Any]] = {
     "capacity": lambda cloud: cloud.set_capacity("eu-west-2a", 3),
@@ -56,6 +57,21 @@ class TestChange:
         alice = cloud.account("alice")
         alice.create_vms(image_id=cloud.images.official("debian").image_id)
         assert [vm.state for vm in alice.read_vms()] == ["terminated"]
+
+
+class TestChangeOfTiming:
+    @pytest.mark.parametrize(("timing", "left"), [("manual", 20), ("clock", 5)])
+    def test_begins_transient_states_again(self, timing: Timing, left: int) -> None:
+        """A transient state goes on in another timing as if it had just begun, and in the same one as it was."""
+        cloud = Cloud(timing=timing)
+        alice = cloud.account("alice")
+        alice.create_vms(image_id=cloud.images.official("debian").image_id)
+        cloud.advance(15)
+        cloud.engine.change_timing("clock")
+        cloud.advance(left - 1)
+        assert [vm.state for vm in alice.read_vms()] == ["pending"]
+        cloud.advance(1)
+        assert [vm.state for vm in alice.read_vms()] == ["running"]
 
 
 class TestSwitch:
