@@ -6,12 +6,14 @@ import re
 import tomllib
 from statistics import median
 
+import pytest
 from support.injection import OPERATIONS
 from support.pages import ROOT
 
 from benchmarks.__main__ import DEFAULT, TOPICS
 from omisim.spec.lifecycle import LIFECYCLES, PerGib
 from omisim.testing.coverage import Coverage
+from omisim.tools.cli import main
 
 DOCS = ROOT / "docs"
 
@@ -91,3 +93,13 @@ def test_the_page_on_time_lists_all_durations() -> None:
         for to in events.values()
         if to.after is not None
     }
+
+
+def test_the_page_on_model_checking_counts_the_states(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first three rows of its example are those that `omisim check` prints."""
+    main(["check", "--depth", "3"])
+    printed, shown = (
+        [line for line in text.splitlines() if line.startswith("depth ")]
+        for text in (capsys.readouterr().out, read("howto/model-checking.md"))
+    )
+    assert printed == shown[:3]
