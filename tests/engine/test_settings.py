@@ -73,6 +73,17 @@ class TestChangeOfTiming:
         cloud.advance(1)
         assert [vm.state for vm in alice.read_vms()] == ["running"]
 
+    def test_leaves_timers_as_they_are(self) -> None:
+        """A terminated VM is listed for an hour in all, whatever the timing becomes meanwhile."""
+        cloud = Cloud()
+        alice = cloud.account("alice")
+        (vm,) = alice.create_vms(image_id=cloud.images.official("debian").image_id)
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        cloud.advance(3000)
+        cloud.engine.change_timing("clock")
+        cloud.advance(600)
+        assert alice.read_vms() == ()
+
 
 class TestSwitch:
     def test_has_the_values_of_the_constructor(self) -> None:
