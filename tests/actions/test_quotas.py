@@ -167,6 +167,20 @@ class TestNetworkQuotas:
         assert expect_refusal(dave, "CreateSecurityGroupRule", **request).rule == "QTA-014/rule"
         assert dave.can("CreateSecurityGroupRule", **{**request, "Rules": [{"IpRanges": ["10.0.0.0/8"]}]})
 
+    def test_on_rules_counts_each_range_once(self) -> None:
+        """A range that is added to a rule counts beside those that the rule has. [QTA-014/rule]"""
+        dave = make_limited_account(sg_rule_limit=3)
+        group = dave.create_security_group(security_group_name="web", description="for a test")
+
+        def add(*ip_ranges: str) -> dict[str, Any]:
+            rules = [{"IpRanges": ip_ranges, "IpProtocol": "tcp"}]
+            return {"SecurityGroupId": group.security_group_id, "Flow": "Inbound", "Rules": rules}
+
+        dave.call("CreateSecurityGroupRule", **add("10.0.0.0/8", "192.0.2.0/24"))
+        error = expect_refusal(dave, "CreateSecurityGroupRule", **add("198.51.100.0/24", "203.0.113.0/24"))
+        assert (error.rule, error.facts["adding"]) == ("QTA-014/rule", 2)
+        assert dave.can("CreateSecurityGroupRule", **add("198.51.100.0/24"))
+
 
 class TestQuotas:
     @given(limit=st.integers(1, 6), least=st.integers(1, 8), most=st.integers(1, 8))

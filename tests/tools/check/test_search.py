@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from multiprocessing import active_children
 from typing import Any
 
@@ -48,6 +49,12 @@ class TestSearch:
     def test_finds_the_same_with_any_number_of_workers(self) -> None:
         """Two workers get the same result as one, to the last refused call."""
         assert check(Bounds(), 3, workers=2) == check(Bounds(), 3)
+
+    def test_leaves_the_garbage_collector_as_it_was(self) -> None:
+        """The search lets Python collect less often, and its caller as often as before."""
+        before = gc.get_threshold()
+        check(SMALL, 1)
+        assert gc.get_threshold() == before
 
     def test_ends_when_every_state_is_visited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A world with few calls is visited completely, however deep the search may go."""
