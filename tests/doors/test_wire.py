@@ -16,6 +16,7 @@ from support.sign import sign_request
 from support.syntax import syntax_nodes
 
 from omisim import Account, Cloud
+from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.doors.oapi import OapiDoor
 
@@ -418,3 +419,22 @@ class TestAnswer:
         """The token of the next page is answered as JSON like the rest. [PAG-003]"""
         status, body, _ = ask(cloud, sign_request(alice, "/api/v1/ReadImages", b'{"ResultsPerPage": 3}'))
         assert (status, len(body["Images"]), bool(body["NextPageToken"])) == (200, 3, True)
+
+    @pytest.mark.parametrize(
+        ("service", "path", "body"),
+        [
+            ("api", "/api/v1/ReadImages", b'{"ResultsPerPage": 2}'),
+            ("api", "/api/v1/CreateVolume", b'{"SubregionName": "eu-west-2a", "Size": 1, "DryRun": true}'),
+            ("fcu", "/", b"Action=DescribeImages&Version=2016-11-15&MaxResults=2"),
+            ("fcu", "/", b"Action=CreateVolume&Version=2016-11-15&AvailabilityZone=eu-west-2a&Size=1&DryRun=true"),
+        ],
+    )
+    def test_is_the_same_each_time_a_request_is_sent(self, service: str, path: str, body: bytes) -> None:
+        """A request that a client repeats has the same page, or is a dry run again. [REQ-013, PAG-001]"""
+        cloud = Cloud(auth="off")
+        cloud.account("alice")
+        door, before = FrontDoor(cloud.engine), cloud.fork()
+        request = HttpRequest("POST", f"{service}.eu-west-2.outscale.com", path, {}, body)
+        answers = [door.handle(service, request, START) for _ in range(3)]
+        assert len({(answer.status, re.sub(rb"[0-9a-f-]{36}", b"", answer.body)) for answer in answers}) == 1
+        assert cloud == before
