@@ -28,6 +28,16 @@ def test_restore_returns_to_the_saved_state(cloud: Cloud, alice: Account) -> Non
         assert [failure.kind for failure in cloud.engine.session.failures] == ["image"]
 
 
+def test_restore_returns_to_the_saved_lock_outs(cloud: Cloud, alice: Account) -> None:
+    """The failed authentications before the save count as before, those after it do not. [AUTH-009]"""
+    session = cloud.engine.session
+    session.lockouts = before = session.lockouts.add_failure(alice.account_id, cloud.now)
+    saved = cloud.engine.save()
+    session.lockouts = session.lockouts.add_failure(alice.account_id, cloud.now)
+    cloud.engine.restore(saved)
+    assert cloud.engine.session.lockouts == before
+
+
 def test_restore_keeps_accounts_and_clients(cloud: Cloud, alice: Account) -> None:
     """An account and a client that were made before reach the restored cloud."""
     gateway = alice.gateway()
