@@ -167,7 +167,7 @@ class Session:
                     fault.times -= 1
                     if not fault.times:
                         self.faults = tuple(other for other in self.faults if other is not fault)
-                if fault.kill:
+                if fault.kill and not fault.is_dead:
                     self.faults = (fault.make_endless(), *self.faults)
                 return fault
         return None

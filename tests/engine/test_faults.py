@@ -248,6 +248,15 @@ class TestKill:
         assert len(alice.read_volumes()) == after_effect
         assert alice.read_keypairs() == ()
 
+    def test_leaves_one_fault_that_is_quick_and_silent(self, cloud: Cloud, alice: Account) -> None:
+        """One fault ends all calls of a dead process, without the delay and the `meanwhile` of the kill."""
+        before, others = cloud.now, []
+        cloud.faults.add("ReadVms", kill=True, delay=30, meanwhile=lambda: others.append(cloud.now))
+        for _ in range(3):
+            with pytest.raises(Killed):
+                alice.read_vms()
+        assert (len(cloud.faults), len(others), (cloud.now - before).total_seconds()) == (1, 1, 30)
+
     def test_is_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:
         """The record of the call shows that it got no answer."""
         cloud.faults.add("ReadVms", kill=True)
