@@ -126,6 +126,15 @@ class TestContent:
             assert ids[0] == ids[1]
             assert answers[0]["ResponseContext"] == answers[1]["ResponseContext"]
 
+    def test_leaves_out_faults_that_call_a_function(self, state: Path) -> None:
+        """A fault with a `meanwhile` function ends with the process, others are kept."""
+        with reopen(state) as cloud:
+            cloud.faults.add("ReadVms", meanwhile=list)
+            cloud.faults.add("ReadVolumes")
+            cloud.advance(1)
+        with reopen(state) as cloud:
+            assert [fault.action for fault in cloud.faults] == ["ReadVolumes"]
+
     def test_keeps_lock_outs(self, state: Path) -> None:
         """An account stays locked after a restart. [AUTH-009]"""
         with reopen(state) as cloud:
