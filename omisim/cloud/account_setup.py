@@ -32,10 +32,11 @@ _SECRET_KEY = re.compile(r"[!-~]+")
 
 def find_account(state: State, name: str) -> AccountRow:
     """Return the account with this name. Raises ValueError, with the known names, if there is none."""
-    rows = {row.name: row for row in iter_users(state)}
-    if name not in list(rows):  # a wrong value may not be hashable
-        raise ValueError(f"{describe_unknown('account', name, rows)}; cloud.account(name) creates one")
-    return rows[name]
+    rows: list[AccountRow] = state.find_by("account", "name", name) if isinstance(name, str) else []
+    if not rows:
+        names = (row.name for row in iter_users(state))
+        raise ValueError(f"{describe_unknown('account', name, names)}; cloud.account(name) creates one")
+    return rows[0]
 
 
 def find_first_key(state: State, row: AccountRow) -> AccessKey | None:
