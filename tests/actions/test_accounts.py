@@ -104,5 +104,5 @@ class TestCreateAccount:
 
     def test_cannot_be_allowed_for_an_unknown_account(self, cloud: Cloud) -> None:
         """Giving the right to a name without an account is an error."""
-        with pytest.raises(ValueError, match=r"call cloud\.account\('zoe'\) first"):
+        with pytest.raises(ValueError, match=r"unknown account 'zoe'.*; cloud\.account\(name\) creates one"):
             cloud.allow_account_creation("zoe")
