@@ -127,6 +127,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
     for path, values in compile_filters(parsed_filters)[1]:
         if path in _INDEXES:
             lookups.append([(_INDEXES[path], value) for value in values])
+    first_kind, first_key = call.first_tag
     rows = (
         Tag(
             key=tag.key,
@@ -134,9 +135,11 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
             resource_type=vm_type if kind == "vm" else resource_type,
             value=tag.value,
         )
-        for kind, resource_type in TAGGED.values()
-        for row in call.state.find_narrowest(kind, lookups)
+        for place, (kind, resource_type) in enumerate(TAGGED.values())
+        if place >= first_kind
+        for row in call.state.find_narrowest(kind, lookups, call.first if place == first_kind else 0)
         if call.owns(row)
         for tag in sorted(row.tags, key=attrgetter("key"))
+        if tag.key >= first_key or call.state.order(kind, row.id) != call.first
     )
     return call.select(rows, parsed_filters)

@@ -140,7 +140,8 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
         return Answer(action, action.function(call, **values), call.warnings, dry)
     default = call.switch("default_page_size")
     assert isinstance(default, int)
-    call.first = 0 if token is None else find_first(token)
+    if token is not None:
+        call.first, call.first_tag = find_first(token)
     call.limit = compute_limit(size, token, default, page_size, call.first)
     rows = action.function(call, **values)
     filters = values.get("filters")

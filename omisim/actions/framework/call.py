@@ -42,8 +42,8 @@ class Call:
     """
 
     __slots__ = (
-        "_account", "_account_id", "_collect", "action", "decoded", "first", "limit", "log", "now", "refusals",
-        "region", "spell", "state", "tx", "values", "warnings",
+        "_account", "_account_id", "_collect", "action", "decoded", "first", "first_tag", "limit", "log", "now",
+        "refusals", "region", "spell", "state", "tx", "values", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +65,8 @@ class Call:
         self.now: dt.datetime = tx.at
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
         self.values: Mapping[str, Any] = NOTHING  # the parsed parameters that the caller gave
-        self.first: int = 0  # the creation number of the first result of a later page, if rows are sorted by it
+        self.first: int = 0  # the creation number of the first resource of a later page, if it is sorted by it
+        self.first_tag: tuple[int, str] = (0, "")  # of a later page of ReadTags: its place in TAGGED, and its key
         self.limit: int | None = None  # the number of results after which the page is full
         self.decoded: Mapping[Any, Any] = NOTHING  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []

@@ -23,7 +23,8 @@ __all__ = ["MAX_RESULTS", "compute_limit", "find_first", "paginate"]
 
 MAX_RESULTS = 1000
 UNSIZED = "u."  # begins a token whose page only the platform has limited
-_CREATION_KEY = re.compile("[0-9]{20}")  # as `_make_creation_key` writes it; the sort keys of other reads add to it
+# a sort key (`_make_sort_key`) of a resource, or of a tag: then also its place in `TAGGED`, and the tag's key
+_FIRST = re.compile("(?:tag (?P<kind>[0-9]{2}))?(?P<creation>[0-9]{20})(?P<key>.*)", re.DOTALL)
 
 
 def paginate(
@@ -60,13 +61,14 @@ def paginate(
     return rows[start:end], f"{UNSIZED}{token}" if unsized else token
 
 
-def find_first(next_token: str) -> int:
-    """Return the creation number of the first result of a later page whose read sorts by it alone, else 0.
+def find_first(next_token: str) -> tuple[int, tuple[int, str]]:
+    """Return where a later page begins, for `Call.first` and `Call.first_tag`; 0 if its read sorts otherwise.
 
-    Such a read leaves out earlier rows (`Call.find_rows`), so that a later page costs no more than the first one.
+    A read leaves out what comes before, so that a later page costs no more than the first one.
     """
     token = _decode_token(next_token)
-    return int(token.key) if token is not None and _CREATION_KEY.fullmatch(token.key) else 0
+    first = token and _FIRST.fullmatch(token.key)
+    return (int(first["creation"]), (int(first["kind"] or 0), first["key"])) if first else (0, (0, ""))
 
 
 def compute_limit(
@@ -97,36 +99,31 @@ def _find_start(state: State, rows: Sequence[Any], token: _Token) -> int:
 def _make_sort_key(state: State, row: Any) -> str:
     """Return a text by which the rows of each list are sorted; "" for a row of the catalogue, which always stays."""
     match row:
-        case Entity():
-            return _make_creation_key(state, row.kind, row.id)
+        case Entity() | VmStates():
+            kind, row_id = (row.kind, row.id) if isinstance(row, Entity) else ("vm", row.vm_id)
+            return _make_creation_key(state, kind, row_id)
         case Log():
             return f"log {row.serial:020}"
-        case Tag() | Quota() | QuotaTypes():
-            return _make_resource_key(state, row)
-        case VmStates():
-            return _make_creation_key(state, "vm", row.vm_id)
+        case Tag():
+            return _make_resource_key(state, "tag ", row.resource_id, row.key)
+        case Quota() | QuotaTypes():
+            name = row.name if isinstance(row, Quota) else ""  # only FCU lists quotas by themselves
+            return _make_resource_key(state, "quota ", row.quota_type, name)
         case VmsStopHistory():
             date = row.stop_date.isoformat(timespec="microseconds")
             return f"{date}{_make_creation_key(state, 'vm', row.vm_id)}"
     return ""
 
 
-def _make_resource_key(state: State, row: Tag | Quota | QuotaTypes) -> str:
+def _make_resource_key(state: State, noun: str, resource_id: str, name: str) -> str:
     """Return a text by which values of resources are sorted: by kind as in `TAGGED`, creation, and name.
 
     "" for the quotas of the account, which come first and always stay.
     """
-    match row:
-        case Tag():
-            resource_id, name = row.resource_id, row.key
-        case Quota():  # only FCU lists quotas by themselves
-            resource_id, name = row.quota_type, row.name
-        case QuotaTypes():
-            resource_id, name = row.quota_type, ""
     if resource_id == GLOBAL:
         return ""
     prefix = f"{resource_id.rpartition('-')[0]}-"
-    return f"{[*TAGGED].index(prefix):02}{_make_creation_key(state, TAGGED[prefix][0], resource_id)}{name}"
+    return f"{noun}{[*TAGGED].index(prefix):02}{_make_creation_key(state, TAGGED[prefix][0], resource_id)}{name}"
 
 
 def _make_creation_key(state: State, kind: str, row_id: str) -> str:
