@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@frozen()
+@frozen(kw_only=True)
 class DiskRules:
     """The ids of the rules on a disk. Several chapters of the documentation state the same facts."""
 
@@ -31,9 +31,18 @@ class DiskRules:
     shrinks: str
 
 
-VOLUME_RULES = DiskRules("VOL-006", "VOL-004", "VOL-005", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "VOL-013")
-IMAGE_DEVICE_RULES = DiskRules("OMI-056", "OMI-060", "OMI-060", "OMI-057", "VOL-008", "VOL-009", "OMI-057", "OMI-055")
-VM_DEVICE_RULES = DiskRules("BDM-006", "OMI-060", "OMI-060", "VOL-007", "VOL-008", "VOL-009", "VOL-010", "BDM-004")
+VOLUME_RULES = DiskRules(
+    type="VOL-006", size="VOL-004", io1_size="VOL-005", io1_needs_iops="VOL-007",
+    iops_range="VOL-008", iops_ratio="VOL-009", only_io1="VOL-010", shrinks="VOL-013",
+)  # fmt: skip
+IMAGE_DEVICE_RULES = DiskRules(
+    type="OMI-056", size="OMI-060", io1_size="OMI-060", io1_needs_iops="OMI-057",
+    iops_range="VOL-008", iops_ratio="VOL-009", only_io1="OMI-057", shrinks="OMI-055",
+)  # fmt: skip
+VM_DEVICE_RULES = DiskRules(
+    type="BDM-006", size="OMI-060", io1_size="OMI-060", io1_needs_iops="VOL-007",
+    iops_range="VOL-008", iops_ratio="VOL-009", only_io1="VOL-010", shrinks="BDM-004",
+)  # fmt: skip
 
 
 def check_disk(call: Call, rules: DiskRules, volume_type: str, size: int | None, iops: int | None) -> None:
