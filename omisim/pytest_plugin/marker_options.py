@@ -216,7 +216,9 @@ def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, A
 
 
 def _is_same(start: Cloud, other: Cloud) -> bool:
-    """Whether two clouds have the same state and settings, and the first has no faults."""
+    """Whether forks of two clouds begin alike, and the first has no faults and requested failures to copy."""
     engine, expected = start.engine, other.engine
     same = engine.state == expected.state and engine.settings == expected.settings
-    return same and not engine.session.faults
+    same = same and (engine.history, start.default_region) == (expected.history, other.default_region)
+    same = same and repr(engine.clock) == repr(expected.clock)  # the offset of a SystemClock: wall time may be frozen
+    return same and not engine.session.faults and not engine.session.failures

@@ -107,3 +107,62 @@ class TestOverriddenBase:
                 omi_cloud.complete(volume.volume_id)
         """
         run_plugin(pytester, source).assert_outcomes(passed=4)
+
+    @pytest.mark.parametrize(
+        "preparation",
+        [
+            "omi_base.account('alice').create_keypair(keypair_name='k')",
+            "omi_base.advance(3600)",
+            "omi_base.answer('CreateLoadBalancer', {})",
+            "omi_base.default_region = 'us-east-2'",
+            "omi_base.durations['vm.pending'] = 4",
+            "omi_base.engine.history = 5",
+            "omi_base.fail_next('snapshot')",
+            "omi_base.faults.add('CreateVolume')",
+            "omi_base.set_capacity('eu-west-2a', 1)",
+            "omi_base = Cloud(clock=ManualClock(datetime(2030, 1, 1, tzinfo=UTC)))",
+            "omi_base = Cloud(clock=SystemClock())",
+        ],
+    )
+    def test_refuses_a_marker_that_would_lose_its_preparation(
+        self, pytester: pytest.Pytester, preparation: str
+    ) -> None:
+        """A test whose marker needs a new cloud fails, because that cloud would lack what a fork takes over."""
+        source = f"""
+            from datetime import UTC, datetime
+            import pytest
+            from omisim import Cloud, ManualClock, SystemClock
+
+            @pytest.fixture(scope="session")
+            def omi_base(omi_base):
+                {preparation}
+                return omi_base
+
+            @pytest.mark.omisim(seed=7)
+            def test_seed(omi_cloud): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["omisim: the marker cannot set seed: omi_base has already created the cloud"])
+
+    def test_that_changes_nothing_permits_every_marker(self, pytester: pytest.Pytester) -> None:
+        """A test with a cloud of its own loses nothing, also if the wall time has been turned back meanwhile."""
+        pytester.makeini("[pytest]\nomisim_clock = system\n")
+        source = """
+            import pytest
+            from freezegun import freeze_time
+
+            @pytest.fixture(scope="session")
+            def omi_base(omi_base):
+                return omi_base
+
+            @pytest.fixture
+            def past(omi_base):
+                with freeze_time("2020-01-01"):
+                    yield
+
+            @pytest.mark.omisim(seed=7)
+            def test_seed(past, omi_cloud):
+                assert (omi_cloud.now.year, omi_cloud.engine.settings.seed) == (2020, "7")
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=1)
