@@ -106,11 +106,12 @@ def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) ->
     """Return the cloud of one test: a fork of `start`, the suite's cloud, configured by the test's markers.
 
     Raises ValueError if a marker sets an option that is fixed at creation (seed, clock, catalog, scenario) and the
-    suite overrides omi_base, and if omi_base returns something else than a cloud.
+    suite has prepared omi_base, if a marker is invalid, and if omi_base returns something else than a cloud.
     """
     if not isinstance(start, Cloud):
         remedy = "; does the overriding fixture lack `return cloud`?" if start is None else ""
         raise ValueError(f"omi_base must return a Cloud, not {start!r}{remedy}")
+    check_options(item.config, item)  # again: a hook or a fixture may have added a marker since the collection
     options = ({"timing": "clock"} if sleeping else {}) | read_marker(item)
     if fixed := [name for name in FIXED_OPTIONS if name in options]:
         if not _is_same(start, make_base(item.config)):

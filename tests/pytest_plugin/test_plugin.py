@@ -380,6 +380,31 @@ class TestMarker:
         result.stdout.fnmatch_lines([f"*.py::test_it: @pytest.mark.omisim: {line}"])
         result.stdout.no_fnmatch_line("*Traceback*")
 
+    @pytest.mark.parametrize(
+        ("argument", "line"),
+        [
+            ("history='all'", "history must be a positive int, not 'all'"),
+            ("limiter='yes'", "limiter must be True or False, not 'yes'"),
+            ("regoin='eu-west-2'", "has no argument 'regoin'; did you mean region?; known: *"),
+        ],
+    )
+    def test_that_is_added_after_the_collection_is_checked_too(
+        self, pytester: pytest.Pytester, argument: str, line: str
+    ) -> None:
+        """A mistake in a marker that a hook adds fails each test in one line, not the whole session."""
+        pytester.makeconftest(
+            f"""
+            import pytest
+
+            def pytest_collection_modifyitems(items):
+                for item in items:
+                    item.add_marker(pytest.mark.omisim({argument}))
+            """
+        )
+        result = run_plugin(pytester, "def test_it(omi_cloud): pass\ndef test_other(): pass")
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines([f"omisim: {line}"])
+
     def test_is_registered_with_pytest(self, pytester: pytest.Pytester) -> None:
         """The marker passes --strict-markers, and `pytest --markers` lists it."""
         result = run_plugin(pytester, "", "--markers", "--strict-markers")
