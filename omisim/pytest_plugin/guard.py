@@ -43,6 +43,7 @@ def guard_test(item: pytest.Item) -> None:
         item.config.stash[_GUARD].enter_context(keep_patches())
         item.config.add_cleanup(item.config.stash[_GUARD].close)
     item.stash[_GUARD] = ExitStack()
+    item.config.add_cleanup(item.stash[_GUARD].close)  # an interrupted test has no teardown
     item.stash.setdefault(STRAYS, []).append(item.stash[_GUARD].enter_context(guard_hosts()))
 
 

@@ -8,6 +8,8 @@ import pytest
 from support.plugged import run_plugin
 from urllib3 import HTTPConnectionPool
 
+from omisim.clients.intercept.stack import STACK
+
 pytest_plugins = ["pytester"]
 
 REFUSED = "*NotServed: {}: no cloud intercepts this request: use the fixture omi_env, or cloud.intercept()"
@@ -135,6 +137,28 @@ def sdk_of_environment(): Gateway().ReadVms()
         pytester.makeini("[pytest]\nomisim_guard = maybe\n")
         result = run_plugin(pytester, "def test_free(): pass")
         result.stderr.fnmatch_lines(["*omisim: omisim_guard must be true or false: * 'maybe'*"])
+
+    @pytest.mark.parametrize("during", ["setup", "call", "teardown"])
+    def test_ends_with_an_interrupted_session(self, pytester: pytest.Pytester, during: str) -> None:
+        """A notebook that runs pytest in its own process reaches OUTSCALE again after `pytest.exit` or Ctrl-C."""
+        source = f"""
+            import pytest
+
+            def interrupt(when):
+                if when == {during!r}:
+                    pytest.exit("enough")
+
+            @pytest.fixture
+            def interrupted(omi_cloud):
+                interrupt("setup")
+                yield
+                interrupt("teardown")
+
+            def test_it(interrupted): interrupt("call")
+        """
+        before = socket.getaddrinfo, list(STACK)
+        assert run_plugin(pytester, source).ret == pytest.ExitCode.INTERRUPTED
+        assert (socket.getaddrinfo, list(STACK)) == before
 
     def test_ends_with_the_test(self, pytester: pytest.Pytester) -> None:
         """After a test, failed or not, nothing is refused, and after the session nothing is patched."""
