@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from omisim.pytest_plugin.fixtures import *  # noqa: F403 - pytest finds the fixtures of a plugin by their names in it
-from omisim.pytest_plugin.fixtures import WATCHED
+from omisim.pytest_plugin.fixtures import WATCHED, watch_override
 from omisim.pytest_plugin.guard import end_guard, fail_for_strays, guard_session, guard_test
 
 if TYPE_CHECKING:
@@ -140,6 +140,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from omisim.pytest_plugin.sweeping import parametrize
 
         parametrize(metafunc)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Watch the cloud of a test that overrides omi_cloud."""
+    value = yield
+    if fixturedef.argname == "omi_cloud" and fixturedef.scope == "function":
+        watch_override(request.node, value)
+    return value
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,6 +34,7 @@ __all__ = [
     "omi_oos",
     "omi_server",
     "omi_sleep",
+    "watch_override",
 ]
 
 WATCHED: pytest.StashKey[WatchedCloud] = pytest.StashKey()
@@ -64,8 +65,18 @@ def omi_cloud(request: pytest.FixtureRequest, omi_base: Cloud) -> Cloud:
         cloud = make_test_cloud(request.node, omi_base, sleeping="omi_sleep" in request.fixturenames)
     except ValueError as error:
         raise pytest.fail.Exception(f"omisim: {error}", pytrace=False) from None
-    request.node.stash[WATCHED] = WatchedCloud(cloud)
+    request.node.stash[WATCHED] = WatchedCloud(cloud, cloud.accounts)
     return cloud
+
+
+def watch_override(item: pytest.Item, cloud: object) -> None:
+    """Watch the cloud that a suite's own omi_cloud returns, unless it is the one that omi_cloud has made."""
+    from omisim import Cloud
+    from omisim.pytest_plugin.report import WatchedCloud
+
+    watched = item.stash.get(WATCHED, None)
+    if isinstance(cloud, Cloud) and (watched is None or watched.cloud is not cloud):
+        item.stash[WATCHED] = WatchedCloud(cloud, watched.accounts if watched else ())
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ MAX_LINES: Final = 40  # of a timeline, and of a list of differences
 
 
 class WatchedCloud:
-    """A cloud, with a fork that keeps its state at the start of the test."""
+    """A cloud, with a fork that keeps its state at the start of the test, and the accounts that the plugin made."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, accounts: tuple[str, ...] = ()) -> None:
         self.cloud = cloud
-        self.accounts: tuple[str, ...] = cloud.accounts
+        self.accounts = accounts
         self._start = cloud.fork()
         self._changes, self._calls = cloud.engine.state.position, cloud.engine.session.call_position
         self._end: Saved | None = None

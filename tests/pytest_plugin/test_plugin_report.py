@@ -252,6 +252,38 @@ class TestReportSection:
         (file,) = (pytester.path / "reports").iterdir()
         assert "CreateVolume" in file.read_text()
 
+    @pytest.mark.parametrize(
+        "override",
+        [
+            "def omi_cloud(omi_cloud): return prepare(omi_cloud)",
+            "def omi_cloud(omi_cloud): return prepare(omi_cloud.fork())",
+            "def omi_cloud(omi_cloud): yield prepare(omi_cloud.fork())",
+            "def omi_cloud(omi_base): return prepare(omi_base.fork())",
+            "def omi_cloud(): return prepare(Cloud())",
+        ],
+    )
+    def test_shows_the_cloud_of_an_overridden_fixture(self, pytester: pytest.Pytester, override: str) -> None:
+        """A suite that overrides omi_cloud gets the section about the cloud that its tests use."""
+        source = f"""
+            import pytest
+            from omisim import Cloud
+
+            def prepare(cloud):
+                cloud.account("bob")
+                return cloud
+
+            @pytest.fixture
+            {override}
+
+            def test_fails(omi_account):
+                assert omi_account.name == "alice"
+                omi_account.create_volume(subregion_name="eu-west-2a", size=3)
+                assert False
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["What happened:", "*CreateVolume by alice*", "  volume vol-* is new (available)"])
+
     def test_is_left_out_without_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test that uses no cloud has no such section."""
         run_plugin(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
