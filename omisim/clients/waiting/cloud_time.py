@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_IDLE", "CloudTime", "is_frozen"]
 
 MAX_IDLE: Final = 1_000  # consecutive waits between calls without a change or a transition in progress
-MAX_QUIET: Final = 100_000  # consecutive waits without a call
+MAX_QUIET: Final = 100_000  # those without a call, beside a timer, or between requests that all differ
 FOREVER: Final = 1e8  # seconds; a longer wait counts as one without a time limit
 
 
@@ -124,13 +124,14 @@ class CloudTime:
             self._idle = 0
         elif session.call_position != calls:
             self._idle += 1
-        if self._idle < MAX_IDLE and self._quiet < MAX_QUIET:
+        is_idle = self._is_idle()
+        if not is_idle and self._quiet < MAX_QUIET:
             return
         manual = self._cloud.timing == "manual"
         reason = "the timing manual, in which only the test ends a state" if manual else "no transition in progress"
         message = (
-            f"{MAX_IDLE} sleeps between calls without a change, and {reason} (last call: {session.calls[-1].action})"
-            if self._idle >= MAX_IDLE
+            f"{self._idle} sleeps between calls without a change, and {reason} (last call: {session.calls[-1].action})"
+            if is_idle
             else f"{MAX_QUIET} waits without a call"
         )
         self._idle = self._quiet = 0
@@ -142,6 +143,12 @@ class CloudTime:
         raise EndlessPollingError(
             f"a polling loop that can never finish: {message}; code with a deadline by {clock} needs {remedy}"
         )
+
+    def _is_idle(self) -> bool:
+        """Whether the waits between calls are too many: more of them may reach a timer, or serve different requests."""
+        if not self._idle or self._idle % MAX_IDLE:
+            return False
+        return self._idle >= MAX_QUIET or (not self.has_due() and self.count_repeats(0) > 1)
 
 
 def _find_freezer() -> Any:

@@ -98,6 +98,44 @@ class TestDeadlock:
 
 
 class TestEndlessLoop:
+    def test_is_not_one_that_waits_for_a_timer(self, cloud: Cloud, alice: Account) -> None:
+        """A loop that polls every two seconds until a terminated VM has vanished sees the end of its hour."""
+        (vm,) = alice.create_vms(image_id=cloud.images.official("debian").image_id)
+        cloud.settle()
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        with cloud.sleeping():
+            while alice.read_vms():
+                time.sleep(2)
+
+    def test_is_not_one_whose_requests_all_differ(self, cloud: Cloud, alice: Account) -> None:
+        """A loop that reads one thing after the other, with a pause after each, is not a polling loop."""
+        with cloud.sleeping():
+            for number in range(2 * cloud_time.MAX_IDLE):
+                alice.read_images(filters={"image_names": [f"golden-{number}"]})
+                time.sleep(0.2)
+
+    def test_ends_at_last_beside_a_timer_and_with_requests_that_differ(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A loop whose timer is far away, or that counts its polls in the request, raises an error at last."""
+        monkeypatch.setattr(cloud_time, "MAX_QUIET", 2 * cloud_time.MAX_IDLE)
+
+        def read_different_images() -> None:
+            for number in itertools.count():
+                alice.read_images(filters={"image_names": [f"golden-{number}"]})
+                time.sleep(0.1)
+
+        def poll_keypairs() -> None:
+            while not alice.read_keypairs():
+                time.sleep(0.1)
+
+        with cloud.sleeping(), pytest.raises(EndlessPollingError, match="2000 sleeps between calls"):
+            read_different_images()
+        (vm,) = alice.create_vms(image_id=cloud.images.official("debian").image_id)
+        alice.delete_vms(vm_ids=[vm.vm_id])
+        with cloud.sleeping(), pytest.raises(EndlessPollingError, match="2000 sleeps between calls"):
+            poll_keypairs()
+
     def test_without_a_call_raises_an_error(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         """A loop that sleeps until something happens that never does is ended, with the remedy."""
         monkeypatch.setattr(cloud_time, "MAX_QUIET", 100)
