@@ -6,7 +6,7 @@ explored interleavings therefore include those of the other timings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
@@ -271,12 +271,19 @@ def describe_scenario(scenario: str) -> dict[str, Any]:
     return {"cloud": cloud.dump(), "answers": dict(cloud.engine.settings.answers)}
 
 
-def _name_variables(accounts: Iterable[Account]) -> dict[str, Account]:
+def _name_variables(accounts: Sequence[Account]) -> dict[str, Account]:
     """Return accounts by variables: their names, or `account_2` where the name cannot be a variable."""
-    return {
-        account.name if _is_variable(account.name) else f"account_{number}": account
-        for number, account in enumerate(accounts, 1)
-    }
+    variables = {account.name: account for account in accounts if _is_variable(account.name)}
+    return {_find_variable(account, number, variables): account for number, account in enumerate(accounts, 1)}
+
+
+def _find_variable(account: Account, number: int, taken: Mapping[str, Account]) -> str:
+    if account.name in taken:
+        return account.name
+    variable = f"account_{number}"
+    while variable in taken:
+        variable += "_"
+    return variable
 
 
 def _is_variable(name: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -21,7 +21,7 @@ from operator import attrgetter
 from typing import Any
 
 from omisim.cloud.account import Account
-from omisim.model import ENTITIES
+from omisim.model import ENTITIES, Content, Origin
 from omisim.spec.catalog import load_catalog
 from omisim.state.state import State
 
@@ -34,7 +34,7 @@ Edges = list[list[tuple[int, int]]]  # for each node: the hashes of the position
 
 # fields that do not affect behaviour: values drawn from a counter, values derived from a name, and content
 _IGNORED_FIELDS = frozenset({
-    "body", "checksum", "etag", "file_location", "image_name", "launch_group_ids", "launch_number", "metadata",
+    "body", "checksum", "etag", "file_location", "image_name", "label", "launch_group_ids", "launch_number", "metadata",
     "object_id", "private_dns_name", "private_ip", "public_dns_name", "public_ip", "reservation_id", "security_groups",
     "stops",
 })  # fmt: skip
@@ -55,7 +55,8 @@ class Canonical:
     """Computes the hashes of the states of one world. `first` is its initial state, whose rows all states share.
 
     With `named`, the accounts, Regions and resources of the initial state are not renamed: a state in which bob has
-    launched an OMI differs from one in which alice has, or another OMI.
+    launched an OMI differs from one in which alice has, or another OMI. Then the files and the origins of disks count,
+    too, which no call depends on, but a statement may.
     """
 
     def __init__(self, first: State, accounts: Sequence[Account], *, named: bool = False) -> None:
@@ -66,6 +67,7 @@ class Canonical:
             colours = [_hash_text(name if named else kind) for kind, name in _list_names(account)]
             self._fixed[account.account_id] = (colours[0], [(_hash_position(0), account.region)])
             self._fixed[account.region] = (colours[1], [])
+        self._has_origins = named
         self._named: dict[tuple[str, str], int] = {}  # the first resources, and the hashes of their ids
         if named:
             owners = {None, *(account.account_id for account in accounts)}  # a link and a hold name no account
@@ -101,7 +103,25 @@ class Canonical:
             if place in self._named:
                 colour ^= self._named[place]
             graph[row_id if kind != "volume_link" else f"link {row_id}"] = (colour, edges)
+        if self._has_origins:
+            self._add_origins(graph, state, {change.id for change in changes if change.kind == "origin"})
         return graph
+
+    def _add_origins(self, graph: Graph, state: State, new_ids: Collection[str]) -> None:
+        """Add the origins of new resources, also those of deleted parents, and the files of new disks."""
+        waiting = [row_id for row_id in graph if row_id in new_ids]
+        seen = set(waiting)
+        while waiting:
+            row_id = waiting.pop()
+            origin: Origin = state.get("origin", row_id)
+            content: Content | None = state.get("content", row_id)
+            _, colour, edges = self._nodes.get(id(origin)) or self._build_node("origin", origin)
+            if content is not None:
+                colour ^= _hash_text(repr(content.files))
+            graph[f"origin {row_id}"] = (colour, [(_hash_position(0), row_id), *edges])
+            parents = {parent for _, parent in origin.parents if parent in new_ids} - seen
+            seen |= parents
+            waiting += parents
 
     def _build_node(self, kind: str, row: Any) -> tuple[Any, int, list[Edge]]:
         """Return a row's colour and edges, cached because one row is in many states."""

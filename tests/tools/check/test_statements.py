@@ -40,6 +40,37 @@ OsuExport = { OsuBucket = "mine", DiskImageFormat = "qcow2" }
 do = "DeleteAccessKey"
 AccessKeyId = "S10JRGUKPKZHUE2KHX3D"
 """
+TWINS = """
+[accounts]
+alice = {}
+"b-c" = {}
+account_2 = {}
+
+[[steps]]
+do = "CreateVolume"
+as = "plain"
+SubregionName = "eu-west-2a"
+Size = 7
+files = { "/motd" = "plain" }
+
+[[steps]]
+do = "CreateVolume"
+as = "secret"
+SubregionName = "eu-west-2a"
+Size = 7
+files = { "/motd" = "secret" }
+
+[[steps]]
+do = "CreateSnapshot"
+as = "plain_cut"
+VolumeId = "{plain}"
+
+[[steps]]
+do = "CreateSnapshot"
+as = "secret_cut"
+VolumeId = "{secret}"
+"""
+FROM_COPY = "v.size == 7 and v.snapshot_id not in (None, plain_cut, secret_cut)"
 PLAIN = "any(vm.image_id == golden for vm in mallory.read_vms())"
 
 
@@ -157,6 +188,18 @@ class TestStatements:
         assert hashes[False, "alice"] == hashes[False, "bob"]
         assert hashes[True, "alice"] != hashes[True, "bob"]
 
+    @pytest.mark.parametrize(
+        "fact", ["cloud.read(v.volume_id, '/motd') == 'secret'", "secret in str(cloud.lineage(v.volume_id))"]
+    )
+    def test_distinguish_disks_by_their_files_and_origins(self, tmp_path: Path, fact: str) -> None:
+        """A volume of a copy of one snapshot differs from a volume of a copy of its twin."""
+        scenario = tmp_path / "twins.toml"
+        scenario.write_text(TWINS)
+        result = check(
+            SMALL, 2, scenario=str(scenario), never=[f"any({FROM_COPY} and {fact} for v in alice.read_volumes())"]
+        )
+        assert list_called_methods(result) == ["create_snapshot", "create_volume"]
+
     @pytest.mark.parametrize("scenario", list_shipped())
     def test_begin_with_any_scenario(self, scenario: str) -> None:
         """Every shipped scenario can be checked: also one with a running VM, whose disk is linked to it."""
@@ -192,3 +235,11 @@ class TestStatements:
         assert "account_2 = cloud.account('cloud')\n" in script
         with pytest.raises(AssertionError):
             exec(script, {})
+
+    def test_name_each_account_by_a_variable_of_its_own(self, tmp_path: Path) -> None:
+        """A numbered variable does not take the name of another account."""
+        scenario = tmp_path / "twins.toml"
+        scenario.write_text(TWINS)
+        world = CheckWorld(SMALL, str(scenario))
+        names = {variable: account.name for variable, account in world.accounts.items()}
+        assert names == {"alice": "alice", "account_2_": "b-c", "account_2": "account_2"}
