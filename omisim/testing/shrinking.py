@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 
-from hypothesis import stateful
+from hypothesis import Phase, stateful
 from hypothesis.reporting import current_reporter, with_reporter
 
 __all__ = ["quick_shrinking"]
@@ -26,7 +26,8 @@ _STEP: Final = getattr(stateful, "STATE_MACHINE_RUN_LABEL", None)
 def quick_shrinking(seconds: float) -> Iterator[None]:
     """Within the context, let Hypothesis remove steps before all else, and shrink for this time instead of 5 minutes.
 
-    Hypothesis has no setting for either. A version whose internals are others shrinks as usual.
+    The next run shrinks a failure further if this one did not end. Hypothesis has no setting for any of this. A version
+    whose internals are others shrinks as usual.
     """
     report = current_reporter()
 
@@ -42,11 +43,38 @@ def quick_shrinking(seconds: float) -> Iterator[None]:
         stack.enter_context(with_reporter(report_limit))
         if hasattr(engine, "MAX_SHRINKING_SECONDS"):
             stack.enter_context(patch.object(engine, "MAX_SHRINKING_SECONDS", seconds))
+        runner: Any = getattr(engine, "ConjectureRunner", None)
+        if runner is not None:
+            stack.enter_context(patch.object(runner, "run", _make_run(runner.run)))
         cls: Any = getattr(shrinker, "Shrinker", None)
         usual: Any = getattr(cls, "initial_coarse_reduction", None)
         if usual is not None:
             stack.enter_context(patch.object(cls, "initial_coarse_reduction", _make_reduction(usual)))
         yield
+
+
+def _make_run(usual: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run(runner: Any) -> None:
+        try:
+            usual(runner)
+        finally:
+            with suppress(AttributeError):  # another version
+                _store_unshrunk(runner)
+
+    return run
+
+
+def _store_unshrunk(runner: Any) -> None:
+    """Store the failures of a run whose shrinking did not end among those that the next run shrinks.
+
+    Hypothesis itself stores them as shrunk: the next run would only repeat them.
+    """
+    reason = getattr(runner, "exit_reason", None)  # an interrupted run has none
+    if reason is engine.ExitReason.finished and Phase.shrink in runner.settings.phases:
+        return
+    name = "interesting_test_cases" if hasattr(runner, "interesting_test_cases") else "interesting_examples"
+    for failure in getattr(runner, name).values():
+        runner.downgrade_choices(failure.choices)
 
 
 def _make_reduction(usual: Callable[[Any], None]) -> Callable[[Any], None]:
