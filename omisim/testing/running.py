@@ -22,6 +22,7 @@ from omisim.testing.shrinking import quick_shrinking
 __all__ = ["MachineTestCase", "TestCaseProperty", "running"]
 
 SHRINK_SECONDS: Final = 20.0  # of machines that do not choose it
+BLOB: Final = "@reproduce_failure("  # which Hypothesis notes with `settings(print_blob=True)`
 _INTERNAL: Final = (Path(hypothesis.__file__).parent, Path(__file__).parents[1])
 _BASE: Final[Any] = vars(RuleBasedStateMachine)["TestCase"]
 
@@ -79,14 +80,15 @@ def running(machine: type[RuleBasedStateMachine]) -> Iterator[None]:
 
 
 def _shorten(failure: BaseException) -> None:
-    """Of a failure of several errors, keep the frames of the code under test, and a script of each error."""
+    """Of a failure of several errors, keep the frames of the code under test, the script and the blob of each error."""
     if isinstance(failure, BaseExceptionGroup):
         failure.__traceback__ = _keep_outside(failure.__traceback__)
         for error in failure.exceptions:
             _shorten(error)
             error.__traceback__ = _keep_outside(error.__traceback__)
             notes = getattr(error, "__notes__", ())
-            error.__notes__ = [note for note in notes if SCRIPT in note] or list(notes)
+            if any(SCRIPT in note for note in notes):
+                error.__notes__ = [note for note in notes if SCRIPT in note or BLOB in note]
 
 
 def _keep_outside(traceback: types.TracebackType | None) -> types.TracebackType | None:

@@ -65,7 +65,7 @@ class FailingAtOnce(CloudMachine):
 class TestFailureOfSeveralErrors:
     def test_is_printed_shortly(self) -> None:
         """Each error comes with the frames of the code under test and one script."""
-        FailingAtOnce.TestCase.settings = settings(FEW, max_examples=100)
+        FailingAtOnce.TestCase.settings = settings(FEW, max_examples=100, print_blob=False)
         with pytest.raises(ExceptionGroup, match="2 distinct failures") as failure:
             FailingAtOnce.TestCase("runTest").debug()
         text = "".join(traceback.format_exception(failure.value))
@@ -75,6 +75,14 @@ class TestFailureOfSeveralErrors:
         assert len(frames) == 2
         assert all(__file__ in frame for frame in frames)
         assert len(text.splitlines()) < 70
+
+    def test_has_the_blob_of_each_error_if_it_is_wanted(self) -> None:
+        """With `print_blob`, the default in CI, each error comes with the line that reproduces it in Hypothesis."""
+        FailingAtOnce.TestCase.settings = settings(FEW, max_examples=100, print_blob=True)
+        with pytest.raises(ExceptionGroup, match="2 distinct failures") as failure:
+            FailingAtOnce.TestCase("runTest").debug()
+        for error in failure.value.exceptions:
+            assert "@reproduce_failure(" in "".join(error.__notes__)
 
     def test_shows_the_rules_of_the_machine_in_the_scripts(self) -> None:
         """A script contains the rules of the subclass as comments, with their arguments."""
