@@ -19,6 +19,8 @@ from omisim.tools.check.statements import describe_truth
 
 __all__ = ["run", "write_script"]
 
+_UNDONE = "# These calls alone do not show it: a rollback of other calls, which the check tried before, is incomplete."
+
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return 0 if every law holds, 1 if one is broken or a statement has become true.
@@ -88,7 +90,20 @@ def _format_result(result: CheckResult, seconds: float) -> str:
 
 
 def write_script(violation: Violation, bounds: Bounds, scenario: str | None = None) -> str:
-    """Return the calls that lead to a violation as a Python script."""
+    """Return the calls that lead to a violation as a Python script, which says if they alone do not show it."""
+    script = _write_calls(violation, bounds, scenario)
+    return script if _fails(script) else f"{script}\n{_UNDONE}"
+
+
+def _fails(script: str) -> bool:
+    try:
+        exec(script, {})  # noqa: S102 - the printed script itself is executed
+    except Exception:  # noqa: BLE001 - the model may raise anything
+        return True
+    return False
+
+
+def _write_calls(violation: Violation, bounds: Bounds, scenario: str | None) -> str:
     world = CheckWorld(bounds, scenario)
     statement = violation.statement
     exporting = {step.caller for step in violation.path if "osu_export" in step.arguments}

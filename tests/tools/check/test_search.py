@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.checking import SMALL, list_called_methods, make_copy_step, plant_bug, take_step
+from support.planted_bugs import PLANTED
 
 from omisim.state.state import State
 from omisim.state.transaction import Transaction
@@ -109,6 +110,16 @@ class TestBugs:
         assert result.violation is not None
         with pytest.raises(Broken, match="SNP-016"):
             exec(write_script(result.violation, SMALL), {})
+
+    def test_of_a_rollback_are_not_shown_by_the_calls_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A script that runs without an error says so: what the check undid before has left a trace."""
+        _, plant = PLANTED["undoing forgets an index"]
+        plant(monkeypatch)
+        result = check(SMALL, 2)
+        assert result.violation is not None
+        script = write_script(result.violation, SMALL)
+        exec(script, {})
+        assert script.splitlines()[-1].startswith("# These calls alone do not show it: a rollback of other calls")
 
     def test_of_exports_are_shown_without_boto3(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The script of an export gives the account its bucket, and needs no boto3."""
