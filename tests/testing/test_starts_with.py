@@ -18,6 +18,7 @@ from omisim.testing.empty_accounts import EmptyAccountWarning
 from omisim.testing.exploration import in_rounds
 from omisim.testing.initial_resources import KINDS, initial_resources
 from omisim.testing.machine import CloudMachine
+from omisim.testing.running import running
 
 FEW = settings(
     max_examples=10, stateful_step_count=4, deadline=None, database=None, suppress_health_check=list(HealthCheck),
@@ -140,12 +141,34 @@ class TestStartsWith:
             ("snapshot", "pending"),
         }
 
+    @pytest.mark.parametrize("number", range(3))
+    def test_shrinks_to_none(self, number: int) -> None:
+        """A failure that needs a VM of an official OMI begins without OMIs, whichever OMIs were chosen before."""
+
+        class Launching(CloudMachine):
+            accounts: ClassVar = {"alice": "eu-west-2"}
+            actions: ClassVar = frozenset({"CreateVms"})
+            starts_with: ClassVar = {"image": 2}
+            timings = ("eager",)
+            platform = False
+
+            def teardown(self) -> None:
+                super().teardown()
+                assert not self.account("alice").read_vms()
+
+        options = settings(FEW, max_examples=20, stateful_step_count=5, phases=[Phase.generate, Phase.shrink])
+        with running(Launching), pytest.raises(AssertionError) as failure:
+            run_state_machine_as_test(seed(number)(Launching), settings=options)
+        assert "CreateImage" not in "\n".join(failure.value.__notes__)
+
     def test_may_be_a_scenario(self) -> None:
         """The name of a scenario gives its cloud and its accounts; the script begins with it."""
 
         class Sharing(CloudMachine):
             starts_with = "shared-image"
             timings = ("clock",)
+            actions: ClassVar = frozenset({"CreateVolume"})  # few, so that the rule is chosen soon
+            platform = False
 
             @rule(image=CloudMachine.images)
             def fail(self, image: str) -> None:

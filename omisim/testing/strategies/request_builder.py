@@ -209,7 +209,7 @@ class RequestBuilder:
 
     def draw_image(self) -> str:
         """Draw the id of an OMI; for a launch or a copy also of an official one."""
-        if self.action not in LAUNCHES or (self.list_rows("image") and self.draw(st.integers(0, 2))):
+        if self.action not in LAUNCHES or (self.draw(st.integers(0, 2)) and self.list_rows("image")):
             return self.draw_id("image")
         family = str(self.choose(("debian", "windows", "rhel")))
         return self.cloud.images.official(family, self.caller.region).image_id
