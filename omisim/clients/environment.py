@@ -82,13 +82,15 @@ def enter_environment(
         }
         profiles = stack.enter_context(_keep_profiles(home, cloud, account))
         running = stack.enter_context(cloud.serve()) if server else None
+        if find_spec("osc_sdk_python"):  # imported here for the first time, it takes the home of the machine
+            stack.enter_context(_patch_sdk_profiles(home, profiles))
+            stack.enter_context(speed_up_gateways(limiter=limiter))
+        if osc_cli := sys.modules.get("osc_sdk.sdk"):
+            stack.enter_context(replaced_attribute(osc_cli, "CONF_PATHS", [home / ".osc" / "config.json"]))
         stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
         endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
         refusing = dict.fromkeys((*endpoints, "OSC_ENDPOINT_API"), REFUSING) | {"AWS_ENDPOINT_URL": OTHER_SERVICES}
         stack.enter_context(child_variables(refusing | (running.env(account) if running else {})))
-        if find_spec("osc_sdk_python"):
-            stack.enter_context(_patch_sdk_profiles(home, profiles))
-            stack.enter_context(speed_up_gateways(limiter=limiter))
         stack.enter_context(replaced_value("boto3.DEFAULT_SESSION", _get_session, _set_session, lambda _: None))
         strays = stack.enter_context(intercept_requests(cloud.engine, running.url if running else None))
         environment, before = Environment(variables, home, strays), list(living_threads())

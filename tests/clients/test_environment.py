@@ -73,6 +73,18 @@ class TestEnvironment:
         boto3.client("s3").create_bucket(Bucket="golden")
         assert [bucket.name for bucket in cloud.engine.state.rows("bucket").values()] == ["golden"]
 
+    def test_configures_osc_cli_that_was_imported_before(
+        self, bob: Account, machine: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """osc-cli, which fixes the path of its file at import, signs in as the account, and not as the machine does."""
+        osc_cli = pytest.importorskip("osc_sdk.sdk")
+        monkeypatch.setattr(osc_cli, "CONF_PATHS", [machine / ".osc" / "config.json"])
+        with bob.environment():
+            call = osc_cli.OSCCall(**osc_cli.get_conf("default"))
+            call.make_request("ReadAccounts")
+        assert call.response["Accounts"][0]["AccountId"] == bob.account_id
+        assert osc_cli.get_conf("default")["access_key"] == "REAL0000000000000000"
+
     def test_answers_plain_requests(self) -> None:
         """A request without a client library is answered too."""
         assert requests.post(f"{API}/ReadRegions", json={}, timeout=1).ok
@@ -232,6 +244,17 @@ class TestLeavingAnEnvironment:
         assert not environment.home.exists()
         assert Path.home() == machine
         boto3.DEFAULT_SESSION = None
+
+    def test_leaves_the_sdk_that_it_imports_with_the_file_of_the_machine(self, machine: Path) -> None:
+        """The SDK, which fixes the path of its file at import, does not keep that of an environment."""
+        program = dedent("""
+            from omisim import Cloud
+            with Cloud().account("alice").environment():
+                from osc_sdk_python import credentials
+            print(credentials.STD_PATH)
+        """)
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == str(machine / ".osc" / "config.json")
 
     def test_restores_the_outer_environment(self, alice: Account, bob: Account) -> None:
         """Environments nest: the innermost counts, and the outer one is restored after it."""
