@@ -82,6 +82,20 @@ class TestReplay:
         assert report.exchanges > 5
         assert not report.skipped
 
+    def test_translates_an_id_inside_a_text(self) -> None:
+        """A file location begins with the id of the account; as a filter, it finds the same OMI in another cloud."""
+        cloud = Cloud(seed="recorded")
+        alice = cloud.account("alice")
+
+        def calls() -> Iterable[tuple[Account, str, dict[str, Any]]]:
+            yield alice, "ReadAccounts", {}
+            yield alice, "CreateVms", {"ImageId": cloud.images.official("debian").image_id}
+            yield alice, "CreateImage", {"VmId": alice.read_vms()[-1].vm_id, "ImageName": "golden"}
+            yield alice, "ReadImages", {"Filters": {"FileLocations": [f"{alice.account_id}/golden"]}}
+
+        lines = record_calls(cloud, calls())
+        assert format_divergences(replay(exchanges(lines), seed="replayed")) == []
+
     @settings(max_examples=15)
     @given(st.data(), st.sampled_from(["eager", "clock"]))
     def test_on_a_cloud_with_another_seed_has_no_divergence(self, data: st.DataObject, timing: Timing) -> None:

@@ -11,6 +11,7 @@ from omisim.base.texts import iter_texts
 
 __all__ = [
     "ID",
+    "ID_INSIDE",
     "REDACTED",
     "compare_trees",
     "compare_values",
@@ -23,6 +24,7 @@ __all__ = [
 
 # of bounded words, so that a long text takes linear time
 ID = re.compile(r"[a-z]{1,16}(?:-[a-z]{1,16}){0,2}-(?:[0-9a-f]{32}|[0-9a-f]{8})|[0-9]{12}|[0-9A-Z]{20}")
+ID_INSIDE = re.compile(rf"(?<![\w-])(?:{ID.pattern})(?![\w-])")  # as in a file location: 123456789012/golden
 REDACTED = re.compile(r"<?(?:redacted|REDACTED)[-_ ]?(?P<number>\d*)>?|\*{3,}")
 _TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "integer", float: "number"}
 # texts that differ between clouds: those with an id, a date or an address inside, URLs and fingerprints

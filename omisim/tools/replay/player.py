@@ -16,6 +16,7 @@ from omisim.model.ids import derive_hex
 from omisim.state.settings import Timing
 from omisim.tools.replay.compare import (
     ID,
+    ID_INSIDE,
     compare_trees,
     compare_values,
     find_ids,
@@ -176,7 +177,7 @@ class _Replayer:
         if not isinstance(value, str):
             return value
         if value in self._ids or value not in self._taken:
-            return self._ids.get(value, value)
+            return self._ids.get(value) or ID_INSIDE.sub(lambda match: self._ids.get(match[0], match[0]), value)
         prefix, _, digits = value.rpartition("-")
         return f"{prefix}-{derive_hex(value)[: len(digits)]}" if prefix else value
 
