@@ -156,7 +156,7 @@ class TestControlPlane:
 
     @pytest.mark.parametrize("grown", [0, 1, 5])
     def test_streams_a_rollback_as_an_event(self, alice: Account, grown: int) -> None:
-        """The stream continues from there, whoever has undone something and however much has happened since."""
+        """After a rollback, the stream goes on from the first change that was undone, however many follow."""
         cloud, feed = alice.cloud, ChangeFeed(alice.cloud)
         mark = cloud.mark()
         alice.create_volume(subregion_name="eu-west-2a", size=1)

@@ -41,7 +41,7 @@ def test_knows_every_word() -> None:
 
 
 def test_says_which_actions_that_are_not_served_answer_an_empty_list() -> None:
-    """A read that answers an empty list is told apart from one that is refused, as by `omisim actions`."""
+    """The reason of an action that is not served says whether it answers an empty list, as in `omisim actions`."""
     texts = {name: explain(name)[0].text for name in not_served()}
     assert {name for name, text in texts.items() if text.endswith("(answers an empty list)")} == {*empty_lists()}
 

@@ -99,31 +99,36 @@ def _find_start(state: State, rows: Sequence[Any], token: _Token) -> int:
 def _make_sort_key(state: State, row: Any) -> str:
     """Return a text by which the rows of each list are sorted; "" for a row of the catalogue, which always stays."""
     match row:
-        case Entity() | VmStates():
-            kind, row_id = (row.kind, row.id) if isinstance(row, Entity) else ("vm", row.vm_id)
-            return _make_creation_key(state, kind, row_id)
+        case Entity():
+            return _make_creation_key(state, row.kind, row.id)
         case Log():
             return f"log {row.serial:020}"
-        case Tag():
-            return _make_resource_key(state, "tag ", row.resource_id, row.key)
-        case Quota() | QuotaTypes():
-            name = row.name if isinstance(row, Quota) else ""  # only FCU lists quotas by themselves
-            return _make_resource_key(state, "quota ", row.quota_type, name)
+        case Tag() | Quota() | QuotaTypes():
+            return _make_resource_key(state, row)
+        case VmStates():
+            return _make_creation_key(state, "vm", row.vm_id)
         case VmsStopHistory():
             date = row.stop_date.isoformat(timespec="microseconds")
             return f"{date}{_make_creation_key(state, 'vm', row.vm_id)}"
     return ""
 
 
-def _make_resource_key(state: State, noun: str, resource_id: str, name: str) -> str:
+def _make_resource_key(state: State, row: Tag | Quota | QuotaTypes) -> str:
     """Return a text by which values of resources are sorted: by kind as in `TAGGED`, creation, and name.
 
     "" for the quotas of the account, which come first and always stay.
     """
+    match row:
+        case Tag():
+            noun, resource_id, name = "tag", row.resource_id, row.key
+        case Quota():  # only FCU lists quotas by themselves
+            noun, resource_id, name = "quota", row.quota_type, row.name
+        case QuotaTypes():
+            noun, resource_id, name = "quota", row.quota_type, ""
     if resource_id == GLOBAL:
         return ""
     prefix = f"{resource_id.rpartition('-')[0]}-"
-    return f"{noun}{[*TAGGED].index(prefix):02}{_make_creation_key(state, TAGGED[prefix][0], resource_id)}{name}"
+    return f"{noun} {[*TAGGED].index(prefix):02}{_make_creation_key(state, TAGGED[prefix][0], resource_id)}{name}"
 
 
 def _make_creation_key(state: State, kind: str, row_id: str) -> str:
