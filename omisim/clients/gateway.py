@@ -37,6 +37,7 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
         from osc_sdk_python.credentials import Endpoint, Profile  # noqa: PLC0415
 
         from omisim.clients.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, like the SDK
+        from omisim.clients.intercept.sdk_session import SdkSession  # noqa: PLC0415
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
     with _LOCK, kept_description(Gateway), isolated_environ("OSC_"):
@@ -51,8 +52,9 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
     )
     if not limiter:
         gateway.call.limiter = None
-    gateway.call.session.trust_env = False  # the request does not leave the process, so ignore proxies and .netrc
-    gateway.call.session.mount("https://", CloudAdapter(engine))
+    session = gateway.call.session = SdkSession()
+    session.trust_env = False  # the request does not leave the process, so ignore proxies and .netrc
+    session.mount("https://", CloudAdapter(engine))
     return gateway
 
 
