@@ -40,7 +40,7 @@ from omisim.engine.engine import Engine
 from omisim.engine.failures import make_failure
 from omisim.engine.faults import Faults
 from omisim.engine.marks import Mark
-from omisim.engine.unserved import OwnAnswer, check_answer
+from omisim.engine.unserved import OwnAnswer, check_answer, parse_answers
 from omisim.model import Image
 from omisim.model.ids import check_id
 from omisim.model.serialize import format_date
@@ -114,11 +114,11 @@ class Cloud:
             raise ValueError(f"history must be a positive int, not {history!r}")
         if fetch is not None and not callable(fetch):
             raise ValueError(f"fetch must be a function from a URL to bytes, not {fetch!r}")
-        if answers is not None and not isinstance(answers, Mapping):
-            raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")
+        first_answers = parse_answers(answers)
         settings = replace(
             Settings.checked(seed, timing, auth, load_switches(switches), unserved),
-            answers={action: check_answer(action, answer) for action, answer in (answers or {}).items()},
+            answers=first_answers,
+            first_answers=first_answers,
             fetch=fetch,
             licences=parse_licences(licences, initial_state()),
         )
@@ -531,7 +531,11 @@ class Cloud:
         raise TypeError("a Cloud cannot be copied or pickled: use cloud.fork(), or cloud.dump() and Cloud.load()")
 
     def reset(self) -> None:
-        """Return to the initial state: no accounts, no calls, no faults, the clock at its start."""
+        """Return to the initial state: no accounts, no calls, no faults, the clock at its start.
+
+        The arguments of the constructor still apply. What `answer`, `durations`, `licences.set`, `set_capacity` and
+        `allow_unknown_images` have set since does not.
+        """
         with self.engine.lock:
             self.engine.reset()
             self._accounts.clear()

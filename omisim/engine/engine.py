@@ -296,7 +296,10 @@ class Engine:
         """Restore the initial state: no accounts, no calls, the clock at its start."""
         with self.atomic():
             self.clock.restore(self._start)
-            self.settings = replace(self.settings, unknown_images=False, durations={}, capacity={})
+            first_answers = self.settings.first_answers
+            self.settings = replace(
+                self.settings, unknown_images=False, durations={}, capacity={}, answers=first_answers
+            )
             self._start_with(initial_state().fork())
 
     def dump(self) -> dict[str, Any]:

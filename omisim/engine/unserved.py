@@ -17,7 +17,7 @@ from omisim.engine.session import CallRecord
 from omisim.spec.errors import ApiError
 from omisim.state.settings import Settings
 
-__all__ = ["OwnAnswer", "UnservedAction", "check_answer", "find_unserved"]
+__all__ = ["OwnAnswer", "UnservedAction", "check_answer", "find_unserved", "parse_answers"]
 
 # the user's answer: its JSON object, or a function from the record of a call
 OwnAnswer = Mapping[str, Any] | Callable[[CallRecord], Mapping[str, Any]]
@@ -64,6 +64,13 @@ def find_unserved(settings: Settings, name: str) -> UnservedAction | None:
     if name in settings.answers:
         return UnservedAction(name, settings.answers[name])
     return UnservedAction(name) if settings.unserved == "empty" and name in empty_lists() else None
+
+
+def parse_answers(answers: Any) -> dict[str, OwnAnswer]:
+    """Return the argument `answers` of a cloud. Raises ValueError for another value, and as `check_answer` does."""
+    if answers is not None and not isinstance(answers, Mapping):
+        raise ValueError(f"answers must be a mapping of actions to answers, not {answers!r}")
+    return {action: check_answer(action, answer) for action, answer in (answers or {}).items()}
 
 
 def check_answer(action: str, answer: Any) -> OwnAnswer:

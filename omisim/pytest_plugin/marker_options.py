@@ -12,6 +12,7 @@ from omisim import Account, Cloud
 from omisim.base.clock import check_clock
 from omisim.base.suggest import describe_unknown, suggest
 from omisim.cloud.switch_file import load_switches, read_switches
+from omisim.engine.unserved import parse_answers
 from omisim.pytest_plugin import ini
 from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
@@ -160,6 +161,7 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         {**settings.switches, **(options.get("switches") or {})},
         options.get("unserved", settings.unserved),
     )
+    own_answers = parse_answers(options.get("answers"))
     cloud.engine.change_timing(changed.timing)
     cloud.engine.change_settings(
         auth=changed.auth,
@@ -167,9 +169,9 @@ def _reconfigure(cloud: Cloud, options: Mapping[str, Any]) -> None:
         unserved=changed.unserved,
         fetch=options.get("fetch", settings.fetch),
         licences={**settings.licences, **parse_licences(options.get("licences"), cloud.engine.state)},
+        answers={**settings.answers, **own_answers},
+        first_answers={**settings.first_answers, **own_answers},
     )
-    for action, answer in (options.get("answers") or {}).items():
-        cloud.answer(action, answer)
     cloud.engine.history = options.get("history", cloud.engine.history)
 
 

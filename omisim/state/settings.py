@@ -69,6 +69,7 @@ class Settings:
     answers: Mapping[str, Any] = field(default_factory=dict)  # unserved action → the user's answer
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
+    first_answers: Mapping[str, Any] = field(default_factory=dict)  # those of them that a reset keeps
     @classmethod
     def checked(
         cls,

@@ -108,6 +108,16 @@ class TestOwnAnswers:
             assert answer["LoadBalancer"] == {"LoadBalancerName": "web"}
             assert answer["ResponseContext"]["RequestId"]
 
+    def test_end_with_a_reset_unless_the_cloud_began_with_them(self) -> None:
+        """A reset returns to the answers of the constructor."""
+        cloud = Cloud(answers={"CreateLoadBalancer": {"LoadBalancer": {"LoadBalancerName": "first"}}})
+        cloud.answer("CreateLoadBalancer", {"LoadBalancer": {"LoadBalancerName": "second"}})
+        cloud.answer("DeleteLoadBalancer", {})
+        cloud.reset()
+        alice = cloud.account("alice")
+        assert alice.call("CreateLoadBalancer")["LoadBalancer"] == {"LoadBalancerName": "first"}
+        assert not alice.can("DeleteLoadBalancer")
+
     def test_may_be_a_function_of_the_recorded_call(self, cloud: Cloud, alice: Account) -> None:
         """The function sees who calls with what, and may refuse."""
 
@@ -199,7 +209,7 @@ class TestOwnAnswers:
             Cloud.from_scenario(path)
 
     def test_may_stand_in_a_marker(self, pytester: pytest.Pytester) -> None:
-        """The marker and the ini option configure the cloud of a test."""
+        """The marker and the ini option configure the cloud of a test, also after a reset."""
         source = """
             import pytest
 
@@ -208,8 +218,13 @@ class TestOwnAnswers:
                 assert omi_account.call("CreateLoadBalancer")["LoadBalancer"] == {}
                 assert omi_account.why_not("ReadLoadBalancers")
 
+            @pytest.mark.omisim(answers={"CreateLoadBalancer": {"LoadBalancer": {}}})
+            def test_reset(omi_cloud):
+                omi_cloud.reset()
+                assert omi_cloud.account("alice").can("CreateLoadBalancer")
+
             @pytest.mark.omisim(unserved="empty")
             def test_mode(omi_account):
                 assert not omi_account.why_not("ReadLoadBalancers")
         """
-        run_plugin(pytester, source, "-o", "omisim_unserved=refuse").assert_outcomes(passed=2)
+        run_plugin(pytester, source, "-o", "omisim_unserved=refuse").assert_outcomes(passed=3)
