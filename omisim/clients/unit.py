@@ -228,7 +228,8 @@ def _opened(options: Mapping[str, Any]) -> Iterator[tuple[Cloud, list[str]]]:
             raise ValueError(describe_unknown("option", name, known))
     scenario = options.get("scenario")
     cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
-    cloud.default_region = options.get("region", cloud.default_region)
+    if "region" in options:
+        cloud.default_region = options["region"]
     with ExitStack() as stack:
         strays: list[str] = []
         if options.get("environment", True):

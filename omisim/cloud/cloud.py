@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex, Unpack
 
 from omisim.base.clock import Clock, ManualClock, check_clock, show_same_time
 from omisim.base.frozen import replace
-from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.private_file import write_private
 from omisim.base.suggest import check_known, describe_unknown, suggest
 from omisim.cloud.access_matrix import Access, explain_access
@@ -49,7 +48,7 @@ from omisim.state.image_origins import add_origin
 from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.licences import parse_licences
 from omisim.state.official_images import adopt, retire
-from omisim.state.settings import TIMINGS, Auth, Settings, Timing, Unserved
+from omisim.state.settings import TIMINGS, Auth, Settings, Timing, Unserved, check_region
 from omisim.state.state import Change
 
 if TYPE_CHECKING:
@@ -128,7 +127,6 @@ class Cloud:
         self._engine = engine
         self._accounts: dict[str, Account] = {}
         self.account_watchers: list[Callable[[], None]] = []  # called with each new account, for environments
-        self.default_region = DEFAULT_REGION  # of accounts and official OMIs; the option `region` of a test changes it
 
     if not TYPE_CHECKING:  # type checkers report unknown methods themselves
 
@@ -142,6 +140,18 @@ class Cloud:
     def engine(self) -> Engine:
         """The engine that holds the state and the session, for doors and tools."""
         return self._engine
+
+    @property
+    def default_region(self) -> str:
+        """The Region of accounts and official OMIs if a call names none; the option `region` of a test sets it.
+
+        Setting it raises ValueError for an unknown Region.
+        """
+        return self.engine.settings.default_region
+
+    @default_region.setter
+    def default_region(self, region: str) -> None:
+        self.engine.change_settings(default_region=check_region(region))
 
     # --- accounts
 
@@ -211,7 +221,7 @@ class Cloud:
 
         `images.renew("debian")` publishes a newer one.
         """
-        return Images(self.engine, self.default_region)
+        return Images(self.engine)
 
     @property
     def marketplace(self) -> Marketplace:
@@ -516,9 +526,7 @@ class Cloud:
 
     def fork(self) -> Cloud:
         """Return an independent cloud with the same state, its own clock and an empty session."""
-        twin = Cloud._from_engine(self._engine.fork())
-        twin.default_region = self.default_region
-        return twin
+        return Cloud._from_engine(self._engine.fork())
 
     @classmethod
     def _from_engine(cls, engine: Engine) -> Cloud:

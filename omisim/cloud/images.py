@@ -13,9 +13,8 @@ __all__ = ["Images"]
 class Images:
     """The official OMIs of a cloud."""
 
-    def __init__(self, engine: Engine, default_region: str) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._default_region = default_region
 
     def official(self, family: str, region: str | None = None) -> Image:
         """Return the newest official OMI of a family in a Region, for example `official("debian")` (SHR-017).
@@ -44,4 +43,4 @@ class Images:
             return add_origin(tx.state, renew(tx, family, self._choose(region), retired=retire))
 
     def _choose(self, region: str | None) -> str:
-        return self._default_region if region is None else region
+        return self._engine.settings.default_region if region is None else region

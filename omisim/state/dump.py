@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from omisim.base.clock import EARLIEST, Clock, ManualClock, SystemClock, parse_seconds
 from omisim.base.frozen import replace
 from omisim.base.garbage import pause_collections
+from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
@@ -36,6 +37,7 @@ _RENAMED: Mapping[str, Mapping[str, str | None]] = {
 }
 _EVENTS_AFTER_STOP = {True: "start", False: ""}  # by the `restarts` of a VM in version 1
 MAX_NUMBER = 2**53  # of a change or a creation: other programs read such numbers exactly, and SQLite stores them
+_LATER_SETTINGS = {"unserved": "empty", "default_region": DEFAULT_REGION}  # the first dumps of version 1 have neither
 _KIND = 2  # its place in a change of the journal
 _SECOND = dt.timedelta(seconds=1)
 
@@ -74,6 +76,7 @@ def describe_settings(settings: Settings, history: int) -> dict[str, Any]:
         "unknown_images": settings.unknown_images,
         "licences": dict(sorted(settings.licences.items())),
         "unserved": settings.unserved,
+        "default_region": settings.default_region,
         "capacity": dict(sorted(settings.capacity.items())),
         "history": history,
     }
@@ -196,10 +199,10 @@ def reading(path: str) -> Iterator[None]:
 
 
 def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
-    later = " licences unserved"  # the first dumps of version 1 have neither
+    later = " ".join(["", "licences", *_LATER_SETTINGS])
     names = "seed timing auth switches durations unknown_images capacity history"
     check_object(values, names + (later if version > 1 else ""), later, ".settings")
-    checked = {"seed": 0, "timing": "eager", "auth": "strict", "switches": {}, "unserved": "empty"}
+    checked = {"seed": 0, "timing": "eager", "auth": "strict", "switches": {}} | _LATER_SETTINGS
     given = {name: values[name] for name in checked if name in values}
     for name, value in given.items():
         with reading(f".settings.{name}"):

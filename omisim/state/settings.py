@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 
 from omisim.base.data_files import load_toml
 from omisim.base.frozen import frozen
+from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.suggest import check_known, suggest
 from omisim.base.texts import check_encodable
 from omisim.model import Entity
@@ -19,7 +20,7 @@ from omisim.spec.rules import load_rules
 
 __all__ = [
     "MAX_DURATION", "SWITCHES", "TIMINGS", "Auth", "Settings", "Switch", "Timing", "Unserved", "Value",
-    "check_duration", "check_limit", "check_switch", "list_transients",
+    "check_duration", "check_limit", "check_region", "check_switch", "list_transients",
 ]  # fmt: skip
 
 Timing = Literal["eager", "clock", "manual", "reads"]
@@ -66,10 +67,11 @@ class Settings:
     licences: Mapping[str, bool] = field(default_factory=dict)  # product code → whether its licence authorises exports
     fetch: Callable[[str], bytes] | None = None  # downloads a URL outside this cloud's object storage
     unserved: Unserved = "empty"  # what reads of unserved families do: answer an empty list, or "refuse"
+    default_region: str = DEFAULT_REGION  # of accounts and official OMIs
     answers: Mapping[str, Any] = field(default_factory=dict)  # unserved action → the user's answer
+    first_answers: Mapping[str, Any] = field(default_factory=dict)  # those of them that a reset keeps
     read_switches: set[str] = field(default_factory=set, compare=False, repr=False)  # the switches that calls have read
 
-    first_answers: Mapping[str, Any] = field(default_factory=dict)  # those of them that a reset keeps
     @classmethod
     def checked(
         cls,
@@ -78,11 +80,13 @@ class Settings:
         auth: Auth,
         switches: Mapping[str, Any] | None,
         unserved: Unserved = "empty",
+        default_region: str = DEFAULT_REGION,
     ) -> Settings:
         """Return validated settings for a new cloud. Raises ValueError, with the known values, for an invalid one."""
         check_known("timing", timing, TIMINGS)
         check_known("auth", auth, AUTH_MODES)
         check_known("unserved", unserved, UNSERVED_MODES)
+        check_region(default_region)
         if not isinstance(seed, int | str):
             raise ValueError(f"seed must be int or str, not {seed!r}")
         check_encodable("seed", str(seed))
@@ -90,7 +94,7 @@ class Settings:
             raise ValueError(f"switches must be a mapping of names to values, not {switches!r}")
         for name, value in (switches or {}).items():
             check_switch(name, value)
-        return cls(str(seed), timing, auth, dict(switches or {}), {}, unserved=unserved)
+        return cls(str(seed), timing, auth, dict(switches or {}), {}, unserved=unserved, default_region=default_region)
 
     def limit_vms(self, subregion: str, vms: int | None) -> Mapping[str, int]:
         """Return the capacity with another limit of living VMs in a Subregion; None removes the limit.
@@ -124,6 +128,12 @@ def check_limit(subregion: str, vms: int | None) -> int | None:
     if vms is not None and (type(vms) is not int or vms < 0):
         raise ValueError(f"vms must be None or an int of at least 0, not {vms!r}")
     return vms
+
+
+def check_region(region: str) -> str:
+    """Return the name of a Region. Raises ValueError for an unknown one."""
+    check_known("default_region", region, load_catalog().regions)
+    return region
 
 
 def check_duration(key: str, duration: Any, *, counts_reads: bool) -> float:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support.expect import expect_refusal
 
 from omisim import Account, Cloud
 from omisim.model import Image, Vm
 from omisim.spec.catalog import load_catalog
+
+
+def _take_place(cloud: Cloud) -> Cloud:
+    other = Cloud()
+    other.become(cloud.fork())
+    return other
+
+
+COPIES = {"fork": Cloud.fork, "load": lambda cloud: Cloud.load(cloud.dump()), "become": _take_place}
 
 
 class TestOfficialImage:
@@ -30,6 +41,22 @@ class TestOfficialImage:
         assert cloud.images.all() == cloud.images.all("us-east-2")
         assert cloud.account("carol").can("CreateVms", ImageId=cloud.images.renew("debian").image_id)
         assert cloud.account("carol").can("CreateVms", ImageId=cloud.adopt("ami-cafe0001").image_id)
+
+    @pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
+    def test_is_in_the_default_region_of_a_copy(self, cloud: Cloud, copy: Callable[[Cloud], Cloud]) -> None:
+        """A fork, a loaded dump and a cloud that takes the place of another have its default Region."""
+        cloud.default_region = "us-east-2"
+        assert copy(cloud).account("carol").region == "us-east-2"
+        assert copy(cloud).images.official("debian") == cloud.images.official("debian", "us-east-2")
+
+    def test_is_in_a_default_region_that_exists(self, cloud: Cloud) -> None:
+        """An unknown default Region is refused, and so is a dump with one."""
+        with pytest.raises(ValueError, match=r"default_region must be one of .*; did you mean us-east-2\?"):
+            cloud.default_region = "us-east-9"
+        dump = cloud.dump()
+        dump["settings"]["default_region"] = "us-east-9"
+        with pytest.raises(ValueError, match=r"settings\.default_region: default_region must be one of"):
+            Cloud.load(dump)
 
     def test_of_an_unknown_family_is_refused_with_the_known(self, cloud: Cloud) -> None:
         """An unknown family is refused with the known ones, each once, and with the most similar one."""

@@ -433,7 +433,7 @@ class TestFile:
             elif isinstance(row, dict) and "vm_type" in row:
                 row["boot_modes"] = ["legacy"]
                 row["restarts"] = row.pop("after_stop") == "start"
-        del dump["settings"]["licences"], dump["settings"]["unserved"]
+        del dump["settings"]["licences"], dump["settings"]["unserved"], dump["settings"]["default_region"]
         (tmp_path / "cloud.json").write_text(json.dumps(dump))
         for _ in range(2):
             with reopen(tmp_path / "cloud.json") as cloud:
