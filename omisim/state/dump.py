@@ -21,6 +21,7 @@ from omisim.base.subset import shorten
 from omisim.model import Entity, Origin
 from omisim.model.dump_form import InvalidData, deserialize, make_decoder, make_encoder
 from omisim.state.dump_checks import check_rows
+from omisim.state.licences import check_permission
 from omisim.state.settings import Settings, check_duration, check_limit
 from omisim.state.state import ROWS, Change, State
 from omisim.state.table import find_differences
@@ -134,7 +135,7 @@ def from_dict(data: Mapping[str, Any], state: State) -> Loaded:
         data = _upgrade(data)
     try:
         check_object(data, "omisim settings clock rows trimmed journal", "session")
-        settings, history = _read_settings(data["settings"], version)
+        settings, history = _read_settings(data["settings"], version, state)
         clock = _read_clock(data["clock"])
         with pause_collections():
             _fill_state(state, data)
@@ -198,7 +199,7 @@ def reading(path: str) -> Iterator[None]:
         raise InvalidData(str(error), path) from None
 
 
-def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
+def _read_settings(values: Any, version: int, first: State) -> tuple[Settings, int]:
     later = " ".join(["", "licences", *_LATER_SETTINGS])
     names = "seed timing auth switches durations unknown_images capacity history"
     check_object(values, names + (later if version > 1 else ""), later, ".settings")
@@ -214,7 +215,7 @@ def _read_settings(values: Any, version: int) -> tuple[Settings, int]:
             values, "durations", float, partial(check_duration, counts_reads=settings.timing == "reads")
         ),
         capacity=_read_setting(values, "capacity", int, check_limit),
-        licences=_read_setting(values, "licences", bool),
+        licences=_read_setting(values, "licences", bool, partial(check_permission, first)),
         unknown_images=read_value(bool, values, "unknown_images", ".settings"),
     )
     history: int = read_value(int, values, "history", ".settings")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from omisim.model import ENDED_EXPORT_STATES, NetState, VolumeState
 from omisim.model.dump_form import InvalidData
+from omisim.model.ids import Id
 from omisim.spec.catalog import load_catalog
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.limits import ROOT
 from omisim.spec.vm_types import find_vm_shape
+from omisim.state.licences import check_licence
 from omisim.state.references import list_references
 from omisim.state.state import State
 
@@ -31,6 +33,7 @@ def check_rows(state: State, rows: Rows) -> None:
     _check_names(state, rows)
     _check_disks(state, rows.get("image", {}))
     _check_due(state)
+    _check_licences(state, rows.get("licence", {}))
     for kind, path, is_wrong, reason in _INVARIANTS:
         for row_id, (_, row) in rows.get(kind, {}).items():
             if row is not None and is_wrong(state, row):
@@ -75,6 +78,16 @@ def _check_due(state: State) -> None:
         row = state.get(due.kind, due.id) if due.kind in LIFECYCLES else None
         if key != f"{due.kind}:{due.id}" or row is None or due.event not in LIFECYCLES[due.kind].moves[row.state]:
             raise InvalidData("must be a transition of a resource", f".rows.due.{key}")
+
+
+def _check_licences(state: State, codes: Iterable[str]) -> None:
+    """Refuse a decision about a licence that does not exist; OMIs keep the code of a product type that is deleted."""
+    for code in codes:
+        if not Id("product_type").is_well_formed(code):
+            try:
+                check_licence(state, code)
+            except ValueError as error:
+                raise InvalidData(str(error), f".rows.licence.{code}") from None
 
 
 def _lacks_default_group(state: State, account_id: str, net_id: str | None) -> bool:

@@ -11,7 +11,7 @@ from omisim.spec.catalog import LINUX, load_catalog
 from omisim.state.settings import Settings
 from omisim.state.state import State
 
-__all__ = ["allows_export", "check_licence", "find_licences", "parse_licences"]
+__all__ = ["allows_export", "check_licence", "check_permission", "find_licences", "parse_licences"]
 
 
 def allows_export(state: State, settings: Settings, code: str) -> bool | None:
@@ -47,6 +47,12 @@ def check_licence(state: State, code: str) -> None:
     own = (*state.rows("product_type"), *state.rows("product"))
     codes = (*catalog.product_types, *sorted(catalog.marketplace_codes), *own)
     check_known("code", code, dict.fromkeys(known for known in codes if known != LINUX))
+
+
+def check_permission(state: State, code: str, export: bool) -> bool:
+    """Return the permission of a licence, whose code is checked as by `check_licence`."""
+    check_licence(state, code)
+    return export
 
 
 def parse_licences(permissions: Mapping[str, Mapping[str, bool]] | None, state: State) -> dict[str, bool]:

@@ -206,6 +206,22 @@ class TestLicences:
         cloud.licences.set("0002", export=None)
         assert cloud.licences.all() == {"0002": False}
 
+    def test_of_a_deleted_product_type_survive_a_dump(self, cloud: Cloud, alice: Account) -> None:
+        """OMIs keep the code of a deleted product type, and so does a dump its licence."""
+        code = alice.create_product_type(description="ours").product_type_id
+        cloud.licences.set(code, export=False)
+        alice.delete_product_type(product_type_id=code)
+        assert Cloud.load(cloud.dump()).licences.all() == {code: False}
+
+    @pytest.mark.parametrize("part", ["settings.licences", "rows.licence"])
+    def test_of_unknown_codes_are_refused_in_a_dump(self, cloud: Cloud, part: str) -> None:
+        """A dump with a decision about a licence that does not exist is damaged: it would never apply."""
+        dump = cloud.dump() | {"rows": {"licence": {}}}
+        section, name = part.split(".")
+        dump[section][name]["0042"] = False if section == "settings" else [1, False]
+        with pytest.raises(ValueError, match=rf"the dump is damaged: {part}.0042: code must be one of 0002,"):
+            Cloud.load(dump)
+
     def test_are_given_to_the_constructor(self) -> None:
         """A cloud can begin with decisions, which a reset keeps."""
         cloud = Cloud(licences={"0002": {"export": False}})
