@@ -120,7 +120,7 @@ def sweep(
 
     Raises:
         ValueError: An option is invalid, `setup` or `code` is not a function, or `setup` does not return a Cloud.
-        AssertionError: `holds` does not hold after the clean run.
+        AssertionError: `holds` does not hold after the clean run, the code makes no call, or two clean runs differ.
         Exception: Whatever the code raises in the clean run.
     """
     options = Options(holds, limit, depth, expected, kinds, interfere, delay, seed)
@@ -133,7 +133,12 @@ def sweep(
         raise ValueError(f"setup must return a Cloud, not {base!r}")
 
     with base.intercept(), base.sleeping(patience=PATIENCE):  # the patches of the libraries stay for all worlds
-        return Sweep.over_forks(base, code, options).run()
+        report = Sweep.over_forks(base, code, options).run()
+    if not report.calls:
+        raise AssertionError(f"the sweep tries nothing: the code makes no call of the cloud that it gets\n{report}")
+    if report.unstable:
+        raise AssertionError(str(report))
+    return report
 
 
 def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> SweepReport:

@@ -157,6 +157,12 @@ class TestRuns:
         with pytest.raises(ZeroDivisionError):
             sweep(setup, lambda _: 1 / 0)
 
+    def test_code_without_a_call_is_refused(self) -> None:
+        """A sweep that tries nothing would have no findings, whatever the code does: here it uses another cloud."""
+        cloud = setup()
+        with pytest.raises(AssertionError, match="tries nothing: the code makes no call of the cloud that it gets"):
+            sweep(cloud.fork, lambda _: create_volume(cloud))
+
     def test_state_between_runs_is_told(self) -> None:
         """Code with a cache in a module is not swept: its second clean run differs from the first."""
         cache: list[int] = []
@@ -166,7 +172,8 @@ class TestRuns:
                 cloud.account("alice").read_vms()
             cache.append(1)
 
-        report = sweep(setup, code)
-        assert report.unstable == ["only the first run calls ReadVms {}"]
-        assert report.worlds == ()
-        assert "The code keeps state between two runs, or sends times or random values" in str(report)
+        with pytest.raises(AssertionError) as raised:
+            sweep(setup, code)
+        assert "The code keeps state between two runs, or sends times or random values" in str(raised.value)
+        assert str(raised.value).endswith("\n  only the first run calls ReadVms {}")
+        assert str(raised.value).startswith("sweep over 1 call: 0 runs")
