@@ -97,6 +97,15 @@ class CloudTime:
         """Whether a transition waits for the clock."""
         return self._cloud.engine.state.next_due() is not None
 
+    def has_expiry(self) -> bool:
+        """Whether an access key expires or a lock-out ends later. Neither is a transition."""
+        engine = self._cloud.engine
+        with engine.lock:
+            now = self._cloud.now
+            ends = [key.expiration_date for key in engine.state.rows("access_key").values()]
+            ends += [until for _, until in engine.session.lockouts.failures.values()]
+            return any(end is not None and end > now for end in ends)
+
     def move_to(self, deadline: float) -> None:
         """Move the cloud's clock to a time, in the thread that has waited for it.
 
@@ -148,7 +157,9 @@ class CloudTime:
         """Whether the waits between calls are too many: more of them may reach a timer, or serve different requests."""
         if not self._idle or self._idle % MAX_IDLE:
             return False
-        return self._idle >= MAX_QUIET or (not self.has_due() and self.count_repeats(0) > 1)
+        if self._idle >= MAX_QUIET:
+            return True
+        return not self.has_due() and not self.has_expiry() and self.count_repeats(0) > 1
 
 
 def _find_freezer() -> Any:

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from support import real_sleeps
+from support.sign import sign_request
 from support.waiting import measure
 
 from omisim import Account, Cloud
@@ -30,6 +31,7 @@ from omisim.clients.waiting.cloud_time import CloudTime
 from omisim.clients.waiting.kernel import Kernel
 from omisim.clients.waiting.private import current_frames
 from omisim.clients.waiting.waits import Wait
+from omisim.doors.oapi import OapiDoor
 from omisim.errors import EndlessPollingError
 
 KEPT: dict[str, Callable[[float], None]] = {"nap": time.sleep}
@@ -52,6 +54,12 @@ def join_a_waiting_thread() -> None:
     thread = threading.Thread(target=threading.Event().wait, daemon=True)
     thread.start()
     thread.join()
+
+
+def read_vms(cloud: Cloud, account: Account, secret_key: str | None = None) -> int:
+    """Return the HTTP status of a signed request."""
+    request = sign_request(account, "/api/v1/ReadVms", at=cloud.now, secret_key=secret_key)
+    return OapiDoor(cloud.engine).handle(request, cloud.now).status
 
 
 class TestDeadlock:
@@ -106,6 +114,29 @@ class TestEndlessLoop:
         with cloud.sleeping():
             while alice.read_vms():
                 time.sleep(2)
+
+    def test_is_not_one_that_waits_until_a_key_expires(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A loop that polls every hour with a key that expires tomorrow is refused then."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 10)
+        alice.update_access_key(access_key_id=alice.access_key, state="ACTIVE", expiration_date="2026-01-02")
+        with cloud.sleeping():
+            while read_vms(cloud, alice) == 200:
+                time.sleep(3600)
+        assert cloud.now.day == 2
+
+    def test_is_not_one_that_waits_for_the_end_of_a_lock_out(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A loop that signs in every ten seconds ends when the account is no longer locked."""
+        monkeypatch.setattr(cloud_time, "MAX_IDLE", 3)
+        assert [read_vms(cloud, alice, "guess") for _ in range(4)] == [401] * 4
+        start = cloud.now
+        with cloud.sleeping():
+            while read_vms(cloud, alice) == 401:
+                time.sleep(10)
+        assert cloud.now - start == dt.timedelta(minutes=1)
 
     def test_is_not_one_whose_requests_all_differ(self, cloud: Cloud, alice: Account) -> None:
         """A loop that reads one thing after the other, with a pause after each, is not a polling loop."""
