@@ -1,13 +1,15 @@
-"""This process and its forks: the only place that notices that a process is a copy of another one."""
+"""This process, its end and its forks: the only place that notices that a process is a copy of another one."""
 
 from __future__ import annotations
 
+import atexit
 import os
 from _thread import RLock
+from contextlib import ExitStack
 from typing import Protocol
 from weakref import ref
 
-__all__ = ["ForkedCloud", "hold_at_fork", "watch_forks"]
+__all__ = ["ForkedCloud", "close_at_exit", "hold_at_fork", "watch_forks"]
 
 
 _FORKED = (
@@ -45,6 +47,21 @@ def hold_at_fork(lock: RLock) -> None:
     """Let each fork of this process wait for a lock, so that no other thread is within it: in the child, it is free."""
     if hasattr(os, "register_at_fork"):  # Windows has no fork
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
+def close_at_exit(stack: ExitStack) -> None:
+    """Close a stack when the interpreter ends, if it is open then: later, modules and daemon threads are gone.
+
+    A forked process leaves it to its parent.
+    """
+    process = os.getpid()
+
+    def close() -> None:
+        if os.getpid() == process:
+            stack.close()
+
+    atexit.register(close)
+    stack.callback(atexit.unregister, close)
 
 
 def _note_fork() -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from omisim.base.frozen import frozen
 from omisim.base.hosts import make_endpoint
 from omisim.base.private_file import write_private
+from omisim.base.process import close_at_exit
 from omisim.base.suggest import describe_unknown
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
@@ -71,6 +72,7 @@ def enter_environment(
     an address that refuses by name.
     """
     with ExitStack() as stack:
+        close_at_exit(stack)
         home = Path(stack.enter_context(TemporaryDirectory(prefix="omisim-")))
         variables = make_credentials(account) | {
             "AWS_REGION": account.region,
@@ -94,10 +96,8 @@ def enter_environment(
         stack.enter_context(replaced_value("boto3.DEFAULT_SESSION", _get_session, _set_session, lambda _: None))
         strays = stack.enter_context(intercept_requests(cloud.engine, running.url if running else None))
         environment, before = Environment(variables, home, strays), list(living_threads())
-        try:
-            yield environment
-        finally:
-            environment.threads.extend(disown_threads(before, account.name))
+        stack.callback(lambda: environment.threads.extend(disown_threads(before, account.name)))
+        yield environment
 
 
 def make_credentials(account: Account) -> dict[str, str]:

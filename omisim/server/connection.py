@@ -25,7 +25,7 @@ from typing import Any
 from cheroot.connections import ConnectionManager
 from cheroot.server import HTTPConnection, HTTPRequest, HTTPServer
 from cheroot.ssl.builtin import BuiltinSSLAdapter
-from cheroot.workers.threadpool import ThreadPool
+from cheroot.workers.threadpool import ThreadPool, WorkerThread
 
 from omisim.base.process import watch_forks
 from omisim.clients.real_time import read_monotonic
@@ -289,6 +289,13 @@ class _Threads(ThreadPool):
     """The threads of a server."""
 
     server: LimitedServer
+
+    def _spawn_worker(self) -> WorkerThread:
+        """Start a daemon thread: a server that is never stopped does not keep the interpreter from its end."""
+        worker = WorkerThread(self.server)
+        worker.daemon = True
+        worker.start()
+        return worker
 
     def _force_close(self, _conn: _Connection | None) -> None:
         """Close all connections of threads: cheroot would wait for clients that do not read their answers."""

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import TextIO
 
 from omisim.base.hosts import is_loopback, parse_host
+from omisim.base.process import close_at_exit
 from omisim.clients.environment import make_credentials
 from omisim.clients.proxies import bypass_proxy
 from omisim.cloud.account import Account
@@ -131,15 +132,18 @@ def run_server(
         server.prepare()
         thread = Thread(target=server.serve, name="omisim", daemon=True)
         thread.start()
+        stack.callback(_stop, app, server, thread)
+        close_at_exit(stack)
         server.serving.wait(START_SECONDS)  # a thread that began later would seem to be one of the code under test
-        try:
-            running = Running(app, _make_url(host, server.bind_addr[1], is_secure=bool(tls)), token, ca)
-            app.shared.env = partial(_list_variables, running.url, ca)  # `Running.env` takes the locks of other clouds
-            yield running
-        finally:
-            app.shared.streams.stopping.set()
-            server.stop()
-            thread.join()
+        running = Running(app, _make_url(host, server.bind_addr[1], is_secure=bool(tls)), token, ca)
+        app.shared.env = partial(_list_variables, running.url, ca)  # `Running.env` takes the locks of other clouds
+        yield running
+
+
+def _stop(app: App, server: LimitedServer, thread: Thread) -> None:
+    app.shared.streams.stopping.set()
+    server.stop()
+    thread.join()
 
 
 def _check_arguments(cloud: Cloud, port: int, host: str, token: str | None) -> None:

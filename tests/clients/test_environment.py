@@ -23,6 +23,7 @@ import urllib3
 from osc_sdk_python import Gateway
 from osc_sdk_python.limiter import RateLimiter
 from requests import HTTPError
+from support.interpreter import run_python
 from support.plugged import run_plugin
 
 from omisim import Account, Cloud
@@ -55,6 +56,22 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _inside(alice: Account, bob: Account) -> Iterator[Environment]:
     with alice.environment() as environment:
         yield environment
+
+
+def run_forgetful(context: str, act: str) -> str:
+    """Run code in a process of its own, which has a context of a cloud, and return what it prints, errors included."""
+    code = f"""
+        import os
+        import sys
+
+        from omisim import Cloud
+
+        sys.stderr = sys.stdout
+        cloud = Cloud()
+        alice = cloud.account("alice")
+        context = {context}
+    """
+    return run_python(dedent(code) + dedent(act))
 
 
 def get_first_name(**environment: str) -> str:
@@ -264,6 +281,33 @@ class TestLeavingAnEnvironment:
                 boto3.client("s3").create_bucket(Bucket="bobs")
             assert get_first_name() == "alice"
             assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
+class TestForgettingToLeaveAContext:
+    """The code calls `__enter__` and never `__exit__`, as in a notebook. An error would be text on standard error."""
+
+    @pytest.mark.parametrize("context", ["alice.environment()", "alice.environment(server=True)"])
+    def test_leaves_no_home_behind(self, context: str) -> None:
+        """An environment ends with the interpreter."""
+        assert not Path(run_forgetful(context, "print(context.__enter__().home, end='')")).exists()
+
+    @pytest.mark.parametrize("context", ["cloud.serve()", "cloud.serve(tls=True)", "cloud.intercept()"])
+    def test_does_not_keep_the_interpreter_from_its_end(self, context: str) -> None:
+        """The threads of a server end, too."""
+        assert run_forgetful(context, "context.__enter__()") == ""
+
+    def test_leaves_it_to_the_parent_of_a_forked_process(self) -> None:
+        """A forked process that ends like a program does not stop the server of its parent."""
+        act = """
+            import urllib.request
+
+            url = context.__enter__().url
+            if os.fork() == 0:
+                sys.exit()
+            os.wait()
+            print(urllib.request.urlopen(f"{url}/_omisim/").status)
+        """
+        assert run_forgetful("cloud.serve()", act) == "200\n"
 
 
 class TestLeavingEnvironmentsInAnyOrder:

@@ -16,4 +16,7 @@ def run_python(code: str, **environment: str) -> str:
     """Run code in a fresh interpreter, with the modules of the tests importable, and return what it prints."""
     command = [sys.executable, "-W", "error", "-c", code]
     variables = os.environ | environment
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=variables, cwd=TESTS).stdout
+    result = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=variables, cwd=TESTS, timeout=120
+    )  # a child that hangs would end the suite
+    return result.stdout

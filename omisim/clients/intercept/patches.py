@@ -68,7 +68,7 @@ def remove_patches() -> None:
     """Remove all patches. Needs the lock."""
     global _is_applied  # noqa: PLW0603 - the process has one set of patches
     _is_applied = False
-    if _finder in sys.meta_path:  # pytester restores the list
+    if _finder in (sys.meta_path or ()):  # pytester restores the list, and Python drops it at its end
         sys.meta_path.remove(_finder)
     while _applied:
         _applied.popitem()[1]()
