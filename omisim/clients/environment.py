@@ -138,7 +138,7 @@ def _write_profiles(home: Path, cloud: Cloud, account: Account) -> list[str]:
         for name, owner in {**accounts, "default": account}.items()
     }
     for folder in (".osc", ".aws"):
-        (home / folder).mkdir(exist_ok=True)
+        (home / folder).mkdir(parents=True, exist_ok=True)  # the code under test may have removed ~
     write_private(home / ".osc" / "config.json", json.dumps(profiles, indent=2))
     write_private(home / ".osc" / "variables.json", json.dumps(profiles | {"default": {}}))
     sections = [_format_section(name, profile) for name, profile in profiles.items() if _is_section(name)]

@@ -292,7 +292,7 @@ class _Threads(ThreadPool):
 
     def _spawn_worker(self) -> WorkerThread:
         """Start a daemon thread: a server that is never stopped does not keep the interpreter from its end."""
-        worker = WorkerThread(self.server)
+        worker = WorkerThread(self.server)  # type: ignore[no-untyped-call]  # cheroot types its public names
         worker.daemon = True
         worker.start()
         return worker

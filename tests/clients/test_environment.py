@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -138,6 +139,12 @@ class TestEnvironment:
         credentials = boto3.Session(profile_name="carol").get_credentials()
         assert credentials is not None
         assert credentials.access_key == carol.access_key
+
+    def test_survives_code_that_removes_its_home(self, cloud: Cloud) -> None:
+        """An account that is created after that has a profile."""
+        shutil.rmtree(Path.home())
+        cloud.account("carol")
+        assert get_first_name(profile="carol") == "carol"
 
     def test_has_the_profile_of_a_replaced_key(self, cloud: Cloud) -> None:
         """After `set_access_key`, the profile signs with the new key."""
