@@ -132,7 +132,7 @@ def check_limit(subregion: str, vms: int | None) -> int | None:
 
 def check_region(region: str) -> str:
     """Return the name of a Region. Raises ValueError for an unknown one."""
-    check_known("default_region", region, load_catalog().regions)
+    check_known("region", region, load_catalog().regions)
     return region
 
 

@@ -51,11 +51,11 @@ class TestOfficialImage:
 
     def test_is_in_a_default_region_that_exists(self, cloud: Cloud) -> None:
         """An unknown default Region is refused, and so is a dump with one."""
-        with pytest.raises(ValueError, match=r"default_region must be one of .*; did you mean us-east-2\?"):
+        with pytest.raises(ValueError, match=r"region must be one of .*; did you mean us-east-2\?"):
             cloud.default_region = "us-east-9"
         dump = cloud.dump()
         dump["settings"]["default_region"] = "us-east-9"
-        with pytest.raises(ValueError, match=r"settings\.default_region: default_region must be one of"):
+        with pytest.raises(ValueError, match=r"settings\.default_region: region must be one of"):
             Cloud.load(dump)
 
     def test_of_an_unknown_family_is_refused_with_the_known(self, cloud: Cloud) -> None:
