@@ -14,7 +14,7 @@ from omisim.server import Running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # of the first, the page shows the reason; the second may come at the end, because the server ends before the page
-EXPECTED = re.compile(r"responded with a status of (?:40[01]|503)|net::ERR_CONNECTION_REFUSED")
+EXPECTED = re.compile(r"responded with a status of (?:40[014]|503)|net::ERR_CONNECTION_REFUSED")
 NO_BROWSER = "no Chromium is installed: apt install chromium"
 PATIENCE = 60_000  # milliseconds in which a busy machine shows what a test expects
 expect.set_options(timeout=PATIENCE)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from omisim import Account
+from omisim import Account, Cloud
 from omisim.server import Running, streams
 
 HIDE = """hidden => {
@@ -64,6 +64,26 @@ class TestFirstLoad:
         expect(page.get_by_role("status")).to_contain_text("Waiting for the server: ")
         gate.works = True
         expect(page.get_by_role("heading", name="alice")).to_be_visible()
+
+
+class TestLaterRequests:
+    def test_say_that_the_server_does_not_answer(self, page: Page, cloud: Cloud, alice: Account) -> None:
+        """Once the server has ended, the buttons say so in words that do not depend on the browser."""
+        with cloud.serve() as server:
+            page.goto(f"{server.url}/_omisim/#token={server.token}")
+            page.get_by_role("tab", name="Controls").click()
+        page.get_by_role("button", name="Settle").click()
+        expect(page.locator(".controls .message")).to_have_text("The server does not answer.")
+
+    def test_say_how_to_sign_in_again(self, page: Page, server: Running, alice: Account) -> None:
+        """A server that has started anew has another token: the page names the way to it, and goes on there."""
+        page.goto(f"{server.url}/_omisim/#token={server.token}")
+        expect(page.locator(".status")).to_have_text("Live")
+        page.context.clear_cookies()
+        hide_and_show(page)
+        expect(page.locator(".status")).to_have_text("Signed out: open the address that omisim serve prints now")
+        page.goto(f"{server.url}/_omisim/#token={server.token}")
+        expect(page.locator(".status")).to_have_text("Live")
 
 
 class TestHiding:

@@ -67,6 +67,12 @@ class TestRequest:
         expect(request_box.locator(".answer .rule")).to_have_text("REQ-010")
         expect(request_box.locator(".timebar .what")).to_contain_text("refused by REQ-010")
 
+    @pytest.mark.parametrize("name", ["constructor", "__proto__", "toString"])
+    def test_knows_only_the_names_of_actions(self, request_box: Page, name: str) -> None:
+        """A name that every object of JavaScript has is an unknown action, too. [REQ-002]"""
+        request_box.locator("#request-action").fill(name)
+        expect(request_box.locator(".verdict .rule")).to_have_text("REQ-002")
+
     def test_names_what_cannot_be_read(self, request_box: Page) -> None:
         """JSON that is none, and an unknown action, are explained and never sent half."""
         request_box.locator("#request-action").fill("UpdateImage")

@@ -62,6 +62,24 @@ class TestPage:
         page.get_by_role("button", name="Open").click()
         expect(page.get_by_role("heading", name="alice")).to_be_visible()
 
+    def test_takes_an_address_that_is_opened_in_its_place(self, page: Page, server: Running, alice: Account) -> None:
+        """The address with the token may be opened in the tab that has asked for it."""
+        page.goto(f"{server.url}/_omisim/")
+        expect(page.get_by_label("Token")).to_be_visible()
+        page.goto(f"{server.url}/_omisim/#token={server.token}")
+        expect(page.get_by_role("heading", name="alice")).to_be_visible()
+        assert server.token not in page.url
+
+    def test_offers_the_first_cloud_instead_of_an_unknown_one(
+        self, page: Page, server: Running, alice: Account
+    ) -> None:
+        """The name of a cloud that the server does not have is no reason to ask for a token."""
+        page.goto(f"{server.url}/_omisim/?cloud=nope#token={server.token}")
+        expect(page.get_by_text("this server has no cloud 'nope'")).to_be_visible()
+        expect(page.get_by_label("Token")).to_have_count(0)
+        page.get_by_role("link", name="Open the first cloud").click()
+        expect(page.get_by_role("heading", name="alice")).to_be_visible()
+
     def test_has_a_strict_policy(self, server: Running) -> None:
         """Every file comes with the policy and its own type; nothing is taken from another host."""
         for name in list_page_files():

@@ -2,6 +2,15 @@
 
 export const RETRY_MS = 2000;
 
+// Send a request; if no answer comes, throw a TypeError whose text does not depend on the browser.
+async function reach(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch {
+    throw new TypeError("The server does not answer.");
+  }
+}
+
 export class Link {
   // The cloud of the server that the address names; without a name, the first one.
   cloud = new URLSearchParams(location.search).get("cloud");
@@ -10,7 +19,7 @@ export class Link {
   static async open(token) {
     const given = token || new URLSearchParams(location.hash.slice(1)).get("token");
     if (!given) return;
-    const answer = await fetch("session", { method: "POST", headers: { "X-Omisim-Token": given }, credentials: "same-origin" });
+    const answer = await reach("session", { method: "POST", headers: { "X-Omisim-Token": given }, credentials: "same-origin" });
     if (answer.status >= 500) throw Object.assign(new Error(answer.statusText), { status: answer.status });
     if (location.hash) history.replaceState(null, "", location.pathname + location.search);
     if (!answer.ok) throw new Error("The server does not accept this token.");
@@ -20,7 +29,7 @@ export class Link {
   async ask(method, name, parameters) {
     const options = { method, credentials: "same-origin", headers: this.cloud ? { "X-Omisim-Cloud": this.cloud } : {} };
     if (parameters) options.body = JSON.stringify(parameters);
-    const answer = await fetch(name, options);
+    const answer = await reach(name, options);
     const text = await answer.text();
     let data = {};
     try {
@@ -60,7 +69,7 @@ export class Link {
           tell("Every 2 seconds", true);
         },
         (error) => {
-          tell(error.status === 401 ? "Signed out" : "No connection", false);
+          tell(error.status === 401 ? "Signed out: open the address that omisim serve prints now" : error.message, false);
           if (mayRetry(error)) again();
           else end.abort();
         },

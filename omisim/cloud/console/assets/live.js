@@ -44,23 +44,28 @@ function tell(text, isLive) {
   }
 }
 
-// Return whether a request may be sent again. If the server refuses the first ones, the page asks for another token instead.
+// Return whether a request may be sent again. If the server refuses the first ones, the page asks for another token, or offers another cloud.
 function mayRetry(error) {
   if (page) return true;
-  const isTemporary = error instanceof TypeError || error.status >= 500; // without an answer, fetch throws a TypeError
+  const isTemporary = error instanceof TypeError || error.status >= 500; // a TypeError: there was no answer
   if (isTemporary) tell(error.message, false);
   else askForToken(error);
   return isTemporary;
 }
 
 function askForToken(error) {
+  if (error.status === 404) return showStart(error.message, h("a", { href: "./" }, "Open the first cloud of the server"));
   const input = h("input", { id: "token", type: "password", autocomplete: "off" });
   const send = (event) => {
     event.preventDefault();
     start(input.value);
   };
   const reason = error.status === 401 ? "The console needs the token of its server: open the address that omisim serve prints, or enter the token here." : error.message;
-  root.replaceChildren(h("main", { class: "sign-in" }, h("h1", null, h("span", { class: "brand" }, "omisim")), h("p", null, reason), h("form", { class: "row", submit: send }, h("label", { for: "token" }, "Token"), input, h("button", { type: "submit", class: "primary" }, "Open"))));
+  return showStart(reason, h("form", { class: "row", submit: send }, h("label", { for: "token" }, "Token"), input, h("button", { type: "submit", class: "primary" }, "Open")));
+}
+
+function showStart(reason, next) {
+  root.replaceChildren(h("main", { class: "sign-in" }, h("h1", null, h("span", { class: "brand" }, "omisim")), h("p", null, reason), next));
 }
 
 function show(view, actions) {
@@ -108,4 +113,8 @@ function showResources(controls) {
   };
 }
 
+// A new token in the address does not load the page again: only the part after the # has changed.
+addEventListener("hashchange", () => {
+  if (location.hash) location.reload();
+});
 start();

@@ -52,13 +52,17 @@ export class RequestBox {
     return this.action.value.trim();
   }
 
+  // The description of the chosen action, or undefined. Every object also has members such as `constructor`.
+  get known() {
+    return Object.hasOwn(this.actions, this.actionName) ? this.actions[this.actionName] : undefined;
+  }
+
   get parameters() {
-    return (this.actions[this.actionName] || { parameters: [] }).parameters;
+    return this.known ? this.known.parameters : [];
   }
 
   chooseAction() {
-    const known = this.actions[this.actionName];
-    this.summary.textContent = known ? known.summary : "";
+    this.summary.textContent = this.known ? this.known.summary : "";
     this.fields.clear();
     this.rows.replaceChildren();
     for (const parameter of this.parameters) if (parameter.required) this.addField(parameter);
