@@ -9,7 +9,7 @@ from omisim.base.texts import join_alternatives
 from omisim.spec.lifecycle import LIFECYCLES, Lifecycle, get_automatic_event
 from omisim.spec.rules import Rule, get_action_page, load_rules
 
-__all__ = ["get_cell_rule", "get_statement", "list_cell_rules", "load_every_rule"]
+__all__ = ["get_cell_rule", "get_noun", "get_statement", "list_cell_rules", "load_every_rule"]
 
 _NOUNS = {"image": "OMI", "image_export": "export task", "snapshot_export": "export task", "vm": "VM"}
 
@@ -22,7 +22,7 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
         return None
     states = (*lifecycle.moves, "restarting") if kind == "vm" else tuple(lifecycle.moves)
     allowed = [*dict.fromkeys(_show_state(s) for s in states if s not in lifecycle.refused[action])]
-    noun, shown = _NOUNS.get(kind, kind.replace("_", " ")), _show_state(state)
+    noun, shown = get_noun(kind), _show_state(state)
     name = action.partition(" ")[0]  # without a condition, such as (stopped only)
     call = f"{{{name}}} with these parameters" if action != name else f"{{{name}}}"
     return Rule(
@@ -34,6 +34,11 @@ def get_cell_rule(kind: str, action: str, state: str) -> Rule | None:
         evidence=no.evidence,
         source=get_action_page(name),
     )
+
+
+def get_noun(kind: str) -> str:
+    """Return what texts call a resource of a kind."""
+    return _NOUNS.get(kind, kind.replace("_", " "))
 
 
 def _show_state(state: str) -> str:

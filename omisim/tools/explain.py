@@ -15,8 +15,9 @@ from typing import Any
 from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
 from omisim.base.texts import get_article
-from omisim.spec.cell_rules import load_every_rule
+from omisim.spec.cell_rules import get_noun, load_every_rule
 from omisim.spec.errors import ERRORS
+from omisim.spec.legend import NOTES
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import Rule, get_action_page, load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
@@ -180,7 +181,8 @@ def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
         if name.lower() == action_name:
             summary, parameters = read_action(name)
             rules = [rule for rule in load_every_rule().values() if rule.says and rule.is_about(name)]
-            facts = [("Parameters", ", ".join(parameters) or "none")]
+            shown = [parameter.replace("*", " (required)") for parameter in parameters]
+            facts = [("Parameters", ", ".join(shown) or "none")]
             facts += [("State", text) for text in _list_states(name)]
             facts += [("Documentation", get_action_page(name))]
             own = [rule for rule in rules if "/" not in rule.id or rule.id[0].isupper()]
@@ -207,7 +209,7 @@ def _list_states(action: str) -> Iterator[str]:
         for name, refusals in lifecycle.refused.items():
             if name.partition(" ")[0] == action and refusals:
                 states = ", ".join(f"{state} ({ERRORS[no.error].code})" for state, no in refusals.items())
-                yield f"{name} is refused while the {kind.replace('_', ' ')} is {states}"
+                yield f"{name} is refused while the {get_noun(kind)} is {states}"
 
 
 # --- words
@@ -224,7 +226,7 @@ def _explain_term(word: str, key: str) -> Iterator[Explanation]:
             facts += [("See", ", ".join(row["see"]))] if "see" in row else []
             yield Explanation("word", term, row["says"], tuple(facts), dict(row))
     for code, (description, vendor) in list_products().items():
-        if word == code or key == _simplify(description):
+        if word == code or f" {key} " in f" {_simplify(description).replace('/', ' ')} ":
             by = f" by {vendor}" if vendor else ""
             text = f"The product code of {description}{by}. An OMI with it, and each VM from the OMI, is billed for it."
             yield Explanation("word", code, text, (("See", "product code, licence"),))
@@ -262,11 +264,13 @@ def _explain_resource(_word: str, key: str) -> Iterator[Explanation]:
 def _explain_state(word: str, _key: str) -> Iterator[Explanation]:
     for kind, lifecycle in LIFECYCLES.items():
         events = lifecycle.moves.get(word.lower(), lifecycle.moves.get(word.upper()))
+        title, see = f"{word.lower()} ({kind})", (("See", f"omisim lifecycle {kind}"),)
         if events is not None:
             leads = ", ".join(f"{event} → {to.state or 'gone'}" for event, to in events.items())
-            title, noun = f"{word.lower()} ({kind})", kind.replace("_", " ")
-            text = f"a state of {get_article(noun)} {noun}; " + (f"it is left by {leads}" if leads else "the last one")
-            yield Explanation("state", title, text, (("See", f"omisim lifecycle {kind}"),))
+            text = f"a state of {get_article(get_noun(kind))} {get_noun(kind)}; "
+            yield Explanation("state", title, text + (f"it is left by {leads}" if leads else "the last one"), see)
+        elif any(word.lower() in refusals for refusals in lifecycle.refused.values()):  # restarting, a kind of pending
+            yield Explanation("state", title, NOTES[kind], see)
 
 
 def to_json(explanations: tuple[Explanation, ...], proofs: Mapping[str, list[str]]) -> str:

@@ -12,10 +12,12 @@ from support.interpreter import run_python
 from support.snapshots import WIDTHS, check_snapshot, check_width
 from support.syntax import syntax_nodes
 
+from omisim import teach
 from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 from omisim.doors.fcu.table import load_rows
 from omisim.model.serialize import api_name
 from omisim.spec.cell_rules import load_every_rule
+from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_ERRORS, load_storage_errors
 from omisim.tools.cli import main
@@ -38,6 +40,37 @@ def test_knows_every_word() -> None:
     """Each rule, switch, error code, name and type, action, state, kind and word of the glossary has an answer."""
     assert [word for word in list_words() if not explain(word)] == []
     assert {*load_rules(), *ACTIONS, *not_served(), "9029", "duplicate-name", "ResourceConflict"} <= {*list_words()}
+
+
+def test_knows_every_name_that_a_lesson_shows() -> None:
+    """A student may look up each parameter, field and action that the tour has shown."""
+    texts = [f"{lesson.goal} {played}" for lesson in teach.lessons() for played in lesson.play()]
+    names = {name for text in texts for name in re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", text)}
+    assert {"DeleteOnVmDeletion", "StateComment", "VmId"} <= names
+    assert sorted(name for name in names if not explain(name)) == []
+
+
+def test_knows_every_state_that_a_lifecycle_shows() -> None:
+    """Also `restarting`, a column of its own that no state of the API has."""
+    columns = {
+        state for lifecycle in LIFECYCLES.values() for refusals in lifecycle.refused.values() for state in refusals
+    }
+    assert [state for state in columns if "state" not in [each.kind for each in explain(state)]] == []
+    assert "pending again after its first boot" in explain("restarting")[0].text
+
+
+def test_names_what_an_action_requires() -> None:
+    """A required parameter is marked by a word, and kinds have the names that refusals give them."""
+    facts = explain("DeleteVolume")[0].facts
+    assert ("Parameters", "VolumeId (required)") in facts
+    assert "is refused while the VM is pending" in dict(explain("StopVms")[0].facts)["State"]
+    assert explain("pending")[0].text.startswith("a state of a VM; ")
+
+
+def test_finds_a_product_by_a_word_of_its_description() -> None:
+    """Linux has several product codes."""
+    assert {"0001", "0006"} <= {each.title for each in explain("Linux")}
+    assert [each.title for each in explain("sql server")] == ["0007", "0008", "0009"]
 
 
 def test_says_which_actions_that_are_not_served_answer_an_empty_list() -> None:
