@@ -287,6 +287,20 @@ class TestCheck:
         assert main(["tour", "--list"]) == 0
         assert "goal reached" in capsys.readouterr().out
 
+    def test_gives_a_script_the_accounts_of_the_lessons(self, tmp_path: Path) -> None:
+        """The code of a lesson works with `cloud.account`, and boto3 reaches the buckets of alice."""
+        script = tmp_path / "solution.py"
+        script.write_text(
+            "import boto3\naccount = cloud.account('alice')\n"
+            "boto3.client('s3').create_bucket(Bucket='exports')\n"
+            "assert account.client('oos').list_buckets()['Buckets'][0]['Name'] == 'exports'\n"
+            "filters = {'AccountAliases': ['Outscale'], 'ImageNames': ['Ubuntu*']}\n"
+            "ubuntu = account.call('ReadImages', Filters=filters)['Images'][-1]\n"
+            "account.call('CreateVms', ImageId=ubuntu['ImageId'])\n",
+            "utf-8",
+        )
+        assert main(["tour", "--lesson", "1", "--check", str(script)]) == 0
+
     @pytest.mark.parametrize(
         ("source", "problem"),
         [
@@ -342,7 +356,7 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("options", "problem"),
         [
-            (["--check"], "choose a cloud with --scenario NAME, --state FILE or --url URL"),
+            (["--check"], "--check needs a SCRIPT, or a cloud: --url URL, --state FILE or --scenario NAME"),
             (["--check", "x.py"], "--check SCRIPT needs --lesson N"),
             (["--lesson", "2", "--check", "missing.py"], "missing.py"),
             (["--lesson", "11"], "lesson must be a number from 1 to 10, not 11"),

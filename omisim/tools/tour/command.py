@@ -23,9 +23,10 @@ from omisim.tools.tour.progress import Progress
 __all__ = ["Tour", "run"]
 
 HELP = """\
-Write a Python script in which alice, bob and carol are gateways of osc-sdk-python, such as
-    images = alice.ReadImages(Filters={{"AccountAliases": ["Outscale"]}})
-and let it be judged: omisim tour --lesson {number} --check SCRIPT.py
+Write a Python script. In it, alice, bob and carol are Gateways of the real SDK:
+    answer = alice.ReadImages(Filters={{"AccountAliases": ["Outscale"]}})
+cloud.account("alice") is the alice of this lesson (call, account_id, client).
+Let it be judged: omisim tour --lesson {number} --check SCRIPT.py
 In another language, run: omisim serve --account alice --account bob --account carol@us-east-2
 and have it judged: omisim tour --lesson {number} --check --url URL --token TOKEN"""
 
@@ -53,6 +54,8 @@ def _judge_all(options: argparse.Namespace) -> list[tuple[Lesson, str]]:
     """Return the judged lessons, each with what is missing."""
     chosen = lessons() if options.lesson is None else (lesson(options.lesson),)
     if not options.check:
+        if not (options.scenario or options.state or options.url):
+            raise ValueError("--check needs a SCRIPT, or a cloud: --url URL, --state FILE or --scenario NAME")
         cloud = open_cloud(options)
         return [(each, each.check(cloud)) for each in chosen]
     if options.lesson is None:
@@ -81,7 +84,7 @@ class Tour:
         for each, missing in judged:
             if missing:
                 self.console.print(f"[red]✗[/red] {each}: {escape(missing)}")
-                self.console.print(f"  [dim]Goal: {escape(each.goal)}[/dim]")
+                self.console.print(Padding(f"[dim]Goal: {escape(each.goal)}[/dim]", (0, 0, 0, 2), expand=False))
             else:
                 self.progress.reached.add(each.number)
                 self.console.print(f"[green]✓[/green] {each}: the goal is reached")
