@@ -47,7 +47,8 @@ class Deletion:
         use = "be deleted or linked to another VM" if self.action == "DeleteVms" else "be deleted"
         freed += [f"lets {', '.join(self.frees)} {use}"] if self.frees else []
         removed = f"deletes {', '.join(self.removes)} too, " if self.removes else ""
-        yield f"{self.action} {removed}{' and '.join(freed) or 'frees nothing'}"
+        condition = "once allowed, " if self.refused else ""
+        yield f"{condition}{self.action} {removed}{' and '.join(freed) or 'frees nothing'}"
         if self.keeps:
             yield self.keeps
 

@@ -54,6 +54,7 @@ class Lineage:
         values: the values of a VM's new volume, as (name, value, source): the source is "request", "OMI", "snapshot"
             or "default".
         omitted: the number of its direct descendants that are left out because the tree is large.
+        omitted_parents: the number of its direct ancestors that are left out for the same reason.
         edges: every relation between the resources of the tree, as (source id, target id, relation), in the direction
             in which content moves. Empty except for the requested resource.
         deletion: what deleting the requested resource would free, and what uses it. None for the other resources.
@@ -73,6 +74,7 @@ class Lineage:
     files: tuple[str, ...] = ()
     values: tuple[tuple[str, str, str], ...] = ()
     omitted: int = 0
+    omitted_parents: int = 0
     edges: tuple[tuple[str, str, str], ...] = ()
     deletion: Deletion | None = None
 
@@ -173,6 +175,8 @@ def _list_rows(root: Lineage) -> Iterator[tuple[int, str]]:
     for depth, node in _walk(root, "parents"):
         if depth:
             yield depth, f"↑ {node.line()}"
+        if node.omitted_parents:
+            yield depth + 1, f"↑ … and {node.omitted_parents} more"
     for depth, node in _walk(root, "children"):
         if depth:
             yield depth, node.line()

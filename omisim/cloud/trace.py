@@ -30,7 +30,10 @@ def trace_lineage(state: State, resource_id: str, most: int) -> Lineage:
         raise ValueError(f"no resource {resource_id} exists in this cloud or in its history")
     above = _collect(resource_id, lambda row_id: _list_parents(state, row_id), most)
     below = _collect(resource_id, lambda row_id: _list_children(state, row_id, most), most)
-    nodes = {row_id: _describe(state, row_id, below.omitted.get(row_id, 0)) for row_id in {**above.ids, **below.ids}}
+    nodes = {
+        row_id: _describe(state, row_id, below.omitted.get(row_id, 0), above.omitted.get(row_id, 0))
+        for row_id in {**above.ids, **below.ids}
+    }
     up = _link_ancestors(state, above.ids, resource_id)
     down = _link_descendants(state, below.ids, resource_id)
     tree = join_tree(nodes, down, resource_id, "children")
@@ -121,7 +124,7 @@ def _list_edges(state: State, nodes: Mapping[str, Lineage]) -> list[tuple[str, s
     return edges
 
 
-def _describe(state: State, row_id: str, omitted: int) -> Lineage:
+def _describe(state: State, row_id: str, omitted: int, omitted_parents: int) -> Lineage:
     origin: Origin | None = state.get("origin", row_id)
     row = find_row(state, row_id)
     owner = getattr(row, "account_id", None) or (origin.account_id if origin else "")
@@ -139,6 +142,7 @@ def _describe(state: State, row_id: str, omitted: int) -> Lineage:
         files=tuple(path for path, _ in content.files) if content is not None else (),
         values=origin.values if origin is not None else (),
         omitted=omitted,
+        omitted_parents=omitted_parents,
     )
 
 

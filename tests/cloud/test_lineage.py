@@ -127,6 +127,14 @@ class TestTree:
         with pytest.raises(ValueError, match="most must be a positive int, not 0"):
             cloud.lineage(ubuntu.image_id, most=0)
 
+    def test_counts_the_ancestors_that_are_left_out(self, cloud: Cloud, alice: Account, golden: Image) -> None:
+        """An OMI comes from a VM and from its volume: with one ancestor, the text says that there is another one."""
+        tree = cloud.lineage(golden.image_id, most=1)
+        assert (len(tree.parents), tree.omitted_parents) == (1, 1)
+        assert tree.parents[0].omitted_parents == 1
+        assert str(tree).count("↑ … and 1 more") == 2
+        assert "…" not in str(cloud.lineage(golden.image_id))
+
     def test_refuses_what_is_not_an_id(self, cloud: Cloud) -> None:
         """An unknown id is refused, and so is another value than an id."""
         for value in ("", "ami-00000000"):
@@ -204,6 +212,7 @@ class TestDeletion:
         assert deletion is not None
         assert deletion.refused.endswith("(SNP-016)")
         assert f"DeleteSnapshot is refused now: {deletion.refused}" in deletion.lines()
+        assert "once allowed, DeleteSnapshot frees 10 GiB of storage" in deletion.lines()
         assert deletion.used_by == (f"OMI {golden.image_id} golden maps it",)
         assert deletion.gib == 10
 
