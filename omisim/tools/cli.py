@@ -139,7 +139,8 @@ def _add_tour(commands: Any) -> None:
     sources = ("--scenario", "--state", "--url", "--token", "--cloud")
     tour.refuse_useless(*sources, why="without --check", when=lambda options: options.check is None)
     tour.refuse_useless(*sources, why="beside a SCRIPT", when=lambda options: options.check)
-    tour.refuse_useless("--list", "--yes", why="beside --check", when=lambda options: options.check is not None)
+    others = ("--list", "--yes", "--restart")
+    tour.refuse_useless(*others, why="beside --check", when=lambda options: options.check is not None)
     tour.refuse_useless("--lesson", "--yes", why="beside --list", when=lambda options: options.list)
 
 
@@ -216,6 +217,8 @@ def _demo(options: argparse.Namespace) -> int:
             print(json.dumps(story.to_dict(), indent=2))
         else:
             waits = options.step and sys.stdin.isatty()
+            if waits:
+                print("Enter shows the next step, Ctrl-C ends the demo.\n")
             show(story, pause=input if waits else lambda: None)
     except OSError as error:
         return report_error("demo", error)

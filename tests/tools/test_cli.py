@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,6 +90,18 @@ class TestDemo:
         assert main(["demo", "--svg", str(tmp_path / "missing" / "demo.svg")]) == 1
         out, error = capsys.readouterr()
         assert (out, len(error.splitlines())) == ("", 1)
+
+    def test_says_how_to_go_on_where_it_waits(
+        self, story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """On a terminal, `--step` says that Enter shows the next step, and waits once for each."""
+        waits: list[None] = []
+        monkeypatch.setattr("omisim.tools.demo.play", lambda: story)
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr("builtins.input", lambda: waits.append(None))
+        assert main(["demo", "--step"]) == 0
+        assert capsys.readouterr().out.startswith("Enter shows the next step, Ctrl-C ends the demo.\n")
+        assert len(waits) == len(story.steps)
 
     def test_ends_with_the_resources_of_bob_intact(self, story: Story) -> None:
         """Resources that bob made from the OMI remain after its deletion."""
@@ -310,6 +323,7 @@ class TestOptionsWithoutEffect:
             ("tour --lesson 1 --state x.json", "--state has no effect without --check"),
             ("tour --lesson 1 --check x.py --url http://127.0.0.1:1", "--url has no effect beside a SCRIPT"),
             ("tour --check --scenario shared-image --list", "--list has no effect beside --check"),
+            ("tour --restart --lesson 1 --check x.py", "--restart has no effect beside --check"),
             ("tour --list --lesson 2", "--lesson has no effect beside --list"),
         ],
     )
