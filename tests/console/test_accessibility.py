@@ -75,6 +75,13 @@ class TestLayout:
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") == width
 
+    def test_shows_the_selected_resource_in_a_narrow_window(self, page: Page, server: Running, golden: Image) -> None:
+        """Where the panel is below the board, selecting a card brings the panel into view."""
+        page.set_viewport_size({"width": 400, "height": 800})
+        page.goto(f"{server.url}/_omisim/#token={server.token}")
+        page.locator(f'.card[data-id="{golden.image_id}"]').click()
+        expect(page.locator("#panel-resource").get_by_role("heading", name="golden")).to_be_in_viewport()
+
     def test_shows_part_of_a_large_group(self, page: Page, server: Running, alice: Account) -> None:
         """Of 200 key pairs, 40 cards are on the board until more are asked for."""
         for number in range(200):

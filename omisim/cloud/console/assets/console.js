@@ -101,8 +101,9 @@ export class Console {
   // --- the selected resource
 
   onSelect(id) {
-    if (id) this.openTab("resource");
-    else this.renderTab();
+    if (!id) return this.renderTab();
+    this.openTab("resource");
+    return this.panel.scrollIntoView({ block: "nearest" }); // in a narrow window, it is below the board
   }
 
   reveal(id) {
