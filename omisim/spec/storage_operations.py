@@ -13,10 +13,12 @@ __all__ = ["STORAGE_ERRORS", "STORAGE_OPERATIONS", "STORAGE_PAGES", "STORAGE_PAR
 STORAGE_OPERATIONS: frozenset[str] = frozenset(
     {
         "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
-        "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketAcl", "GetBucketLocation", "GetObject",
-        "GetObjectAcl", "HeadBucket", "HeadObject", "ListBuckets", "ListMultipartUploads", "ListObjects",
-        "ListObjectsV2", "ListParts", "PutBucketAcl", "PutObject", "PutObjectAcl", "UploadPart",
-        "UploadPartCopy",
+        "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketAcl", "GetBucketCors", "GetBucketEncryption",
+        "GetBucketLifecycleConfiguration", "GetBucketLocation", "GetBucketPolicy", "GetBucketReplication",
+        "GetBucketTagging", "GetBucketVersioning", "GetBucketWebsite", "GetObject", "GetObjectAcl",
+        "GetObjectLockConfiguration", "GetObjectTagging", "HeadBucket", "HeadObject", "ListBuckets",
+        "ListMultipartUploads", "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts", "PutBucketAcl",
+        "PutObject", "PutObjectAcl", "UploadPart", "UploadPartCopy",
     }
 )  # fmt: skip
 
@@ -24,6 +26,7 @@ STORAGE_OPERATIONS: frozenset[str] = frozenset(
 STORAGE_PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ListObjects": ("max-keys", ("Contents", "CommonPrefixes")),
     "ListObjectsV2": ("max-keys", ("Contents", "CommonPrefixes")),
+    "ListObjectVersions": ("max-keys", ("Version", "CommonPrefixes")),
     "ListParts": ("max-parts", ("Part",)),
 }
 
@@ -34,6 +37,7 @@ STORAGE_PARAMETERS: Mapping[str, str] = {
     "copy-source": "copy_source",
     "delimiter": "delimiter",
     "key": "key",
+    "key-marker": "key_marker",
     "marker": "marker",
     "max-keys": "max_keys",
     "max-parts": "max_parts",

@@ -249,10 +249,12 @@ class TestStorageRefuses:
     @pytest.mark.parametrize(
         ("call", "parameters"),
         [
-            ("get_bucket_versioning", {}),
+            ("get_bucket_accelerate_configuration", {}),
             ("put_bucket_policy", {"Policy": "{}"}),
-            ("get_bucket_lifecycle_configuration", {}),
-            ("get_object_tagging", {"Key": "a"}),
+            ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
+            ("delete_bucket_cors", {}),
+            ("get_object", {"Key": "a", "VersionId": "other"}),
+            ("put_object_tagging", {"Key": "a", "Tagging": {"TagSet": []}}),
         ],
     )
     def test_operations_that_are_not_served(self, oos: Any, call: str, parameters: dict[str, Any]) -> None:

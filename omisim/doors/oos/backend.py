@@ -18,6 +18,7 @@ from moto.s3.exceptions import RangeNotSatisfiable
 from werkzeug.exceptions import HTTPException
 
 from omisim.doors.http import HttpResponse, clean_header
+from omisim.doors.oos.configurations import ONLY_VERSION
 from omisim.state.buckets import StorageError, check_key
 
 __all__ = ["call_moto", "use_backend"]
@@ -91,8 +92,9 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
     def delete_objects(self, bucket_name: str, objects: Any, *args: Any, **options: Any) -> Any:
         if len(objects) > MAX_DELETED:
             raise StorageError("MalformedXML", f"a request deletes {MAX_DELETED} keys at most, not {len(objects)}")
-        if any(item.keys() != {"Key"} for item in objects):  # of a version, or with a condition
-            raise StorageError("NotImplemented", "an object to delete is named by its Key alone", "OOS-007")
+        if not all(map(_names_object, objects)):
+            reason = "an object to delete is named by its Key alone, or with the VersionId null"
+            raise StorageError("NotImplemented", reason, "OOS-007")
         return super().delete_objects(bucket_name, objects, *args, **options)
 
     def complete_multipart_upload(self, bucket_name: str, multipart_id: str, body: Any) -> Any:
@@ -110,9 +112,24 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
         prefixes = [item for item in page if isinstance(item, str)]
         return [item for item in page if not isinstance(item, str)], prefixes, is_truncated, token and unquote(token)
 
+    def list_object_versions(
+        self, bucket_name: str, delimiter: Any, key_marker: Any, max_keys: int, prefix: Any, **_unused: Any
+    ) -> Any:
+        """List each object as the only version of its key: moto leaves out the first key after some markers."""
+        bucket = self.get_bucket(bucket_name)
+        objects, prefixes, _, next_marker = self.list_objects(bucket, prefix, delimiter, key_marker, max_keys)
+        for item in objects:
+            item.is_latest = True
+        return objects, prefixes, [], next_marker, next_marker and ONLY_VERSION
+
     def _truncate_result(self, result_keys: Any, max_keys: int) -> Any:
         keys, truncated, token = super()._truncate_result(result_keys, max_keys)
         return keys, truncated, quote(dict.get(self._pagination_tokens, token) or "") if token else token
+
+
+def _names_object(item: Mapping[str, str]) -> bool:
+    """Whether an item to delete names an object as a whole: no version except the only one, and no condition."""
+    return {"Key"} <= item.keys() <= {"Key", "VersionId"} and item.get("VersionId", ONLY_VERSION) == ONLY_VERSION
 
 
 class _LastKeys(dict[str, str]):

@@ -17,6 +17,7 @@ from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header
 from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.bodies import read_body
 from omisim.doors.oos.checks import check_acl, check_copy, check_owners, check_permission
+from omisim.doors.oos.configurations import describe_absence
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, check_headers, find_operation
 from omisim.doors.oos.pages import count_results, encode_names, read_limit
@@ -198,11 +199,14 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     check_acl(request)
     check_owners(tx.state, request, place, task.source)
     check_copy(tx.state, request, task.source)
+    if (absence := describe_absence(task.name, place)) is not None:
+        return absence
     caller_id = caller.account_id if caller else ""
     bridge = MotoBridge(tx, StorageRequest(task.operation.name, place, caller_id, task.source, upload_id))
     parameters = {name: value for name, value in task.query.items() if not name.startswith("X-Amz-")}
-    parameters.pop("max-buckets", None)  # moto leaves out the other buckets, without a token for the next page
-    is_encoded = task.operation.name == "ListObjects" and parameters.get("encoding-type") == "url"
+    for name in ("max-buckets", "versionId"):  # moto leaves out the other buckets, without a token for the next page
+        parameters.pop(name, None)
+    is_encoded = task.name.startswith("ListObject") and parameters.get("encoding-type") == "url"
     if is_encoded:  # moto encodes only some of the names
         del parameters["encoding-type"]
     limit, _ = STORAGE_PAGES.get(task.name, ("", ()))

@@ -13,7 +13,7 @@ from omisim.model.serialize import format_date
 
 __all__ = ["describe_rows"]
 
-_ENTRY = re.compile(rb"<(?:Contents><Key|Upload><UploadId)>(.*?)</.*?</(?:Contents|Upload)>", re.DOTALL)
+_ENTRY = re.compile(rb"<(Contents|Upload|Version)>.*?<(?:Key|UploadId)>(.*?)</.*?</\1>", re.DOTALL)
 _OWNER = re.compile(rb"<(Owner|Initiator)>.*?</\1>", re.DOTALL)
 _DATE = re.compile(rb"(?<=<Initiated>)[^<]*")
 _GRANTEE = f"<ID>{models.OWNER}</ID>".encode()
@@ -26,7 +26,7 @@ def describe_rows(body: bytes, owner: str, find_entry: Callable[[str], StoredObj
     """
 
     def describe_entry(match: re.Match[bytes]) -> bytes:
-        row = find_entry(html.unescape(match[1].decode(errors="replace")))
+        row = find_entry(html.unescape(match[2].decode(errors="replace")))
         entry = _name_owner(match[0], row.account_id)
         if not isinstance(row, Upload) or row.initiated is None:
             return entry

@@ -22,7 +22,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = ["MotoBridge", "StorageRequest"]
 
-_ALL_KEYS = ("ListObjects", "DeleteBucket", "DeleteObjects")
+_ALL_KEYS = ("ListObjects", "ListObjectVersions", "DeleteBucket", "DeleteObjects")
 
 
 class StorageRequest(NamedTuple):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from omisim.doors.oos.configurations import CONFIGURATIONS, ONLY_VERSION
 from omisim.state.buckets import Place, StorageError
 
 __all__ = ["Operation", "check_headers", "find_operation"]
@@ -32,6 +33,7 @@ _OPERATIONS: Mapping[tuple[str, bool, str], Operation] = {
     ("GET", False, "acl"): Operation("GetBucketAcl", "READ_ACP"),
     ("PUT", False, "acl"): Operation("PutBucketAcl", "WRITE_ACP"),
     ("GET", False, "uploads"): Operation("ListMultipartUploads", "READ"),
+    ("GET", False, "versions"): Operation("ListObjectVersions", "READ"),
     ("POST", False, "delete"): Operation("DeleteObjects", "WRITE"),
     ("PUT", True, ""): Operation("PutObject", "WRITE"),
     ("GET", True, ""): Operation("GetObject", "READ", "object"),
@@ -44,13 +46,15 @@ _OPERATIONS: Mapping[tuple[str, bool, str], Operation] = {
     ("GET", True, "uploadId"): Operation("ListParts", "WRITE"),
     ("POST", True, "uploadId"): Operation("CompleteMultipartUpload", "WRITE"),
     ("DELETE", True, "uploadId"): Operation("AbortMultipartUpload", "WRITE"),
+    ("GET", True, "tagging"): Operation("GetObjectTagging", "", "object"),
+    **{("GET", False, subresource): Operation(name) for subresource, name in CONFIGURATIONS.items()},
 }
-_SUBRESOURCES = ("acl", "delete", "location", "uploadId", "uploads")
+_SUBRESOURCES = tuple(dict.fromkeys(subresource for _, _, subresource in _OPERATIONS if subresource))
 # query parameters that do not select an operation: paging, response headers, signature
 _MODIFIERS = frozenset(
     {"continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "list-type", "marker", "max-keys"}
     | {"max-buckets", "max-parts", "max-uploads", "part-number-marker", "partNumber", "prefix", "start-after"}
-    | {"upload-id-marker", "x-id"}
+    | {"upload-id-marker", "version-id-marker", "x-id"}
 )
 # headers that ask for what is not served, except with the value that changes nothing
 _NOT_SERVED = re.compile(
@@ -70,7 +74,10 @@ def check_headers(headers: Mapping[str, str]) -> None:
 def find_operation(method: str, place: Place, query: Mapping[str, str]) -> Operation:
     """Return the operation that a request selects. Raises StorageError (501) if it is not served (OOS-003, OOS-007)."""
     subresources = [name for name in _SUBRESOURCES if name in query]
-    unknown = [name for name in query if name not in subresources and not _is_modifier(name)]
+    known = {*subresources, *(name for name in query if _is_modifier(name))}
+    if place.key and method in ("GET", "HEAD", "DELETE") and query.get("versionId") == ONLY_VERSION:
+        known.add("versionId")
+    unknown = [name for name in query if name not in known]
     if not place.bucket and method == "GET" and not subresources and not unknown:
         return Operation("ListBuckets")
     selector = (method, bool(place.key), subresources[0] if subresources else "")

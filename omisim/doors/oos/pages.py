@@ -15,8 +15,8 @@ from omisim.state.buckets import StorageError
 __all__ = ["count_results", "encode_names", "read_limit"]
 
 MAX_PAGE = 1000  # results
-_NAME = re.compile(rb"<(Key|Prefix|Delimiter|Marker|NextMarker|StartAfter)>(.*?)</\1>", re.DOTALL)
-_LIST_END = b"</ListBucketResult>"
+_NAME = re.compile(rb"<(Key|Prefix|Delimiter|(?:Next)?(?:Key)?Marker|StartAfter)>(.*?)</\1>", re.DOTALL)
+_LIST_END = re.compile(rb"(?=</List(?:Bucket|Versions)Result>)")
 
 
 def read_limit(parameters: Mapping[str, str], name: str) -> str:
@@ -35,7 +35,7 @@ def encode_names(body: bytes) -> bytes:
         name = quote(html.unescape(match[2].decode(errors="replace")))
         return b"<%b>%b</%b>" % (match[1], name.encode(), match[1])
 
-    return _NAME.sub(encode, body).replace(_LIST_END, b"<EncodingType>url</EncodingType>" + _LIST_END)
+    return _LIST_END.sub(b"<EncodingType>url</EncodingType>", _NAME.sub(encode, body))
 
 
 def count_results(name: str, response: HttpResponse) -> int:
