@@ -14,8 +14,8 @@ from typing import Any, get_args
 from omisim.base.subset import shorten
 
 __all__ = [
-    "JSON_CLASSES", "api_name", "format_date", "is_date", "snake_name", "to_api", "to_api_names", "to_snake_names",
-    "unwrap_optional",
+    "JSON_CLASSES", "api_name", "format_date", "is_date", "mark_name", "snake_name", "to_api", "to_api_names",
+    "to_snake_names", "unwrap_optional",
 ]  # fmt: skip
 
 JSON_CLASSES = frozenset({str, int, float, bool, NoneType})  # most values; an isinstance with an ABC takes longer
@@ -39,14 +39,19 @@ def snake_name(name: str) -> str:
     A name in another form (`vmId`, `vm_id`), or longer than all names, is kept behind a mark, so that it matches no
     snake_case name.
     """
-    return _convert_name(name) if len(name) <= MAX_NAME else _VERBATIM + name  # the cache keeps no megabytes
+    return _convert_name(name) if len(name) <= MAX_NAME else mark_name(name)  # the cache keeps no megabytes
+
+
+def mark_name(name: str) -> str:
+    """Return a name behind a mark, so that it matches no snake_case name. `api_name` takes the mark off."""
+    return _VERBATIM + name
 
 
 @lru_cache(maxsize=4096)
 def _convert_name(name: str) -> str:
     ours = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
     ours += "_" if iskeyword(ours) else ""  # With → with_
-    return ours if name.isidentifier() and api_name(ours) == name else _VERBATIM + name
+    return ours if name.isidentifier() and api_name(ours) == name else mark_name(name)
 
 
 def to_snake_names(value: Any) -> Any:

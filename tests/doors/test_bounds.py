@@ -83,8 +83,23 @@ class TestLargeRequests:
         assert sum(len(name) + len(value) for name, value in query.pairs) <= 2**22
         assert len(query.pairs) < 100_000
 
+    def test_of_oapi_have_few_names_converted(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of 10,000 names in an object, those beyond the first are unknown without a conversion. [REQ-008]"""
+        converted: list[str] = []
+        monkeypatch.setattr(door, "snake_name", lambda name: converted.append(name) or f"={name}")
+        assert ask_api(cloud, alice, "ReadVms", {f"{number}": 1 for number in range(10_000)}) == (400, "REQ-008")
+        assert len(converted) <= door.MAX_NAMES
+
+    def test_of_oapi_with_many_names_are_refused_for_the_first_unknown_one(self, cloud: Cloud, alice: Account) -> None:
+        """A known name among many is not called unknown, wherever it is. [REQ-008]"""
+        names = {"DryRun": False} | {f"{number}": 1 for number in range(10_000)}
+        assert ask_api(cloud, alice, "ReadVms", names) == (400, "REQ-008")
+        assert str(cloud.calls("ReadVms")[-1].error).endswith("): 0 is not a parameter of this action.")
+
     def test_of_oapi_are_not_parsed(self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A body of more than 16 MiB is refused, also that of an action that needs no signature. [REQ-004]"""
+        """A body of more than 4 MiB is refused, also that of an action that needs no signature. [REQ-004]"""
         monkeypatch.setattr(door, "parse_json", None)
-        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVmTypes", {}, b" " * 2**24 + b"{}")
+        request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVmTypes", {}, b" " * 2**22 + b"{}")
         assert FrontDoor(cloud.engine).handle("api", request, cloud.now).headers["X-Omisim-Rule"] == "REQ-004"

@@ -326,16 +326,16 @@ class TestBody:
         """The body must be one JSON object. [REQ-004]"""
         assert error(cloud, sign_request(alice, "/api/v1/CreateVolume", body)) == (400, "0", "REQ-004")
 
-    def test_of_ten_megabytes_is_refused_without_repeating_it(self, cloud: Cloud, alice: Account) -> None:
+    def test_of_four_megabytes_is_refused_without_repeating_it(self, cloud: Cloud, alice: Account) -> None:
         """A huge body is read and refused, and the answer does not repeat it. [VM-019]"""
         image = alice.read_images()[0].image_id
-        body = json.dumps({"ImageId": image, "UserData": "A" * 10_000_000}).encode()
+        body = json.dumps({"ImageId": image, "UserData": "A" * 4_000_000}).encode()
         status, answer, response = ask(cloud, sign_request(alice, "/api/v1/CreateVms", body))
         assert (status, answer["Errors"][0]["Code"], len(response.body) < 1000) == (400, "4106", True)
 
-    def test_of_ten_megabytes_of_an_unknown_parameter_is_refused(self, cloud: Cloud, alice: Account) -> None:
+    def test_of_four_megabytes_of_an_unknown_parameter_is_refused(self, cloud: Cloud, alice: Account) -> None:
         """A huge unknown parameter is refused by name, briefly. [REQ-008]"""
-        body = json.dumps({"X" * 10_000_000: 1}).encode()
+        body = json.dumps({"X" * 4_000_000: 1}).encode()
         status, answer, response = ask(cloud, sign_request(alice, "/api/v1/ReadVms", body))
         assert (status, answer["Errors"][0]["Code"], len(response.body) < 1000) == (400, "3001", True)
 

@@ -14,6 +14,7 @@ import pytest
 from omisim import Account, ApiError, Cloud
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest
+from omisim.engine import engine
 from omisim.model import Vm
 
 Call = Callable[[Account, list[str]], Any]
@@ -79,20 +80,21 @@ class TestParameters:
 
 class TestSize:
     @staticmethod
-    def send(cloud: Cloud, number: int, size: int = 6 * 2**20) -> None:
+    def send(cloud: Cloud, number: int, size: int = 3 * 2**19) -> None:
         """Send a request with a large body."""
         body = json.dumps({"Filters": {"VolumeIds": [f"{number}{'x' * size}"]}}).encode()
         request = HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadVolumes", {}, body)
         assert FrontDoor(cloud.engine).handle("api", request, dt.datetime.now(dt.UTC)).status == 200
 
     @pytest.fixture(name="open_cloud")
-    def _open_cloud(self) -> Cloud:
+    def _open_cloud(self, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+        monkeypatch.setattr(engine, "MAX_SENT", 2**22)  # in place of 16 MiB
         cloud = Cloud(auth="off")
         cloud.account("alice")
         return cloud
 
     def test_of_all_requests_is_limited(self, open_cloud: Cloud) -> None:
-        """The oldest calls are dropped when the requests in the log have more than 16 MiB."""
+        """The oldest calls are dropped when the requests in the log have more bytes than the limit."""
         for number in range(5):
             self.send(open_cloud, number)
         kept = [call.parameters["Filters"]["VolumeIds"][0][0] for call in open_cloud.calls()]
@@ -100,8 +102,8 @@ class TestSize:
 
     def test_of_a_single_request_may_be_larger(self, open_cloud: Cloud) -> None:
         """The last call is always in the log."""
-        self.send(open_cloud, 1, 2**24 - 1000)
-        self.send(open_cloud, 2, 2**24 - 1000)
+        self.send(open_cloud, 1, 2**22 - 1000)
+        self.send(open_cloud, 2, 2**22 - 1000)
         assert len(open_cloud.calls()) == 1
 
     def test_drops_no_call_since_a_mark(self, open_cloud: Cloud) -> None:

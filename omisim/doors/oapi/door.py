@@ -21,7 +21,7 @@ from omisim.doors.oapi.render import render_body, render_bytes, render_refusal
 from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_unsaved, run_call, run_request
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Killed, raise_failure
-from omisim.model.serialize import api_name, snake_name, to_snake_names
+from omisim.model.serialize import api_name, mark_name, snake_name, to_snake_names
 from omisim.spec.errors import ApiError
 from omisim.spec.rules import refuse
 from omisim.state.journal_store import StoreError
@@ -30,7 +30,8 @@ __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
 OAPI = Dialect(spell=api_name)
 CACHED_REQUESTS = 256
-MAX_LENGTH = 2**24  # bytes of a body: JSON needs up to 25 times its size in memory
+MAX_LENGTH = 2**22  # bytes of a body, which is parsed under the lock of the cloud, and without a signature for some
+MAX_NAMES = 256  # of an object that are converted; one with more has unknown names, and is refused for the first
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]+)/*"
 )
@@ -159,7 +160,7 @@ def _parse_body(action: str, content: bytes) -> Request:
 def _snake_names(members: dict[str, Any]) -> dict[str, Any]:
     named = {}
     for name, value in members.items():  # not a comprehension, which is one more call for each object of a request
-        named[snake_name(name)] = value
+        named[snake_name(name) if len(named) < MAX_NAMES else mark_name(name)] = value
     return named
 
 
