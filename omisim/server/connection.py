@@ -1,9 +1,9 @@
 """cheroot with connections that take a thread only for a whole request, and limits for what a client may use.
 
 cheroot gives a connection to a thread as soon as it can be read, and the thread then waits for the rest of the request:
-a few slow clients occupy all threads. Here, the thread that watches the connections receives what has come, without
-waiting, and closes connections that take too long. `framing.RequestBuffer` parses the requests; cheroot does not parse
-them again.
+a few slow clients occupy all threads. Here, the thread that watches the connections receives what has come and sends
+what a client did not take of its answer at once, without waiting, and closes connections that take too long.
+`framing.RequestBuffer` parses the requests; cheroot does not parse them again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from omisim.server.http_error import HttpError
 __all__ = ["LimitedServer", "TlsAdapter"]
 
 READ_SIZE = 65536
-READS_IN_A_ROW = 16  # from one connection, before the others get their turn
+READS_IN_A_ROW = 16  # from one connection, or so many writes, before the others get their turn
 DRAIN_SECONDS = 2  # for which the rest of a rejected request is read, because closing at once may lose the answer
 CHECK_SECONDS = 0.1  # between two searches for connections that take too long
 _EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}  # the headers of a stream of events
@@ -87,10 +87,10 @@ class _Exchange(HTTPRequest):
         if isinstance(answer, HttpResponse):
             self._set_head(answer.status, answer.headers)
             head, body = self._make_head(), answer.body
-            for part in (head, body) if len(body) > READ_SIZE else (head + body,):  # a large body is not copied
-                self.write(part)
+            self.conn.send(*((head, body) if len(body) > READ_SIZE else (head + body,)))  # a large body is not copied
             return
         self._set_head(200, _EVENTS)
+        self.conn.socket.settimeout(self.server.limits.send_seconds)
         with closing(answer) as events:
             self.ensure_headers_sent()
             for event in events:
@@ -129,6 +129,8 @@ class _Connection(HTTPConnection):
         self.deadline: float = read_monotonic() + self.limits.idle_seconds
         self.is_receiving: bool = False  # part of a request has come
         self.is_rejected: bool = False
+        self.unsent: list[memoryview] = []  # what the client has not taken of its answer
+        self._is_last = False  # no request is taken after this answer
         self._is_greeting = isinstance(sock, SSLSocket)
 
     def receive(self) -> bool:
@@ -138,9 +140,42 @@ class _Connection(HTTPConnection):
             if self._is_greeting:
                 self.socket.do_handshake()
                 self._is_greeting = False
+            if self.unsent and not self._send_some():
+                return False
+            if self._is_last:
+                raise ConnectionResetError(errno.ECONNRESET, "the client has the last answer")
             return self._drain() if self.is_rejected else self._receive_request()
         except _NOTHING_YET:
             return False
+
+    def send(self, *parts: bytes) -> None:
+        """Send what the client takes of an answer at once, and keep the rest."""
+        self.unsent = [memoryview(part) for part in parts]
+        self.socket.settimeout(0)
+        try:
+            while not self._send_some():
+                pass
+        except _NOTHING_YET:
+            pass
+        except OSError:
+            self.unsent = []
+            raise
+
+    def _send_some(self) -> bool:
+        """Send a little of the rest of an answer; return whether that was all."""
+        for _ in range(READS_IN_A_ROW):
+            part = self.unsent[0]
+            sent = self.socket.send(part[:READ_SIZE])
+            self.deadline = read_monotonic() + self.limits.send_seconds
+            self.unsent[:1] = [part[sent:]] if sent < len(part) else []
+            if not self.unsent:
+                self.deadline = read_monotonic() + self.limits.idle_seconds
+                return True
+        return False
+
+    def count_unsent(self) -> int:
+        """Return how many bytes of an answer wait for the client."""
+        return sum(map(len, self.unsent))
 
     def _receive_request(self) -> bool:
         reads = 0
@@ -154,7 +189,6 @@ class _Connection(HTTPConnection):
                 self.received = received
                 self.held = received.request.head_size + len(received.request.body) + len(self.incoming)
                 self.is_receiving = False
-                self.socket.settimeout(self.limits.send_seconds)
                 return True
             self._check_progress()
             if reads >= READS_IN_A_ROW and not self._has_unread_tls():
@@ -198,9 +232,13 @@ class _Connection(HTTPConnection):
                 self.socket.shutdown(SHUT_WR)
 
     def communicate(self) -> bool:
-        """Answer the request, and forget it: an idle connection would keep its bytes."""
+        """Answer the request, and forget it: an idle connection would keep its bytes.
+
+        Returns whether to keep the connection: for another request, or until the client has taken the answer.
+        """
         try:
-            return bool(super().communicate())  # type: ignore[no-untyped-call]  # cheroot types its public names
+            self._is_last = not super().communicate()  # type: ignore[no-untyped-call]  # cheroot types its public names
+            return bool(self.unsent) or not self._is_last
         finally:
             self.received = None
             self.server.answering.discard(self)
@@ -250,6 +288,16 @@ class _Connections(ConnectionManager):
                 conn.reject(HttpError(HTTPStatus.REQUEST_TIMEOUT, "the request took too long"))
             else:
                 self.drop(sock_fd, conn)
+        self._bound_answers()
+
+    def _bound_answers(self) -> None:
+        """Close the connections that have taken nothing for longest, if the unsent answers exceed the memory."""
+        unsent = [(conn.deadline, conn.count_unsent(), sock_fd, conn) for sock_fd, conn in self._list_watched()]
+        excess = sum(size for _, size, _, _ in unsent) - self.server.limits.memory
+        for _, size, sock_fd, conn in sorted(unsent, key=lambda each: each[0]) if excess > 0 else ():
+            if excess > 0 and size:
+                self.drop(sock_fd, conn)
+                excess -= size
 
     def _list_watched(self) -> list[tuple[int, _Connection]]:
         return [(sock_fd, conn) for sock_fd, conn in self._selector.connections if conn is not self.server]
@@ -261,7 +309,8 @@ class _Connections(ConnectionManager):
 
     def watch(self, conn: _Connection) -> None:
         """Wait until a connection can be read again."""
-        self._selector.register(conn.socket.fileno(), selectors.EVENT_READ, data=conn)
+        event = selectors.EVENT_WRITE if conn.unsent else selectors.EVENT_READ
+        self._selector.register(conn.socket.fileno(), event, data=conn)
 
     def _from_server_socket(self, server_socket: socket) -> Any:
         self._make_room(self.server.limits.connections - 1)
@@ -383,7 +432,7 @@ class LimitedServer(HTTPServer):
 
     def put_conn(self, conn: _Connection) -> None:
         """Take a connection back from a thread that has answered its request."""
-        conn.deadline = read_monotonic() + self.limits.idle_seconds
+        conn.deadline = read_monotonic() + (self.limits.send_seconds if conn.unsent else self.limits.idle_seconds)
         if self.ready:
             self.process_conn(conn)  # the next request may have come with the last one
         else:

@@ -44,7 +44,7 @@ class Limits:
         idle_seconds: the time for which a connection may be silent between requests.
         send_seconds: the time for which a client may refuse to read an answer.
         connections: the number of connections; the one that has been silent longest makes room for a new one.
-        memory: the size of all requests that are being received or answered.
+        memory: the size of all requests that are being received or answered, and of all answers that were not read.
         clouds: the number of clouds that clients make besides the first.
     """
 

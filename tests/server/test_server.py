@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from http.client import HTTPConnection
 from textwrap import dedent
 from typing import Any
@@ -34,7 +34,9 @@ from omisim import Account, Cloud
 from omisim.clients.gateway import speed_up_gateways
 from omisim.model import Image
 from omisim.server import Limits, Running, host
-from omisim.server.connection import LimitedServer
+from omisim.server.app import App
+from omisim.server.connection import LimitedServer, _Connections
+from omisim.server.host import THREADS
 
 
 def read_at(account: Account, server: Running, at: dt.datetime) -> int:
@@ -339,11 +341,52 @@ def ask_for_a_large_object(server: Running) -> socket.socket:
     return line
 
 
+def count_rest(line: socket.socket) -> int:
+    """Return how many bytes come until the server ends the connection."""
+    size = 0
+    with suppress(OSError):  # as a connection is reset
+        while data := line.recv(2**20):
+            size += len(data)
+    return size
+
+
 @pytest.mark.parametrize("tls", [False, True])
 class TestAnswersThatClientsDoNotTake:
     @pytest.fixture(autouse=True)
     def _large_object(self, alice: Account) -> None:
         create_bucket(alice).put_object(Bucket=BUCKET, Key="large", Body=bytes(2**24), ACL="public-read")
+
+    def test_occupy_no_thread(self, cloud: Cloud, *, tls: bool) -> None:
+        """More clients than threads that do not read leave all threads to the others, and get their answers later."""
+        with cloud.serve(tls=tls, limits=Limits(send_seconds=60)) as server, ExitStack() as stack:
+            lines = [stack.enter_context(ask_for_a_large_object(server)) for _ in range(THREADS + 4)]
+            answer = requests.get(f"{server.url}/_omisim/health", timeout=60, verify=server.ca or True)
+            assert answer.status_code == 200
+            for line in lines:
+                line.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                assert count_rest(line) > 2**24
+
+    def test_have_a_bounded_size_together(
+        self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, *, tls: bool
+    ) -> None:
+        """Where the answers that wait exceed the memory, the client that has taken nothing for longest loses its own.
+
+        That of the last client alone fits.
+        """
+        alice.client("oos").put_object(Bucket=BUCKET, Key="large", Body=bytes(2**25), ACL="public-read")
+        drop, has_dropped = _Connections.drop, threading.Event()
+
+        def drop_and_note(connections: _Connections, *connection: Any) -> None:
+            drop(connections, *connection)
+            has_dropped.set()
+
+        monkeypatch.setattr(_Connections, "drop", drop_and_note)
+        with cloud.serve(tls=tls, limits=Limits(send_seconds=600, memory=2**25)) as server, ExitStack() as stack:
+            first, last = (stack.enter_context(ask_for_a_large_object(server)) for _ in range(2))
+            assert has_dropped.wait(60)
+            last.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert count_rest(last) > 2**25
+            assert count_rest(first) < 2**25
 
     @pytest.mark.parametrize("stays", [False, True])
     def test_cost_no_traceback(
@@ -355,10 +398,17 @@ class TestAnswersThatClientsDoNotTake:
                 line.close()
         assert capsys.readouterr().err == ""
 
-    def test_do_not_keep_a_server_from_its_end(
+    def test_do_not_keep_a_server_from_its_end(self, cloud: Cloud, *, tls: bool) -> None:
+        """The server hangs up on a client that reads no more, rather than wait for `send_seconds`."""
+        with ExitStack() as stack:
+            with cloud.serve(tls=tls, limits=Limits(send_seconds=40)) as server:
+                line = stack.enter_context(ask_for_a_large_object(server))
+            assert count_rest(line) < 2**24
+
+    def test_do_not_keep_a_server_from_its_end_as_streams(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, *, tls: bool
     ) -> None:
-        """The server hangs up on a client that reads no more, rather than wait for `send_seconds`."""
+        """The thread that sends events to a client that reads no more is not waited for."""
         write, errors = HTTPRequest.write, []
 
         def note_error(exchange: HTTPRequest, chunk: bytes) -> None:
@@ -369,6 +419,7 @@ class TestAnswersThatClientsDoNotTake:
                 raise
 
         monkeypatch.setattr(HTTPRequest, "write", note_error)
+        monkeypatch.setattr(App, "answer", lambda *_args, **_more: (bytes(2**24) for _ in range(1)))
         with ExitStack() as stack, cloud.serve(tls=tls, limits=Limits(send_seconds=40)) as server:
             stack.enter_context(ask_for_a_large_object(server))
         assert len(errors) == 1
