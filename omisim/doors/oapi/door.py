@@ -158,7 +158,7 @@ def _parse_body(action: str, content: bytes) -> Request:
 
 
 def _snake_names(members: dict[str, Any]) -> dict[str, Any]:
-    named = {}
+    named: dict[str, Any] = {}
     for name, value in members.items():  # not a comprehension, which is one more call for each object of a request
         named[snake_name(name) if len(named) < MAX_NAMES else mark_name(name)] = value
     return named
