@@ -330,13 +330,13 @@ def test_server_forgets_answers_that_a_client_does_not_take(cloud: Cloud, monkey
     assert all(is_closed)
 
 
-def ask_for_a_large_object(server: Running) -> socket.socket:
+def ask_for_a_large_object(server: Running, headers: str = "") -> socket.socket:
     """Return a connection on which the answer to a request has begun, which is larger than the system buffers."""
     address = urlsplit(server.url)
     line = socket.create_connection((address.hostname, address.port), timeout=60)
     if server.ca:
         line = ssl.create_default_context(cafile=server.ca).wrap_socket(line, server_hostname="localhost")
-    line.sendall(f"GET /oos/eu-west-2/{BUCKET}/large HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    line.sendall(f"GET /oos/eu-west-2/{BUCKET}/large HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
     assert line.recv(5) == b"HTTP/"
     return line
 
@@ -365,6 +365,15 @@ class TestAnswersThatClientsDoNotTake:
             for line in lines:
                 line.sendall(b"GET /_omisim/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 assert count_rest(line) > 2**24
+
+    def test_are_whole_before_the_connection_ends(self, cloud: Cloud, *, tls: bool) -> None:
+        """A client that reads late gets the whole answer, also to its last request."""
+        with (
+            cloud.serve(tls=tls, limits=Limits(send_seconds=60)) as server,
+            ask_for_a_large_object(server, "Connection: close\r\n") as line,
+        ):
+            time.sleep(0.2)
+            assert count_rest(line) > 2**24
 
     def test_have_a_bounded_size_together(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, *, tls: bool
