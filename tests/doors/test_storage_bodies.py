@@ -15,6 +15,7 @@ from support.storing import BUCKET, create_bucket
 from omisim import Account, Cloud
 from omisim.doors.front import FrontDoor
 from omisim.doors.http import HttpRequest, HttpResponse
+from omisim.doors.oos.bodies import MAX_XML
 
 SIGNED, UNSIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CRC32 = base64.b64encode(zlib.crc32(b"0123456789").to_bytes(4, "big")).decode()
@@ -56,8 +57,13 @@ def test_content_of_another_length_is_refused(cloud: Cloud, oos: Any, form: str,
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"a\r\n01234", b"a\r\n01234567890\r\n0\r\n\r\n", b"a\r\n0123456789\r\n", b"x\r\n"]
-)
+    "body",
+    [
+        b"", b"a\r\n01234", b"a\r\n01234567890\r\n0\r\n\r\n", b"a\r\n0123456789\r\n", b"x\r\n",
+        b"1\r\na\r\n" * 300_000 + b"0\r\n\r\n", b"0\r\n" + b"x:1\r\n" * 1000 + b"\r\n",
+    ],
+    ids=["empty", "cut", "longer", "no end", "no size", "many", "many trailers"],
+)  # fmt: skip
 def test_broken_chunks_are_refused(cloud: Cloud, oos: Any, body: bytes) -> None:
     """A body that ends in a chunk, and a chunk of another length than it says, are no object. [OOS-006]"""
     assert b"IncompleteBody" in put(cloud, UNSIGNED, body).body
@@ -83,6 +89,29 @@ def test_a_document_type_is_refused(cloud: Cloud, oos: Any, query: str, method: 
     request = HttpRequest(method, host, target, {}, body, query.format(upload))
     response = FrontDoor(cloud.engine).handle("oos", request, cloud.now)
     assert b"must not have a document type" in response.body
+
+
+@pytest.mark.parametrize(("query", "method"), [("uploadId={}", "POST"), ("acl", "PUT")])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<a>" + b" " * MAX_XML + b"</a>", "MaxMessageLengthExceeded"),
+        (b"<a>" * 65 + b"</a>" * 65, "MalformedXML"),
+    ],
+    ids=["long", "deep"],
+)
+def test_xml_that_takes_long_to_read_is_refused(
+    cloud: Cloud, oos: Any, query: str, method: str, body: bytes, code: str
+) -> None:
+    """XML of 4 MiB and 64 levels at most is given to moto, which reads it while others wait. [OOS-006]"""
+    oos.put_object(Bucket=BUCKET, Key="k")
+    cloud.engine.change_settings(auth="off")
+    upload = oos.create_multipart_upload(Bucket=BUCKET, Key="k")["UploadId"]
+    host, target = "oos.eu-west-2.outscale.com", f"/{BUCKET}/k"
+    request = HttpRequest(method, host, target, {}, body, query.format(upload))
+    response = FrontDoor(cloud.engine).handle("oos", request, cloud.now)
+    assert f"<Code>{code}</Code>" in response.body.decode()
+    assert ("64 levels" in response.body.decode()) == (code == "MalformedXML")
 
 
 @pytest.mark.parametrize("name", ["ContentMD5", "ChecksumCRC32", "ChecksumSHA1", "ChecksumSHA256"])

@@ -9,11 +9,14 @@ import zlib
 from collections.abc import Callable, Mapping
 from xml.parsers.expat import ExpatError, ParserCreate
 
+from omisim.base.foreign import MAX_DEPTH
 from omisim.doors.http import HttpRequest
 from omisim.state.buckets import StorageError
 
 __all__ = ["read_body"]
 
+MAX_OVERHEAD, MAX_TRAILERS = 2**20, 2**12  # bytes around the content in chunks, and after it: SDKs send far fewer
+MAX_XML = 2**22  # bytes; it is parsed under the lock of the cloud
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,12})(?:;[^\r\n]*)?\r\n")  # its size and, in one of many forms, a signature
 # header → the digest of a body. Python has no CRC32C and no CRC64NVME, which are not compared
 _DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -46,8 +49,23 @@ def read_body(request: HttpRequest, operation: str) -> tuple[bytes, dict[str, st
 
 
 def _check_xml(body: bytes) -> None:
-    """Refuse a body that is not XML, and one with entities of its own, which could expand without bounds."""
+    """Refuse a body that is not XML, takes long to read, or has entities of its own, which could expand endlessly."""
+    if len(body) > MAX_XML:
+        raise StorageError("MaxMessageLengthExceeded", f"the XML of a body must have {MAX_XML} bytes or less")
+    depth = 0
+
+    def enter(*_element: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise StorageError("MalformedXML", f"the body is nested more than {MAX_DEPTH} levels deep")
+
+    def leave(*_element: object) -> None:
+        nonlocal depth
+        depth -= 1
+
     parser = ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = enter, leave
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         parser.Parse(body, True)
@@ -64,11 +82,13 @@ def _decode(body: bytes) -> tuple[bytes, dict[str, str]]:
     content, at = bytearray(), 0
     while (chunk := _CHUNK.match(body, at)) is not None:
         size, start = int(chunk[1], 16), chunk.end()
-        if size == 0:
+        if size == 0 and len(body) - start <= MAX_TRAILERS:
             pairs = (line.partition(":") for line in body[start:].decode("latin-1").splitlines())
             return bytes(content), {name.lower(): value.strip() for name, _, value in pairs if name}
         at = start + size + 2
-        if body[at - 2 : at] != b"\r\n":
+        if body[at - 2 : at] != b"\r\n" or start - len(content) > MAX_OVERHEAD:
             break
         content += body[start : at - 2]
-    raise StorageError("IncompleteBody", "the body ends in a chunk, or has a chunk of another length than it says")
+    raise StorageError(
+        "IncompleteBody", "the body ends in a chunk, has one of another length than it says, or too many"
+    )
