@@ -61,8 +61,9 @@ def test_content_of_another_length_is_refused(cloud: Cloud, oos: Any, form: str,
     [
         b"", b"a\r\n01234", b"a\r\n01234567890\r\n0\r\n\r\n", b"a\r\n0123456789\r\n", b"x\r\n",
         b"1\r\na\r\n" * 300_000 + b"0\r\n\r\n", b"0\r\n" + b"x:1\r\n" * 1000 + b"\r\n",
+        b"0\r\n\r\na\r\n0123456789\r\n0\r\n\r\n" + b" " * 5000,
     ],
-    ids=["empty", "cut", "longer", "no end", "no size", "many", "many trailers"],
+    ids=["empty", "cut", "longer", "no end", "no size", "many", "many trailers", "more chunks"],
 )  # fmt: skip
 def test_broken_chunks_are_refused(cloud: Cloud, oos: Any, body: bytes) -> None:
     """A body that ends in a chunk, and a chunk of another length than it says, are no object. [OOS-006]"""

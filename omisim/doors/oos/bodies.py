@@ -82,7 +82,9 @@ def _decode(body: bytes) -> tuple[bytes, dict[str, str]]:
     content, at = bytearray(), 0
     while (chunk := _CHUNK.match(body, at)) is not None:
         size, start = int(chunk[1], 16), chunk.end()
-        if size == 0 and len(body) - start <= MAX_TRAILERS:
+        if size == 0:
+            if len(body) - start > MAX_TRAILERS:
+                break
             pairs = (line.partition(":") for line in body[start:].decode("latin-1").splitlines())
             return bytes(content), {name.lower(): value.strip() for name, _, value in pairs if name}
         at = start + size + 2
