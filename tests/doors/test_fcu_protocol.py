@@ -16,6 +16,7 @@ from omisim.doors.fcu.shapes import find_operation
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.model import Vm
+from omisim.model.ids import PREFIXES, make_id
 
 
 class TestRequests:
@@ -511,6 +512,29 @@ def test_every_action_reads_dry_run(alice: Account, name: str) -> None:
     """DryRun is a parameter also of the actions for which EC2 does not describe it. [FCU-002]"""
     response = ask(alice, {"Action": name, "DryRun": "perhaps"})
     assert response.headers["X-Omisim-Rule"] == "FCU-006/type"
+
+
+@pytest.mark.parametrize("name", [name for name, row in load_rows().items() if row.lists])
+def test_dry_runs_of_reads_are_refused_as_the_reads_are(alice: Account, name: str) -> None:
+    """A dry run of a read that would be refused is that refusal. [FCU-002]"""
+    row = load_rows()[name]
+    ids = {parameter: make_unknown_id(spec["kind"]) for parameter, spec in row.ids.items()}
+    wrong = {"Filter.1.Name": "none", "MaxResults": "0", row.pages: "none", **ids}
+    for more in ({}, *({parameter: text} for parameter, text in wrong.items())):
+        response, dry_run = (ask(alice, {"Action": name, **more, "DryRun": dry}) for dry in ("false", "true"))
+        assert error_of(dry_run) == ((400, "DryRunOperation") if response.status == 200 else error_of(response)), more
+
+
+def make_unknown_id(kind: str) -> str:
+    """Return a well-formed id of a kind that no resource has."""
+    return make_id(kind, "unknown", 0) if kind in PREFIXES else "none"
+
+
+def test_dry_runs_of_reads_of_attributes_are_refused_as_the_reads_are(alice: Account, vm: Vm) -> None:
+    """A dry run for an attribute that FCU does not show is refused as not implemented. [FCU-002, FCU-052]"""
+    parameters = {"Action": "DescribeInstanceAttribute", "InstanceId": vm.vm_id, "DryRun": "true"}
+    assert error_of(ask(alice, {**parameters, "Attribute": "kernel"})) == (400, "NotImplemented")
+    assert error_of(ask(alice, {**parameters, "Attribute": "instanceType"})) == (400, "DryRunOperation")
 
 
 def test_dry_runs_of_actions_without_it_in_ec2_change_nothing(alice: Account) -> None:

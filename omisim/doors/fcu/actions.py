@@ -106,10 +106,10 @@ class FcuAction:
                     context.before = BEFORE[row.before](context, parsed.ec2_parameters)
                 answer = call(parsed.request, context.account_id, context.region, headers)
                 record = engine.session.find_call(answer.request_id)  # None if a fault has reset the cloud meanwhile
-                if parsed.dry_run:
-                    raise refuse("FCU-002", action=row.name)
                 context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
                 content = self._render(context, parsed, answer.page_size)
+                if parsed.dry_run:  # reads are refused until here, for example by an unknown filter
+                    raise refuse("FCU-002", action=row.name)
                 if record is not None:
                     if self._selection is not None:
                         record.results = len(context.result) if self._is_paged else None
