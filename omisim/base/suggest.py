@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-__all__ = ["API_NAMES", "check_known", "describe_unknown", "suggest"]
+__all__ = ["ACTION_CUTOFF", "check_known", "describe_unknown", "suggest", "suggest_action"]
 
-API_NAMES = "; actions have the names of the OUTSCALE API here: CreateVms, not RunInstances"
+ACTION_CUTOFF = 0.85  # how similar a name of an action must be: EC2's DescribeImages is not a typo of DeleteImage
+_API_NAMES = "; actions have the names of the OUTSCALE API here: CreateVms, not RunInstances"
 
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 
@@ -30,6 +31,11 @@ def suggest(
         similar = get_close_matches(unknown_name, names, count, cutoff)
         similar = similar or [plain[each] for each in get_close_matches(simple_name, plain, count, cutoff)]
     return text.format(", ".join(similar)) if similar else ""
+
+
+def suggest_action(name: object, known_names: Iterable[str]) -> str:
+    """Return the end of a text about an unknown action: one with a very similar name, or whose names actions have."""
+    return suggest(name, known_names, cutoff=ACTION_CUTOFF) or _API_NAMES
 
 
 def describe_unknown(noun: str, name: object, known_names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.base.redact import redact
 from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches, shorten
-from omisim.base.suggest import API_NAMES, describe_unknown, suggest
+from omisim.base.suggest import describe_unknown, suggest, suggest_action
 from omisim.engine.engine import Engine
 from omisim.engine.marks import Mark
 from omisim.engine.session import CallRecord
@@ -115,7 +115,7 @@ def _check_query(records: Sequence[CallRecord], action: str | None, parameters: 
     if action not in known_actions and action in STORAGE_OPERATIONS:
         raise ValueError(f"{action} is a request to object storage: cloud.calls() has those of the API only")
     if action not in known_actions:
-        raise ValueError(f"unknown action {action!r}{suggest(action, known_actions) or API_NAMES}")
+        raise ValueError(f"unknown action {action!r}{suggest_action(action, known_actions)}")
     names = [api_name(name) for name in ACTIONS[action].shape.all_fields] if action in ACTIONS else parameters
     for name in parameters:
         if name not in names:

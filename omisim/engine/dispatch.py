@@ -15,7 +15,7 @@ from omisim.actions.framework.request import NOTHING, Request
 from omisim.actions.sharing import is_visible
 from omisim.base.clock import Clock
 from omisim.base.frozen import frozen
-from omisim.base.suggest import suggest
+from omisim.base.suggest import ACTION_CUTOFF, suggest
 from omisim.engine.similar_ids import find_similar_ids, get_unknown_id
 from omisim.model import AccountRow
 from omisim.spec.errors import ERRORS, ApiError
@@ -67,7 +67,8 @@ def refuse_action(name: str) -> ApiError:
     reason = not_served().get(name)
     if reason is not None:
         return refuse("REQ-002/not-served", action=name, reason=reason)
-    return refuse("REQ-002", action=name, hint=suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?"))
+    hint = suggest(name, {*ACTIONS, *not_served()}, " Did you mean {}?", cutoff=ACTION_CUTOFF)
+    return refuse("REQ-002", action=name, hint=hint)
 
 
 def dispatch(

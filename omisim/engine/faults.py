@@ -14,7 +14,7 @@ from omisim.actions.framework.registry import ACTIONS, not_served
 from omisim.actions.framework.schema import MISSING, Problems
 from omisim.base.renamed import Renamed
 from omisim.base.subset import find_mismatches
-from omisim.base.suggest import API_NAMES, suggest
+from omisim.base.suggest import suggest, suggest_action
 from omisim.model.ids import derive_hex
 from omisim.model.serialize import api_name, to_snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind, suggest_error
@@ -243,7 +243,7 @@ def _check_action(action: Any, status: Any, error: Any) -> None:
             raise ValueError(f"status must be 500 or 503 for {action}, not 429: object storage throttles with 503")
     elif action not in ACTIONS and action != ANY_ACTION:
         known = {*ACTIONS, *STORAGE_OPERATIONS}
-        reason = f": {not_served()[action]}" if action in not_served() else suggest(action, known) or API_NAMES
+        reason = f": {not_served()[action]}" if action in not_served() else suggest_action(action, known)
         raise ValueError(f"action must be a served action, not {action!r}{reason}")
 
 

@@ -11,7 +11,7 @@ from omisim.actions.framework.registry import ACTIONS, Action, empty_lists, not_
 from omisim.actions.framework.request import Request
 from omisim.actions.framework.schema import Field, Problems, Shape, compile_signature, report_wrong_type
 from omisim.base.frozen import frozen
-from omisim.base.suggest import suggest
+from omisim.base.suggest import suggest_action
 from omisim.engine.dispatch import Answer, Body
 from omisim.engine.session import CallRecord
 from omisim.spec.errors import ApiError
@@ -78,7 +78,7 @@ def check_answer(action: str, answer: Any) -> OwnAnswer:
     if action in ACTIONS:
         raise ValueError(f"omisim serves {action}: answer() is for other actions; to make calls fail, use faults.add()")
     if action not in not_served():
-        raise ValueError(f"unknown action {action!r}{suggest(action, not_served())}")
+        raise ValueError(f"unknown action {action!r}{suggest_action(action, not_served())}")
     if callable(answer):
         return answer  # type: ignore[no-any-return]  # called with the record of the call
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from omisim.actions.fcu_only import is_fcu_only
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.base.suggest import describe_unknown, suggest
+from omisim.base.suggest import describe_unknown, suggest_action
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import Dropped
@@ -83,7 +83,7 @@ class Recorder:
         self, function: Callable[..., dict[str, Any]], name: str, action: str, parameters: dict[str, Any]
     ) -> dict[str, Any] | None:
         if action not in ACTIONS and action not in not_served():  # its refusal would look like any other
-            raise ValueError(f"unknown action {action!r}{suggest(action, [*ACTIONS, *not_served()])}")
+            raise ValueError(f"unknown action {action!r}{suggest_action(action, [*ACTIONS, *not_served()])}")
         self._record_calls()
         account, number = self.account(name), self._count_ids()
         self._steps.append(ScriptCall(name, action, parameters, "", number))

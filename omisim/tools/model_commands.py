@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omisim.base.hosts import DEFAULT_REGION
 from omisim.base.named_file import read_file
-from omisim.base.suggest import suggest
+from omisim.base.suggest import suggest, suggest_action
 from omisim.base.texts import pluralize
 from omisim.spec.errors import ERRORS
 from omisim.spec.rules import GRADES, load_families
@@ -81,7 +81,7 @@ def _print_rules(options: argparse.Namespace) -> int:
         code = f"{ERRORS[rule.error].status} {ERRORS[rule.error].code}" if rule.error else "out" if rule.out else ""
         verdict = f"{measured.get(rule.id, 'not measured'):<15} " if options.measured else ""
         print_row(f"{rule.id:<16} {code:<10} {rule.evidence:<11} {verdict}", rule.says or rule.out)
-    suggestion = "" if action or options.action is None else suggest(options.action, _list_actions())
+    suggestion = "" if action or options.action is None else suggest_action(options.action, _list_actions())
     print(f"{pluralize(len(rules), 'rule')}{suggestion}", file=sys.stderr)
     return 0 if rules else 1
 

@@ -16,7 +16,8 @@ from moto.core.model import ServiceModel
 from moto.core.serialize import EC2Serializer, SerializationContext
 from support.api_names import find_oapi_only
 
-from omisim.actions.framework.registry import empty_lists
+from omisim import Cloud
+from omisim.actions.framework.registry import ACTIONS, empty_lists, not_served
 from omisim.actions.framework.schema import Shape
 from omisim.base.data_files import load_toml
 from omisim.doors.fcu import forms
@@ -188,6 +189,14 @@ def test_every_section_is_read() -> None:
         assert len(names) == len(set(names))
     for family in FAMILIES:
         assert set(load_toml("omisim.doors.fcu", f"{family}.toml")) <= {"actions", "views", "inputs"}
+
+
+def test_names_of_actions_are_not_taken_for_typing_errors() -> None:
+    """A fault for an EC2 action names the action that does it, or says whose names actions have."""
+    rows = {name: row for name, row in load_rows().items() if name not in {*ACTIONS, *not_served()}}
+    for name, row in rows.items():
+        with pytest.raises(ValueError, match=f"did you mean {row.calls}|names of the OUTSCALE API here: CreateVms"):
+            Cloud().faults.add(name)
 
 
 def test_every_error_has_a_code_of_ec2() -> None:

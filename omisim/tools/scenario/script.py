@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from omisim.actions.framework.registry import ACTIONS, not_served
-from omisim.base.suggest import API_NAMES, suggest
+from omisim.base.suggest import suggest, suggest_action
 from omisim.base.texts import pluralize
 from omisim.cloud.account import Account
 from omisim.cloud.cloud import Cloud
@@ -96,7 +96,7 @@ class Script:
             return _bind_storage_call(account, do.removeprefix("oos."))
         if do not in ACTIONS:
             reason = not_served().get(do)
-            addition = f": {reason}" if reason else suggest(do, (*ACTIONS, *PLATFORM)) or API_NAMES
+            addition = f": {reason}" if reason else suggest_action(do, (*ACTIONS, *PLATFORM))
             raise ValueError(f"do must be a served action or one of {', '.join(PLATFORM)}, not {do!r}{addition}")
         names = [api_name(name) for name in ACTIONS[do].shape.all_fields]
         engine, caller, region = self._cloud.engine, account.account_id, account.region
