@@ -33,13 +33,15 @@ class Deviation:
     """One way in which a run can meet another answer.
 
     `kind` is one of `KINDS`, `call` the number of the call in the run, counted from 1, or None if it concerns the run
-    as a whole. `says` describes the deviation. `line` makes it happen in a cloud named `cloud`.
+    as a whole. `says` describes the deviation. `line` makes it happen in a cloud named `cloud`. `start` is the number
+    of the first call that can notice a deviation without a call.
     """
 
     kind: Kind
     call: int | None
     says: str
     line: str
+    start: int = 0
 
     def apply(self, cloud: Cloud) -> None:
         """Make the deviation happen when the code runs on this cloud."""
@@ -159,7 +161,8 @@ def _fail(run: Run) -> Iterator[Deviation]:
             line = between.make_fault(f"meanwhile=lambda: {line}") if between else ""
         earlier[change.id] = change.seq
         if line:
-            yield Deviation("failed", None, f"{change.kind} {change.id} fails while {change.before.state}", line)
+            says = f"{change.kind} {change.id} fails while {change.before.state}"
+            yield Deviation("failed", None, says, line, _find_call_after(run, change))
 
 
 def _can_fail(change: Change) -> bool:
@@ -180,22 +183,27 @@ def _find_call_between(run: Run, start: int, end: int) -> Target | None:
     return None
 
 
+def _find_call_after(run: Run, change: Change) -> int:
+    """Return the number of the first call after a change."""
+    return next((number for number, call in enumerate(run.calls, 1) if call.position > change.seq), len(run.calls) + 1)
+
+
 def _stall(run: Run) -> Iterator[Deviation]:
     """Yield, for each transient state of the run, that resources remain in it for days.
 
     Of two such states in a row in which the API refuses the same actions, only the later one is tried.
     """
-    states = dict.fromkeys(
-        (change.kind, str(change.before.state))
-        for change in run.changes
-        if change.cause == "due" and change.kind in LIFECYCLES and change.before is not None
-    )
+    states: dict[tuple[str, str], Change] = {}  # with the first change out of the state
+    for change in run.changes:
+        if change.cause == "due" and change.kind in LIFECYCLES and change.before is not None:
+            states.setdefault((change.kind, str(change.before.state)), change)
     transient = {place: end for place in states if (end := _find_automatic_end(*place)) is not None}
     for (kind, state), end in transient.items():
         if (kind, end.state) in transient and _list_refused(kind, state) == _list_refused(kind, end.state):
             continue
         says = f"each {kind} that is {state} remains so"
-        yield Deviation("stalled", None, says, f"cloud.durations[{f'{kind}.{state}'!r}] = {STALL}")
+        line = f"cloud.durations[{f'{kind}.{state}'!r}] = {STALL}"
+        yield Deviation("stalled", None, says, line, _find_call_after(run, states[kind, state]))
 
 
 def _find_automatic_end(kind: str, state: str) -> To | None:

@@ -53,7 +53,7 @@ def list_finished(run: Run, call: int) -> dict[str, Item]:
     positions = {find_cause(change): change.seq for change in reversed(run.changes)}
     in_use = set()
     for number, record in enumerate(run.calls, 1):
-        if number >= call:
+        if number >= call and record.position >= 0:
             in_use |= {causes.get(row_id) for row_id in _list_used(record, causes)}
             in_use |= {cause for cause, seq in positions.items() if seq >= record.position}
     return {row_id: item for row_id, item in run.inventory.created.items() if causes.get(row_id) not in in_use}

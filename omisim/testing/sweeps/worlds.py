@@ -224,7 +224,7 @@ class Sweep:
                 for deviation in reversed(stages[len(runs)] if len(runs) < len(stages) else ()):  # see World.script
                     deviation.apply(cloud)
                 runs.append(perform(cloud, self._code, before, self._budget, options.expected))
-            call = min((deviation.call or 0 for deviation in deviations), default=0)
+            call = min(deviation.call or deviation.start for deviation in deviations)
             first = judge(runs[-1], self._clean, cloud, options.holds, call)
             others = () if options.holds or first[0] in HARMLESS else self._list_clean_after(deviations)
             judgements = (judge(runs[-1], clean, cloud, None, call) for clean in others)
