@@ -168,11 +168,8 @@ def compare(run: Inventory, clean: Inventory) -> Iterator[str]:
         f"missing: {' '.join(filter(None, label[:2]))} of {label[2]}" for label in expected if expected[label] > 0
     )
     for label in expected:
-        pairs = [
-            sorted((item for item in side.created.values() if item.label == label), key=lambda item: repr(item.fields))
-            for side in (run, clean)
-        ]
-        for mine, theirs in zip(*pairs, strict=False):
+        pairs = [[item for item in side.created.values() if item.label == label] for side in (run, clean)]
+        for mine, theirs in zip(*_drop_equal(*pairs), strict=False):
             yield from _compare_fields(mine, theirs.fields)
     for row_id in [*run.changed, *(row_id for row_id in clean.changed if row_id not in run.changed)]:
         mine, theirs = run.changed.get(row_id), clean.changed.get(row_id)
@@ -184,6 +181,18 @@ def compare(run: Inventory, clean: Inventory) -> Iterator[str]:
         else:
             yield from _compare_fields(mine, theirs.fields)
     yield from (f"not deleted: {item.text}" for row_id, item in clean.deleted.items() if row_id not in run.deleted)
+
+
+def _drop_equal(run: list[Item], clean: list[Item]) -> tuple[list[Item], list[Item]]:
+    """Return the items of two runs without those that are equal in both, in the order of their fields."""
+    differing, rest = [], sorted(clean, key=lambda item: repr(item.fields))
+    for mine in sorted(run, key=lambda item: repr(item.fields)):
+        equal = next((item for item in rest if item.fields == mine.fields), None)
+        if equal is None:
+            differing.append(mine)
+        else:
+            rest.remove(equal)
+    return differing, rest
 
 
 def find_lost(run: Inventory, clean: Inventory) -> list[str]:
