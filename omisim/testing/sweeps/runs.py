@@ -6,6 +6,8 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from traceback import walk_tb
 from typing import Final
 
 from omisim.base.endless import EndlessPollingError
@@ -102,10 +104,25 @@ async def _wait_for(value: Awaitable[object]) -> object:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return a phrase with the type of an exception and the first line of its text, if it has one."""
+    """Return a phrase with the type of an exception, the first line of its text, if any, and the line of the code."""
     name, module = type(error).__qualname__, type(error).__module__
     text = _read_first_line(error)
-    return f"raises {name if module == 'builtins' else f'{module}.{name}'}{text and f': {text}'}"
+    return f"raises {name if module == 'builtins' else f'{module}.{name}'}{text and f': {text}'}{_find_line(error)}"
+
+
+def _find_line(error: BaseException) -> str:
+    """Return the last line of the code under test that an exception has passed, in parentheses."""
+    lines = [
+        f" ({Path(frame.f_code.co_filename).name}:{number})"
+        for frame, number in walk_tb(error.__traceback__)
+        if _is_own(frame.f_globals.get("__name__", "")) and "site-packages" not in frame.f_code.co_filename
+    ]
+    return lines[-1] if lines else ""
+
+
+def _is_own(module: str) -> bool:
+    """Whether a module belongs neither to Python nor to a client library."""
+    return module.partition(".")[0] not in _LIBRARIES | sys.stdlib_module_names
 
 
 def _read_first_line(error: BaseException) -> str:
@@ -123,5 +140,4 @@ def _is_expected(error: BaseException, expected: Expected | None) -> bool:
     """Whether an exception is an error of the code's own: by default, of no client library and not of Python."""
     if expected is not None:
         return isinstance(error, expected)
-    package = type(error).__module__.partition(".")[0]
-    return isinstance(error, SystemExit) or package not in _LIBRARIES | sys.stdlib_module_names
+    return isinstance(error, SystemExit) or _is_own(type(error).__module__)
