@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from traceback import walk_tb
 from typing import Final
@@ -107,17 +107,24 @@ def describe_error(error: BaseException) -> str:
     """Return a phrase with the type of an exception, the first line of its text, if any, and the line of the code."""
     name, module = type(error).__qualname__, type(error).__module__
     text = _read_first_line(error)
-    return f"raises {name if module == 'builtins' else f'{module}.{name}'}{text and f': {text}'}{_find_line(error)}"
+    lines = ", from ".join(dict.fromkeys(_iter_lines(error)))
+    place = f" ({lines})" if lines else ""
+    return f"raises {name if module == 'builtins' else f'{module}.{name}'}{text and f': {text}'}{place}"
 
 
-def _find_line(error: BaseException) -> str:
-    """Return the last line of the code under test that an exception has passed, in parentheses."""
-    lines = [
-        f" ({Path(frame.f_code.co_filename).name}:{number})"
-        for frame, number in walk_tb(error.__traceback__)
-        if _is_own(frame.f_globals.get("__name__", "")) and "site-packages" not in frame.f_code.co_filename
-    ]
-    return lines[-1] if lines else ""
+def _iter_lines(error: BaseException) -> Iterator[str]:
+    """Yield the last line of the code under test that an exception has passed, then those of its causes."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        lines = [
+            f"{Path(frame.f_code.co_filename).name}:{number}"
+            for frame, number in walk_tb(cause.__traceback__)
+            if _is_own(frame.f_globals.get("__name__", "")) and "site-packages" not in frame.f_code.co_filename
+        ]
+        yield from lines[-1:]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
 def _is_own(module: str) -> bool:
