@@ -169,8 +169,8 @@ def compare(run: Inventory, clean: Inventory) -> Iterator[str]:
     )
     for label in expected:
         pairs = [[item for item in side.created.values() if item.label == label] for side in (run, clean)]
-        for mine, theirs in zip(*_drop_equal(*pairs), strict=False):
-            yield from _compare_fields(mine, theirs.fields)
+        for item, other in zip(*_drop_equal(*pairs), strict=False):
+            yield from _compare_fields(item, other.fields)
     for row_id in [*run.changed, *(row_id for row_id in clean.changed if row_id not in run.changed)]:
         mine, theirs = run.changed.get(row_id), clean.changed.get(row_id)
         if mine is None or theirs is None:
