@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from traceback import walk_tb
-from typing import Final
+from typing import Any, Final
 
 from omisim.base.endless import EndlessPollingError
 from omisim.base.frozen import frozen
 from omisim.cloud.cloud import Cloud
-from omisim.engine.faults import ANY_ACTION, Fault
+from omisim.engine.faults import ANY_ACTION, Fault, Killed
 from omisim.engine.session import CallRecord
 from omisim.state.state import Change, State
 from omisim.testing.sweeps.inventory import Inventory, normalize, take_inventory
@@ -71,12 +73,28 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     mark, first = cloud.mark(), engine.session.requests
     engine.change_settings(read_switches=set())
     limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
-    value, failure = _execute(cloud, code, limit, expected)
+    with _ignore_kills():
+        value, failure = _execute(cloud, code, limit, expected)
     switches = frozenset(engine.settings.read_switches)
     changes = engine.state.changes_since(mark.position)
     calls = tuple(call for call in engine.session.calls if call.serial > first)
     cloud.faults.clear()
     return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
+
+
+@contextmanager
+def _ignore_kills() -> Iterator[None]:
+    """Print no exception of a thread or a finalizer that ends because its process is killed."""
+
+    def wrap(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+        return lambda args: None if isinstance(args.exc_value, Killed) else hook(args)
+
+    thread_hook, other_hook = threading.excepthook, sys.unraisablehook
+    threading.excepthook, sys.unraisablehook = wrap(thread_hook), wrap(other_hook)
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = thread_hook, other_hook
 
 
 def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) -> tuple[object, RunFailure | None]:
@@ -90,12 +108,13 @@ def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) 
     except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
         failure = _classify(error, expected)
     if any(fault.is_dead for fault in cloud.faults):  # however the code, or a thread of it, took the exception
-        return None, _describe_kill(limit)
+        place = _name_lines(failure.error) if failure and failure.error else ""
+        return None, _describe_kill(limit, place)
     return normalize(value), failure
 
 
-def _describe_kill(limit: Fault) -> RunFailure:
-    reason = f"it has made more than {limit.every} calls"
+def _describe_kill(limit: Fault, place: str) -> RunFailure:
+    reason = f"it has made more than {limit.every} calls{place}"
     return RunFailure("killed", "killed") if limit.times else RunFailure("endless", reason)
 
 
@@ -105,26 +124,45 @@ async def _wait_for(value: Awaitable[object]) -> object:
 
 def describe_error(error: BaseException) -> str:
     """Return a phrase with the type of an exception, the first line of its text, if any, and the line of the code."""
+    return f"raises {_name_error(error)}{_name_lines(error)}"
+
+
+def _name_error(error: BaseException) -> str:
+    """Return the type of an exception and the first line of its text; of a group, also those of its exceptions."""
     name, module = type(error).__qualname__, type(error).__module__
-    text = _read_first_line(error)
-    lines = ", from ".join(dict.fromkeys(_iter_lines(error)))
-    place = f" ({lines})" if lines else ""
-    return f"raises {name if module == 'builtins' else f'{module}.{name}'}{text and f': {text}'}{place}"
+    parts = [name if module == "builtins" else f"{module}.{name}", _read_first_line(error)]
+    if isinstance(error, BaseExceptionGroup):
+        parts.append(", ".join(map(_name_error, error.exceptions)))
+    return ": ".join(filter(None, parts))
 
 
-def _iter_lines(error: BaseException) -> Iterator[str]:
-    """Yield the last line of the code under test that an exception has passed, then those of its causes."""
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        lines = [
-            f"{Path(frame.f_code.co_filename).name}:{number}"
-            for frame, number in walk_tb(cause.__traceback__)
-            if _is_own(frame.f_globals.get("__name__", "")) and "site-packages" not in frame.f_code.co_filename
-        ]
-        yield from lines[-1:]
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+def _name_lines(error: BaseException) -> str:
+    """Return the lines of the code under test that an exception and its causes came from, in parentheses."""
+    lines = ", from ".join(dict.fromkeys(line for cause in _iter_causes(error) for line in _find_line(cause)))
+    return f" ({lines})" if lines else ""
+
+
+def _iter_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, those of its group, and those that it was raised from or during."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
+            earlier = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+            waiting += () if earlier is None else (earlier,)
+
+
+def _find_line(error: BaseException) -> list[str]:
+    """Return the last line of the code under test that an exception has passed, if there is one."""
+    lines = [
+        f"{Path(frame.f_code.co_filename).name}:{number}"
+        for frame, number in walk_tb(error.__traceback__)
+        if _is_own(frame.f_globals.get("__name__", "")) and "site-packages" not in frame.f_code.co_filename
+    ]
+    return lines[-1:]
 
 
 def _is_own(module: str) -> bool:
@@ -133,18 +171,24 @@ def _is_own(module: str) -> bool:
 
 
 def _read_first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "")[:_MAX_TEXT]
+    return next(iter(str(error).splitlines()), "")[:_MAX_TEXT].rstrip(":")
 
 
 def _classify(error: BaseException, expected: Expected | None) -> RunFailure:
-    if isinstance(error, EndlessPollingError):
-        text = f"it polls for something that can never happen ({_read_first_line(error)})"
-        return RunFailure("endless", text, error)
+    for cause in _iter_causes(error):  # the code may report it by an error of its own
+        if isinstance(cause, EndlessPollingError):
+            text = f"it polls for something that can never happen{_name_lines(cause)}: {_read_first_line(cause)}"
+            return RunFailure("endless", text, error)
     return RunFailure("own" if _is_expected(error, expected) else "unexpected", describe_error(error), error)
 
 
 def _is_expected(error: BaseException, expected: Expected | None) -> bool:
-    """Whether an exception is an error of the code's own: by default, of no client library and not of Python."""
+    """Whether an exception is an error of the code's own: by default, of no client library and not of Python.
+
+    A group is one if all its exceptions are.
+    """
+    if isinstance(error, BaseExceptionGroup) and not (expected and isinstance(error, expected)):
+        return all(_is_expected(inner, expected) for inner in error.exceptions)
     if expected is not None:
         return isinstance(error, expected)
     return isinstance(error, SystemExit) or _is_own(type(error).__module__)

@@ -100,23 +100,6 @@ class TestJudgement:
         (line,) = get_only_world(sweep(setup, unhandled, kinds=["refused"], limit=1)).details
         assert line.startswith("raises ValueError (")
 
-    def test_an_error_has_the_line_of_the_code_that_raised_it(self) -> None:
-        """It is the last line that belongs neither to Python nor to a library, then those of its causes."""
-
-        def decode(cloud: Cloud) -> None:
-            try:
-                cloud.account("alice").read_vms()
-            except ApiError:
-                try:
-                    int("<html>")
-                except ValueError as error:
-                    raise TypeError from error
-
-        (line,) = get_only_world(sweep(setup, decode, kinds=["refused"], limit=1)).details
-        start = decode.__code__.co_firstlineno
-        numbers = ", from ".join(f"test_judge.py:{start + offset}" for offset in (7, 5, 2))
-        assert line == f"raises TypeError ({numbers})"
-
     def test_a_result_that_differs_is_wrong(self) -> None:
         """A run that succeeds leaves what the clean run leaves, with the same fields."""
 
