@@ -8,6 +8,7 @@ from typing import Any
 
 from omisim.base.foreign import parse_toml
 from omisim.base.named_file import read_file
+from omisim.state.settings import check_switch
 
 __all__ = ["load_switches", "read_switches"]
 
@@ -23,5 +24,12 @@ def load_switches(switches: Any) -> Any:
 
 
 def read_switches(path: str | Path) -> Mapping[str, Any]:
-    """Return the switches of a file. Raises ValueError if it cannot be read or is not TOML."""
-    return read_file(path, parse_toml)
+    """Return the switches of a file. Raises ValueError if it cannot be read, is not TOML, or has an unknown switch."""
+    return read_file(path, _parse)
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    switches = parse_toml(text)
+    for name, value in switches.items():
+        check_switch(name, value)
+    return switches

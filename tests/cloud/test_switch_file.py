@@ -22,7 +22,11 @@ def test_cloud_takes_the_path_of_a_file(tmp_path: Path, kind: type) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(None, "No such file"), ("=", "Invalid statement"), ("start_runing = 1\n", "unknown switch 'start_runing'")],
+    [
+        (None, "No such file"),
+        ("=", "Invalid statement"),
+        ("start_runing = 1\n", "s.toml: unknown switch 'start_runing'"),
+    ],
 )
 def test_file_that_is_wrong_is_refused(tmp_path: Path, text: str | None, expected: str) -> None:
     """A missing file, one that is not TOML and an unknown switch are ValueErrors."""
