@@ -17,6 +17,7 @@ __all__ = ["Profile", "find_profiles", "identify"]
 
 # caller → the ending of its environment variables. Carol's account is in another Region.
 CALLERS = {"alice": "", "bob": "_2", "carol": "_3"}
+NOUNS = {"alice": "first account", "bob": "second account", "carol": "third account"}
 
 
 class Profile(NamedTuple):
@@ -77,23 +78,30 @@ def _check_text(value: object) -> str:
 def identify(endpoints: Mapping[str, Endpoint], run: str) -> dict[str, str]:
     """Return the values of the world: account ids, Regions, Subregions and the prefix of names.
 
-    Raises Stopped if an endpoint does not answer, or refuses the keys of a caller.
+    Raises Stopped if an endpoint does not answer or refuses the keys of a caller, or if two callers are one account or
+    are in the wrong Regions: experiments about sharing would then differ for no fault of the endpoint.
     """
-    values = {"prefix": f"{run}-"}
+    values, regions = {"prefix": f"{run}-"}, {}
     for caller, endpoint in endpoints.items():
         rows = _read(caller, endpoint, "Accounts")
         if not rows or not rows[0].get("AccountId"):
-            raise Stopped(f"ReadAccounts of {caller} shows no account")
-        values[caller] = str(rows[0]["AccountId"])
-    first = endpoints["alice"]
-    subregions = _read("alice", first, "Subregions")
-    names = [str(row["SubregionName"]) for row in subregions if row.get("SubregionName")]
-    values |= dict(zip(("subregion_a", "subregion_b"), names, strict=False))
-    values["region"] = next((str(row["RegionName"]) for row in subregions if row.get("RegionName")), first.region)
-    regions = [str(row.get("RegionName")) for row in _read("alice", first, "Regions")]
-    if "carol" in endpoints:
-        regions.insert(0, endpoints["carol"].region)
-    others = [region for region in regions if region != values["region"]]
+            raise Stopped(f"ReadAccounts of the {NOUNS[caller]} shows no account")
+        account_id = str(rows[0]["AccountId"])
+        if same := next((other for other in CALLERS if values.get(other) == account_id), None):
+            raise Stopped(f"the {NOUNS[caller]} must be another one than the {NOUNS[same]}: both are {account_id}")
+        values[caller] = account_id
+        subregions = _read(caller, endpoint, "Subregions")
+        regions[caller] = next((str(row["RegionName"]) for row in subregions if row.get("RegionName")), endpoint.region)
+        if caller == "alice":
+            names = [str(row["SubregionName"]) for row in subregions if row.get("SubregionName")]
+            values |= dict(zip(("subregion_a", "subregion_b"), names, strict=False))
+    values["region"] = home = regions["alice"]
+    if (second := regions.get("bob", home)) != home:
+        raise Stopped(f"the second account must be in the Region of the first, {home}, not in {second}")
+    if regions.get("carol") == home:
+        raise Stopped(f"the third account must be in another Region than the first: both are in {home}")
+    named = [str(row.get("RegionName")) for row in _read("alice", endpoints["alice"], "Regions")]
+    others = [region for region in (regions.get("carol", home), *named) if region != home]
     return values | {"other_region": others[0]} if others else values
 
 
@@ -105,7 +113,7 @@ def _read(caller: str, endpoint: Endpoint, name: str) -> list[Mapping[str, Any]]
     except Unreachable as error:
         raise Stopped(f"{endpoint.host}: {error}") from None
     if answer.status in NO_PERMISSION:
-        raise Stopped(f"{endpoint.host} refuses the keys of {caller}: {action}: {answer}")
+        raise Stopped(f"{endpoint.host} refuses the keys of the {NOUNS[caller]}: {action}: {answer}")
     if not answer.accepted:
         raise Stopped(f"{endpoint.host}: {action}: {answer}")
     return read_rows(answer.body, name)
