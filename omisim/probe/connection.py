@@ -121,6 +121,8 @@ class Connection:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             reason = " ".join(str(error).split()) or type(error).__name__
+            if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+                reason = "the host does not speak TLS: should its URL begin with http://?"
             raise Unreachable(f"{action}: {reason}") from None
         return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 

@@ -79,10 +79,11 @@ def _load_stories() -> list[Experiment]:
 
 
 def read_story(name: str, row: Mapping[str, Any], source: str) -> Experiment:
-    """Return the experiment of a TOML table. Raises ValueError for an unknown key."""
-    unknown = set(row) - {"calls"}
-    if unknown or not isinstance(row.get("calls"), list):
-        raise ValueError(f"{source}: experiment {name!r} must have calls and nothing else, not {', '.join(row)}")
+    """Return the experiment of a TOML table. Raises ValueError unless it has a list of calls, and no other key."""
+    if unknown := next((key for key in row if key != "calls"), None):
+        raise ValueError(f"{source}: experiment {name!r} has the key {unknown!r}; it must have calls alone")
+    if not isinstance(row.get("calls"), list):
+        raise ValueError(f"{source}: the calls of experiment {name!r} must be a list, not {row.get('calls')!r}")
     return Experiment(
         name, source, tuple(call for step in row["calls"] for call in _read_step(step, f"{source}: {name}"))
     )

@@ -86,7 +86,7 @@ class TestRuns:
         """The default output is a table."""
         status, out, err = run(url, "--rule", "OMI-022", "--rule", "VOL-004")
         assert (status, out.split()) == (0, ["OMI-022", "agrees", "VOL-004", "agrees"])
-        assert err.endswith("2 agrees; 39 calls, 3 resources created\n")
+        assert err.endswith("2 agrees; 41 calls, 3 resources created\n")
 
     def test_write_json_html_and_switches(self, run: Run, url: str, tmp_path: Path) -> None:
         """With --json, stdout is one JSON document; the other files are written beside it."""
@@ -147,6 +147,9 @@ class TestRuns:
             ('["a"]\ncalls = [{ do = "ReadVms", giv = {} }]', "a call has no key 'giv'; did you mean give?"),
             ('["a"]\ncalls = [{ door = "fcu", do = "RunInstances" }]', "RunInstances of FCU could not be cleaned up"),
             ('["a"]\ncalls = [1]', "a: a call must be a table, not 1"),
+            ('["a"]\ncalls = 3', "mine.toml: the calls of experiment 'a' must be a list, not 3"),
+            ('["a"]\ncalls = []\nrule = 1', "experiment 'a' has the key 'rule'; it must have calls alone"),
+            ('["a"]\ncalls = [{ do = "ReadVms" }]', "mine.toml: no call names the rule that it decides"),
             ('["a"]\ncalls = [{ rule = "x" }]', "a: a call must have do, wait or cells"),
             ('["a"]\ncalls = [{ do = "ReadVms", give = 3 }]', "a: give must be a table, not 3"),
             ('["a"]\ncalls = [{ do = "ReadVms", repeat = true }]', "a: repeat must be a number, not True"),
@@ -305,6 +308,7 @@ class TestProblems:
             (("--calibrate", "."), "--calibrate must be the path of a file in a folder that exists"),
             (("--oos", "ftp://x"), "--oos must be a URL such as"),
             (("--switches", "nowhere.toml"), "nowhere.toml: No such file"),
+            (("--switches", "wrong.toml"), "wrong.toml: switch OMI-022 must be the name of an API error, not 'taken'"),
             (("--profile", "work"), "config.json: No such file"),
         ],
     )
@@ -313,6 +317,7 @@ class TestProblems:
     ) -> None:
         """An invalid option ends the run with status 2."""
         monkeypatch.setenv("HOME", str(tmp_path))
+        Path("wrong.toml").write_text('OMI-022 = "taken"')
         status, out, err = run(url, *options)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert text in err
@@ -326,11 +331,42 @@ class TestProblems:
         assert (status, err.count("\n")) == (2, 1)
         assert "ENDPOINT must be a URL such as https://api.eu-west-2.outscale.com, not" in err
 
+    def test_of_a_missing_scheme_are_reported_in_one_line(self, run: Run, url: str) -> None:
+        """A URL without a scheme is one of https, which a server of omisim does not speak by default."""
+        host = url.removeprefix("http://")
+        status, _, err = run(host)
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"{host}: ReadAccounts: the host does not speak TLS: should its URL begin with http://?" in err
+
     def test_of_keys_are_reported_in_one_line(self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Wrong keys end the run before anything is created."""
         monkeypatch.setenv("OSC_SECRET_KEY", "wrong")
         status, _, err = run(url)
-        assert (status, "refuses the keys of alice" in err, err.count("\n")) == (2, True, 1)
+        assert (status, "refuses the keys of the first account" in err, err.count("\n")) == (2, True, 1)
+
+    @pytest.mark.parametrize(
+        ("ending", "same", "problem"),
+        [
+            ("_2", "", "the second account must be another one than the first account: both are "),
+            ("_3", "_2", "the third account must be another one than the second account: both are "),
+            ("_2", "_3", "the second account must be in the Region of the first, eu-west-2, not in us-east-2"),
+            ("_3", None, "the third account must be in another Region than the first: both are in eu-west-2"),
+        ],
+    )
+    def test_of_accounts_are_reported_in_one_line(
+        self, run: Run, url: str, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, ending: str, same: str | None,
+        problem: str,
+    ) -> None:  # fmt: skip
+        """With one account as two, or in the wrong Region, the endpoint would seem to differ."""
+        name = "dave" if same is None else CALLERS[same][0]
+        account = cloud.account(name)
+        monkeypatch.setenv(f"OSC_ACCESS_KEY{ending}", account.access_key)
+        monkeypatch.setenv(f"OSC_SECRET_KEY{ending}", account.secret_key)
+        if (ending, same) == ("_2", "_3"):
+            monkeypatch.delenv("OSC_ACCESS_KEY_3")
+            monkeypatch.delenv("OSC_SECRET_KEY_3")
+        status, out, err = run(url, "--kind", "sharing")
+        assert (status, out, err.count("\n"), problem in err) == (2, "", 1, True)
 
     @pytest.mark.parametrize(
         "text", ["[]", '{"work": 1}', '{"work": {"access_key": 1, "secret_key": "x"}}',
@@ -363,9 +399,9 @@ class TestProblems:
             (200, b"[]", "ReadAccounts: the answer (200) is a JSON list, not an object"),
             (200, b"null", "ReadAccounts: the answer (200) is a JSON null, not an object"),
             (302, b"", "ReadAccounts: the answer (302) redirects to another URL"),
-            (200, b"{}", "ReadAccounts of alice shows no account"),
-            (200, b'{"Accounts": "x"}', "ReadAccounts of alice shows no account"),
-            (200, b'{"Accounts": [3]}', "ReadAccounts of alice shows no account"),
+            (200, b"{}", "ReadAccounts of the first account shows no account"),
+            (200, b'{"Accounts": "x"}', "ReadAccounts of the first account shows no account"),
+            (200, b'{"Accounts": [3]}', "ReadAccounts of the first account shows no account"),
             (404, b"{}", "ReadAccounts: 404, code none"),
             (500, b"", "ReadAccounts: 500, code none"),
         ],

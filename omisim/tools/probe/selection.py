@@ -22,7 +22,10 @@ def select_experiments(options: argparse.Namespace) -> list[Experiment]:
     """Return the experiments that the options choose. Raises ValueError if there are none, with the reason."""
     chosen = select(find_chosen_rules(options), _read_own(options), cheap=options.cheap)
     if not chosen:
-        if options.cheap and select(find_chosen_rules(options), _read_own(options)):
+        own = _read_own(options)
+        if own and not any(one.rules for one in own):
+            raise ValueError(f'{options.experiments}: no call names the rule that it decides, as rule = "OMI-022" does')
+        if options.cheap and select(find_chosen_rules(options), own):
             raise ValueError("all experiments that decide these rules create resources: leave out --cheap")
         reasons = [f"{rule}: {find_reason(rule)}" for rule in options.rule if rule in list_rules()]
         raise ValueError("; ".join(["no experiment decides such a rule", *reasons]))
