@@ -13,7 +13,7 @@ from omisim.probe.endpoint import Endpoint
 from omisim.probe.matching import read_rows
 from omisim.probe.runner import Stopped
 
-__all__ = ["Profile", "find_profiles", "identify"]
+__all__ = ["NOUNS", "Profile", "find_profiles", "identify"]
 
 # caller → the ending of its environment variables. Carol's account is in another Region.
 CALLERS = {"alice": "", "bob": "_2", "carol": "_3"}

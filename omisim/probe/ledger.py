@@ -106,11 +106,17 @@ class Ledger:
             self._sleep(self._pause)
         return left
 
-    def find(self, row_id: str) -> Mapping[str, Any] | None:
-        """Return a recorded resource, or None if it is gone, or cannot and need not be deleted."""
+    def find(self, row_id: str) -> tuple[Mapping[str, Any] | None, str]:
+        """Return a recorded resource, or None if it is gone, or cannot and need not be deleted.
+
+        The text is "", or says why the answer does not show whether the resource exists.
+        """
         kind = KINDS[find_kind(row_id)]
-        row, _ = read_resource(self._send, self.owners[row_id], row_id)
-        return None if row is None or row.get("State") in kind.get("ends", ()) or "delete" not in kind else row
+        row, answer = read_resource(self._send, self.owners[row_id], row_id)
+        if "delete" not in kind or (row is not None and row.get("State") in kind.get("ends", ())):
+            return None, ""
+        is_clear = row is not None or isinstance(answer.body.get(kind["items"]), list)
+        return row, "" if is_clear else f"{kind['read']} does not show whether it exists: {answer}"
 
     def _try_to_delete(self, row_id: str) -> str:
         try:
@@ -121,9 +127,9 @@ class Ledger:
     def _delete(self, row_id: str, *, marked: bool = True) -> str:
         """Delete a resource if it is ours; return why it still exists, or ""."""
         by, kind = self.owners[row_id], KINDS[find_kind(row_id)]
-        row = self.find(row_id)
+        row, doubt = self.find(row_id)
         if row is None:
-            return ""
+            return doubt
         if marked and not self._is_ours(row_id, row):
             return f"it does not have the mark {TAG}={self.run}"
         values = {"id": row_id}

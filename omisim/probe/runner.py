@@ -68,7 +68,7 @@ class Runner:
         self.objects: Objects = Objects(self._store, self.initial["prefix"].rstrip("-"))
         if "bucket" in self.initial:
             self.objects.record("alice", self.initial["bucket"])
-        self.unanswered: list[str] = []  # creations whose answer, with the id, was lost
+        self.unanswered: list[tuple[str, str]] = []  # creations whose answer, with the id, was lost: action and caller
         self._names: dict[str, str] = dict(self.initial)
         self._stale: set[str] = set()  # ids of the world that a call may have changed
         self._failed: dict[str, str] = {}  # recipe → why it cannot be made
@@ -292,7 +292,7 @@ class Runner:
             raise
         except Unreachable as error:
             if door != "oos" and is_creation(action):
-                self.unanswered.append(f"{action} of {by}")
+                self.unanswered.append((action, by))
             self._silent += 1
             if self._silent >= MAX_UNANSWERED:
                 raise Stopped(f"{MAX_UNANSWERED} calls in a row had no answer: {error}") from None

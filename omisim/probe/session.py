@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omisim.base.texts import pluralize
-from omisim.probe.accounts import identify
+from omisim.probe.accounts import NOUNS, identify
 from omisim.probe.connection import Answer, Unreachable
 from omisim.probe.doors import Caller
 from omisim.probe.experiments import Experiment
@@ -76,7 +76,7 @@ class Session:
         for run in dict.fromkeys(run for _, run, _ in leftovers):
             owners = {row_id: by for by, other, row_id in leftovers if other == run}
             ledger = self.runner.adopt(run, owners)
-            existing = list(filter(ledger.find, owners))
+            existing = [row_id for row_id in owners if any(ledger.find(row_id))]  # or may exist
             left = ledger.clean(existing)
             self.report.left |= left
             if existing:
@@ -129,7 +129,7 @@ class Session:
 def describe_rest(runner: Runner, left: Iterable[str]) -> Iterator[str]:
     """Yield what a run could not clean up, a line each: what may exist without a mark, and the resources left."""
     if runner.unanswered:
-        calls = ", ".join(runner.unanswered)
+        calls = ", ".join(f"{action} of the {NOUNS[by]}" for action, by in runner.unanswered)
         yield f"no answer to {calls}: what these calls may have created has no mark"
     if rest := ", ".join(left):
         yield f"still there, with the tag {TAG}={runner.ledger.run}: {rest}"

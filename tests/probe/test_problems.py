@@ -165,7 +165,8 @@ class TestInterruptedRuns:
         """Without the answer, the probe cannot know what it has created."""
         probed.cloud.faults.add("CreateVms", drop=True, after_effect=True)
         report = run_session(start_session(probed), VM_AND_IMAGE)
-        assert report.notes == ["no answer to CreateVms of alice: what these calls may have created has no mark"]
+        note = "no answer to CreateVms of the first account: what these calls may have created has no mark"
+        assert report.notes == [note]
 
     def test_delete_their_bucket_after_a_lost_connection(self, probed: Probed) -> None:
         """A deletion in object storage is repeated."""
@@ -222,6 +223,16 @@ class TestLeftovers:
         report = run_session(start_session(probed), find_experiment("VOL-041"))
         assert [reason[:3] for reason in report.left.values()] == ["500"]
         assert report.notes[-1].startswith("still there, with the tag omisim-probe=omisim-probe-1: vol-")
+
+    @pytest.mark.parametrize(("times", "remaining"), [(1, []), (500, ["ReadVolumes does not show whether it exists"])])
+    def test_that_cannot_be_read_are_not_taken_for_gone(self, probed: Probed, times: int, remaining: list[str]) -> None:
+        """A clean-up whose reads are refused, for example because a key has expired, tries again and says so."""
+        session = start_session(probed)
+        probed.cloud.faults.add("ReadVolumes", times=times, error="not-authorized")
+        create = {"do": "CreateVolume", "give": {"SubregionName": "{subregion_a}", "Size": 1}, "rule": "VOL-001"}
+        report = run_session(session, read_story("a volume", {"calls": [create]}, "a test"))
+        assert [reason.partition(":")[0] for reason in report.left.values()] == remaining
+        assert bool(remaining) is any(row.kind == "volume" for row in iter_remnants(probed.cloud, None, None))
 
 
 class TestBounds:
