@@ -25,9 +25,9 @@ from benchmarks.processes import run_server
 from omisim import Cloud
 from omisim.doors.http import HttpRequest, HttpResponse
 from omisim.server.app import App
-from omisim.server.connection import LimitedServer
 from omisim.server.framing import Limits
 from omisim.server.host import THREADS
+from omisim.server.limited_server import LimitedServer
 
 CALLS = 30
 MANY = 100_000  # requests, over which memory must not grow

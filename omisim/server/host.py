@@ -23,8 +23,8 @@ from omisim.cloud.cloud import Cloud
 from omisim.server.access import Access
 from omisim.server.app import App
 from omisim.server.clouds import Clouds
-from omisim.server.connection import LimitedServer, TlsAdapter
 from omisim.server.framing import Limits
+from omisim.server.limited_server import LimitedServer, TlsAdapter
 
 __all__ = ["Limits", "Running", "run_server"]
 

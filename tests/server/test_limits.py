@@ -23,7 +23,7 @@ from support.sign import sign_request
 from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
-from omisim.server import Limits, Running, connection, host
+from omisim.server import Limits, Running, connection, host, limited_server
 
 SMUGGLED = b"GET /_omisim/health HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = b"POST /api/v1/ReadVms HTTP/1.1\r\nHost: x\r\n"
@@ -187,13 +187,13 @@ def test_the_last_read_in_a_row_may_end_a_request(server: Running, monkeypatch: 
 def test_an_idle_connection_keeps_no_request(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection forgets the bytes of a request with its answer: 30 idle ones kept 1.2 GB."""
     kept: Queue[object] = Queue()
-    put_conn = connection.LimitedServer.put_conn
+    put_conn = limited_server.LimitedServer.put_conn
 
     def record(server: Any, conn: Any) -> None:
         kept.put(conn.received)
         put_conn(server, conn)
 
-    monkeypatch.setattr(connection.LimitedServer, "put_conn", record)
+    monkeypatch.setattr(limited_server.LimitedServer, "put_conn", record)
     with connect(server) as line:
         line.sendall(HEAD + b"Content-Length: 9000\r\n\r\n" + b" " * 9000)
         assert kept.get(timeout=60) is None

@@ -35,8 +35,8 @@ from omisim.clients.gateway import speed_up_gateways
 from omisim.model import Image
 from omisim.server import Limits, Running, host
 from omisim.server.app import App
-from omisim.server.connection import LimitedServer, _Connections
 from omisim.server.host import THREADS
+from omisim.server.limited_server import LimitedServer, _Connections
 
 
 def read_at(account: Account, server: Running, at: dt.datetime) -> int:

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from omisim.actions.framework.request import Dialect, Request, copy_arguments
@@ -158,9 +159,12 @@ def _parse_body(action: str, content: bytes) -> Request:
 
 
 def _snake_names(members: dict[str, Any]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
+    if len(members) > MAX_NAMES:
+        names = [*map(snake_name, islice(members, MAX_NAMES)), *map(mark_name, islice(members, MAX_NAMES, None))]
+        return dict(zip(names, members.values(), strict=True))
+    named = {}
     for name, value in members.items():  # not a comprehension, which is one more call for each object of a request
-        named[snake_name(name) if len(named) < MAX_NAMES else mark_name(name)] = value
+        named[snake_name(name)] = value
     return named
 
 
