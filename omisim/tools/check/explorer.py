@@ -8,7 +8,8 @@ or two.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from omisim.tools.check.actions import Bounds, CheckStep, CheckWorld, Scenario
 from omisim.tools.check.canonical import Canonical
 from omisim.tools.check.statements import Happened, StatementError, Statements
 
-__all__ = ["Explorer", "Path", "Start", "Violation", "Visit", "collect_seldom"]
+__all__ = ["Explorer", "Path", "Start", "Violation", "Visit", "collect_seldom", "collecting_seldom"]
 
 Path = tuple[CheckStep, ...]
 Start = tuple[Bounds, Scenario | None, tuple[str, ...]]  # the bounds, the scenario and the statements
@@ -147,3 +148,15 @@ def collect_seldom() -> None:
     """Collect garbage rarely: a check keeps its objects to its end, and collecting took a fifth of its time."""
     gc.freeze()
     gc.set_threshold(200_000)
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Collect garbage rarely within the context."""
+    thresholds = gc.get_threshold()
+    collect_seldom()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)

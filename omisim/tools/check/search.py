@@ -10,20 +10,17 @@ same for any number of workers.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from omisim.tools.check.actions import Bounds
 from omisim.tools.check.cluster import connect
-from omisim.tools.check.explorer import Path, Violation
+from omisim.tools.check.explorer import Path, Violation, collecting_seldom
 from omisim.tools.check.workers import Visits, make_visitor
 
 __all__ = ["CheckResult", "Level", "Progress", "check"]
 
 MAX_WORKERS = 64
-COLLECTED = 20_000  # new objects between two collections
 Progress = Callable[["Level", int], None]
 
 
@@ -89,7 +86,8 @@ def check(
     frontier: list[Path] = [()]
     known_states: set[int] = set()
     start = (bounds, scenario, tuple(never))
-    with _collecting_rarely(), make_visitor(start, workers) if dask is None else connect(dask, start) as visits:
+    visitor = make_visitor(start, workers) if dask is None else connect(dask, start)
+    with visitor as visits, collecting_seldom():
         for distance in range(depth):
             level = Level(distance)
             result.levels.append(level)
@@ -99,17 +97,6 @@ def check(
             if not frontier or result.violation:
                 break
     return result
-
-
-@contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """Let Python's collector of cycles look less often at what a search keeps, which takes 4 % of it."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(COLLECTED, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def _visit_level(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -30,13 +29,8 @@ def make_visitor(start: Start, workers: int) -> Iterator[Visits]:
     Raises ChildProcessError if one of the others was killed.
     """
     if workers == 1:
-        explorer, thresholds = Explorer(*start), gc.get_threshold()
-        collect_seldom()
-        try:
-            yield lambda paths: map(explorer.visit, paths)
-        finally:
-            gc.unfreeze()
-            gc.set_threshold(*thresholds)
+        explorer = Explorer(*start)
+        yield lambda paths: map(explorer.visit, paths)
         return
     Explorer(*start)  # an invalid scenario or statement is an error of this process
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start)
