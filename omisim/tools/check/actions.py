@@ -65,8 +65,8 @@ class CheckStep(NamedTuple):
 
     def __str__(self) -> str:
         """Return the call as a line of Python."""
-        values = self.arguments.values() if self.caller == CLOUD else (f"{n}={v!r}" for n, v in self.arguments.items())
-        return f"{self.caller}.{self.method}({', '.join(map(str if self.caller != CLOUD else repr, values))})"
+        texts = [repr(v) if self.caller == CLOUD else f"{name}={v!r}" for name, v in self.arguments.items()]
+        return f"{self.caller}.{self.method}({', '.join(texts)})"
 
 
 class CheckWorld:

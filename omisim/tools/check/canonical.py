@@ -64,9 +64,9 @@ class Canonical:
         self._ends = {row_id: _CATALOGUE for kind in ("image", "snapshot") for row_id in first.rows(kind)}
         self._fixed: Graph = {}
         for account in accounts:
-            colours = [_hash_text(name if named else kind) for kind, name in _list_names(account)]
-            self._fixed[account.account_id] = (colours[0], [(_hash_position(0), account.region)])
-            self._fixed[account.region] = (colours[1], [])
+            names = (account.account_id, account.region) if named else ("account", "region")
+            self._fixed[account.account_id] = (_hash_text(names[0]), [(_hash_position(0), account.region)])
+            self._fixed[account.region] = (_hash_text(names[1]), [])
         self._has_origins = named
         self._named: dict[tuple[str, str], int] = {}  # the first resources, and the hashes of their ids
         if named:
@@ -157,10 +157,6 @@ class Canonical:
                 all_edges[node].append((place, end))
                 all_edges[end].append((place ^ _REVERSED, node))
         return colours, all_edges
-
-
-def _list_names(account: Account) -> tuple[tuple[str, str], tuple[str, str]]:
-    return ("account", account.account_id), ("region", account.region)
 
 
 @cache

@@ -42,8 +42,9 @@ class Statements:
     def __init__(self, texts: Sequence[str], cloud: Cloud, names: Mapping[str, Any]) -> None:
         self._cloud = cloud
         self._variables = {**names, "cloud": cloud}
-        self._rules = {text.strip() for text in texts} & _list_refusing_rules()
-        self._expressions = [(text, self._compile(text)) for text in texts if text.strip() not in self._rules]
+        stripped = [text.strip() for text in texts]
+        self._rules = _list_refusing_rules().intersection(stripped)
+        self._expressions = [(text, self._compile(text)) for text in stripped if text not in self._rules]
 
     def check(self) -> None:
         """Raise Happened if an expression is true now, and StatementError if it cannot be evaluated."""
@@ -73,12 +74,12 @@ class Statements:
 
     def _compile(self, text: str) -> CodeType:
         """Return the code of an expression. Raises StatementError for a syntax error and an unknown name."""
-        if text.strip() in load_rules():
-            raise StatementError(f"--never {text.strip()}: this rule refuses nothing, so no call can break it")
-        if _RULE_ID.fullmatch(text.strip()):
-            raise StatementError(f"--never {text.strip()}: unknown rule{suggest(text.strip(), _list_refusing_rules())}")
+        if text in load_rules():
+            raise StatementError(f"--never {text}: this rule refuses nothing, so no call can break it")
+        if _RULE_ID.fullmatch(text):
+            raise StatementError(f"--never {text}: unknown rule{suggest(text, _list_refusing_rules())}")
         try:
-            tree = ast.parse(text.strip(), mode="eval")
+            tree = ast.parse(text, mode="eval")
             code = compile(tree, "--never", "eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -90,7 +91,7 @@ class Statements:
         bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id not in bound | self._variables.keys() | vars(builtins).keys():
-                raise self._explain_name(text.strip(), node.id)
+                raise self._explain_name(text, node.id)
         return code
 
     def _explain_name(self, text: str, name: str) -> StatementError:
