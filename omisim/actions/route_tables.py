@@ -33,13 +33,17 @@ def _make_table(call: Call, net: Net) -> RouteTable:
 def add_main_table(call: Call, net: Net) -> None:
     """Create the main route table of a new Net."""
     table = _make_table(call, net)
-    link = LinkRouteTable(
-        link_route_table_id=call.new_id("link_route_table"),
-        main=True,
-        net_id=net.net_id,
-        route_table_id=table.route_table_id,
+    call.add(replace(table, link_route_tables=(_make_link(call, table, main=True, net_id=net.net_id),)))
+
+
+def _make_link(
+    call: Call, table: RouteTable, *, main: bool, net_id: str | None = None, subnet_id: str | None = None
+) -> LinkRouteTable:
+    """Return a new link of a table: to a Subnet, or as the main table of a Net."""
+    link_id = call.new_id("link_route_table")
+    return LinkRouteTable(
+        link_route_table_id=link_id, main=main, net_id=net_id, route_table_id=table.route_table_id, subnet_id=subnet_id
     )
-    call.add(replace(table, link_route_tables=(link,)))
 
 
 @action("CreateRouteTable", "RouteTable")
@@ -84,14 +88,11 @@ def link_route_table(call: Call, *, route_table_id: RouteTableId, subnet_id: Sub
     others: list[RouteTable] = call.state.find_by("route_table", "link_route_tables.subnet_id", subnet_id)
     linked = [other.route_table_id for other in others]
     call.check(not linked, "RTB-005", subnet_id=subnet_id, linked=linked)
-    return _add_link(call, table, LinkRouteTable(
-        link_route_table_id="", main=False, route_table_id=route_table_id, subnet_id=subnet_id
-    ))  # fmt: skip
+    return _add_link(call, table, _make_link(call, table, main=False, subnet_id=subnet_id))
 
 
 def _add_link(call: Call, table: RouteTable, link: LinkRouteTable) -> str:
-    """Add a link to a table under a new id. Returns the id."""
-    link = replace(link, link_route_table_id=call.new_id("link_route_table"), route_table_id=table.route_table_id)
+    """Add a link to a table. Returns its id."""
     call.put(replace(table, link_route_tables=(*table.link_route_tables, link)))
     return link.link_route_table_id
 
@@ -131,4 +132,5 @@ def update_route_table_link(call: Call, *, link_route_table_id: LinkRouteTableId
     if old is table:
         return link_route_table_id
     call.put(_remove_link(old, link))
-    return _add_link(call, call.get_owned(RouteTable, route_table_id, "RTB-001"), link)
+    new_link = _make_link(call, table, main=link.main, net_id=link.net_id, subnet_id=link.subnet_id)
+    return _add_link(call, table, new_link)
