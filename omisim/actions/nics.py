@@ -89,7 +89,7 @@ def add_nic(
     subnet: Subnet,
     addresses: Sequence[str],
     groups: tuple[SecurityGroupLight, ...],
-    description: str = "",
+    description: str,
     link: LinkNic | None = None,
 ) -> Nic:
     """Create a NIC, linked to a VM if `link` is given."""

@@ -48,7 +48,7 @@ def register_image(
     for mapping in mappings:
         _check_requested_disk(call, mapping.bsu)
     check_codes(call, codes)
-    disks = [_complete_disk(call, mapping) for mapping in mappings if mapping.bsu is not None]
+    disks = [replace(m, bsu=_complete_disk(call, m.bsu)) for m in mappings if m.bsu is not None]
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
     modes = {"boot_modes": ("legacy",), "product_codes": codes or _LINUX}
@@ -87,18 +87,15 @@ def _check_requested_disk(call: Call, bsu: BsuToCreate | None) -> None:
             check_size(call, IMAGE_DEVICE_RULES, volume_type, bsu.volume_size, bsu.iops)
 
 
-def _complete_disk(call: Call, mapping: BlockDeviceMappingImage) -> BlockDeviceMappingImage:
+def _complete_disk(call: Call, bsu: BsuToCreate) -> BsuToCreate:
     """Check one disk and fill in the values that it inherits from its snapshot (OMI-055 to OMI-060)."""
-    bsu = mapping.bsu or BsuToCreate()
-    size = bsu.volume_size
-    volume_type = bsu.volume_type or "standard"
     if bsu.snapshot_id is None:
-        return replace(mapping, bsu=merge_disks(bsu, BsuToCreate()))
+        return merge_disks(bsu, BsuToCreate())
     snapshot = get_usable(call, Snapshot, bsu.snapshot_id, "OMI-012")
-    smallest = snapshot.volume_size
+    size, smallest = bsu.volume_size, snapshot.volume_size
     if size is None:
-        check_size(call, IMAGE_DEVICE_RULES, volume_type, smallest, bsu.iops)
+        check_size(call, IMAGE_DEVICE_RULES, bsu.volume_type or "standard", smallest, bsu.iops)
     else:
         call.check(size >= smallest, "OMI-055", size=size, snapshot_id=bsu.snapshot_id, smallest=smallest)
     call.check_state(snapshot)
-    return replace(mapping, bsu=merge_disks(bsu, BsuToCreate(volume_size=snapshot.volume_size)))
+    return merge_disks(bsu, BsuToCreate(volume_size=smallest))

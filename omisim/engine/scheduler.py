@@ -108,13 +108,11 @@ def count_refusal(engine: Engine, error: ApiError) -> None:
 
 
 def _count(engine: Engine, keys: Iterable[str]) -> None:
-    due_keys = dict.fromkeys(keys)
-    transitions: list[Due] = [
-        due for key in due_keys if (due := engine.state.get("due", key)) is not None and due.reads
-    ]
     tx = engine.begin("read")
-    for due in transitions:
-        tx.write("due", f"{due.kind}:{due.id}", replace(due, reads=(due.reads or 1) - 1))
+    for key in dict.fromkeys(keys):
+        due: Due | None = engine.state.get("due", key)
+        if due is not None and due.reads:
+            tx.write("due", key, replace(due, reads=due.reads - 1))
 
 
 def _list_shown(engine: Engine, row: Any) -> Iterator[str]:

@@ -229,12 +229,11 @@ def _is_mapping(hint: Any) -> bool:
 
 
 def _make_nested_shape(cls: Any) -> Shape | None:
-    if not is_dataclass(cls):
+    if not isinstance(cls, type) or not is_dataclass(cls):
         return None
-    hints = get_type_hints(cls, include_extras=True)
-    is_filter = isinstance(cls, type) and issubclass(cls, Filters)
+    hints, is_filter = get_type_hints(cls, include_extras=True), issubclass(cls, Filters)
     members = [_make_field(f.name, hints[f.name], required=_is_required(f), is_filter=is_filter) for f in fields(cls)]
-    return _make_shape(members, cls if isinstance(cls, type) else None)
+    return _make_shape(members, cls)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
