@@ -194,10 +194,8 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 
 def _find_refusal(engine: Engine, account: AccountRow, image: Image, right: str) -> str:
     """Return the rule that refuses the call of a right because of the OMI; "" for none, or if another rule refuses."""
-    name = "SourceImageId" if right == "copy" else "ImageId"
-    parameters = {name: image.image_id, **_PARAMETERS.get(right, {})}
-    if right == "copy":
-        parameters["SourceRegionName"] = account.region
+    copies = {"SourceImageId": image.image_id, "SourceRegionName": account.region}
+    parameters = copies if right == "copy" else {"ImageId": image.image_id, **_PARAMETERS.get(right, {})}
     request = oapi.make_request(RIGHTS[right][0], parameters)
     errors: list[ApiError] = why_not(engine, request, account.account_id, account.region)
     return next((error.rule for error in errors if image.image_id in error.facts.values()), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from omisim.base.redact import redact_text
@@ -103,7 +103,8 @@ def _shorten_fact(fact: str, value: str) -> str:
 
 
 def _list_facts(rows: Rows, kind: str, row: Any) -> Iterator[tuple[str, str]]:
-    yield from _OWN.get(kind, _list_nothing)(rows, row)
+    if (list_own := _OWN.get(kind)) is not None:
+        yield from list_own(rows, row)
     for field in _FIELDS[kind]:
         value = getattr(row, field)
         if value not in (None, ""):
@@ -114,10 +115,6 @@ def _list_facts(rows: Rows, kind: str, row: Any) -> Iterator[tuple[str, str]]:
         yield "Tags", _clean(", ".join(f"{tag.key}={tag.value}" for tag in tags))
     if created := getattr(row, "creation_date", None):
         yield "Created", f"{created:%Y-%m-%d %H:%M:%S}"
-
-
-def _list_nothing(_rows: Rows, _row: Any) -> Iterator[tuple[str, str]]:
-    return iter(())
 
 
 def _list_image_facts(rows: Rows, image: Image) -> Iterator[tuple[str, str]]:
@@ -186,9 +183,5 @@ def _judge(kind: str, state: str) -> str:
         return "gone" if lifecycle.moves[state][event].timer else "busy"
     if "fail" in lifecycle.moves[state]:
         return "busy"
-    ways_in = set(_list_ways_in(lifecycle.moves.values(), state))
+    ways_in = {name for events in lifecycle.moves.values() for name, to in events.items() if to.state == state}
     return "failed" if ways_in == {"fail"} else "steady"
-
-
-def _list_ways_in(moves: Iterable[Mapping[str, Any]], state: str) -> Iterator[str]:
-    return (event for events in moves for event, to in events.items() if to.state == state)

@@ -141,7 +141,7 @@ def sweep(
     return report
 
 
-def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int] = (0, 1)) -> SweepReport:
+def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int]) -> SweepReport:
     """Sweep code over the clouds of `open_world`, a context manager that provides the same cloud each time.
 
     `shard` is the number of this part of the worlds, and the number of parts.
