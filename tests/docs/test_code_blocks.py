@@ -21,10 +21,11 @@ import yaml
 from hypothesis import settings
 from support.commands import find_problem, iter_commands
 from support.forking import run_forked
-from support.pages import Block, list_blocks, read_page
+from support.pages import ROOT, Block, list_blocks, read_page
+from support.planted_bugs import PLANTED
 from support.plugged import run_plugin
 
-from omisim import Cloud
+from omisim import ApiError, Cloud
 from omisim.tools.cli import main
 
 pytest_plugins = ["pytester"]
@@ -151,6 +152,41 @@ def test_commands_print_what_the_page_shows(
     main(shlex.split(command)[2:])
     output = re.sub(r"(?m)^  Proof: .*\n", "", capsys.readouterr().out)  # only a checkout has the tests that are proofs
     assert ends_with(output, shown), output
+
+
+def find_console_block(word: str) -> Block:
+    """Return the only console block with this text."""
+    (block,) = (block for block in list_blocks("console") if word in block.text)
+    return block
+
+
+def test_the_script_of_a_broken_law_is_the_one_that_the_check_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page on model checking shows the script of an omisim whose DeleteImage deletes the snapshots too."""
+    PLANTED["snapshots go with their OMI"][1](monkeypatch)
+    main(["check", "--depth", "2"])
+    shown = find_console_block("breaks the law an_action_writes_only_its_kinds").text.splitlines()
+    assert ends_with(capsys.readouterr().out, shown)
+
+
+def test_the_script_of_a_history_ends_with_its_failure() -> None:
+    """The script on the page on random histories is refused by the rule that its first lines name."""
+    comment, script = find_console_block("# --- reproduction script").text.split("\n", 1)
+    refusal = re.search(r"Discarding: ApiError: (.+): The snapshot", script)
+    assert comment
+    assert refusal
+    with pytest.raises(ApiError, match=re.escape(refusal[1])):
+        exec(script, {})
+
+
+def test_a_replay_prints_what_the_page_shows(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The divergence is that of a recording of the repository whose line 19 has another code."""
+    recording = (ROOT / "fixtures" / "recordings" / "golden-image.jsonl").read_text("utf-8")
+    (tmp_path / "changed.jsonl").write_text(recording.replace('"9029"', '"9999"'), "utf-8")
+    main(["replay", str(tmp_path / "changed.jsonl")])
+    output = "".join(capfd.readouterr()).replace(f"{tmp_path}/", "")
+    assert ends_with(output, find_console_block("omisim replay changed.jsonl").text.splitlines()[1:]), output
 
 
 @pytest.mark.skipif(which("curl") is None, reason="curl is not installed")
