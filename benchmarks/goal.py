@@ -166,7 +166,7 @@ class _Row:
 
 
 def work() -> dict[str, Any]:
-    """Do what a call does: make rows, put them in a dict, join and format texts. It never changes, and is no omisim."""
+    """Do what a call does: make rows, put them in a dict, join and format texts. It never changes, nor uses omisim."""
     rows: dict[str, Any] = {}
     for number in range(500):
         name = f"vol-{number:08x}"

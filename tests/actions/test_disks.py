@@ -1,4 +1,4 @@
-"""Snapshots, volumes and links: what they hold, how they change, what follows from what."""
+"""Snapshots, volumes and links: their contents, their changes and the side effects."""
 
 from __future__ import annotations
 

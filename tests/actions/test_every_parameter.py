@@ -61,7 +61,7 @@ VALID: dict[str, Parameters] = {
 
 @cache
 def _busy() -> World:
-    """Return the world of the other tests, with something under way that can be called off, and two of each."""
+    """Return the world of the other tests, with tasks in progress that can be cancelled, and two of each resource."""
     busy = World()
     alice = busy.cloud.account("alice")
     busy.cloud.engine.change_settings(timing="manual")

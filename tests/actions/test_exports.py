@@ -478,7 +478,7 @@ class TestSnapshotExport:
 
 class TestDeleteExportTask:
     def start(self) -> tuple[Cloud, Account, str]:
-        """Return a task of alice's that is under way."""
+        """Return a task of alice's in progress."""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         create_bucket(alice)

@@ -82,7 +82,7 @@ class TestOmiFromVm:
         assert set(image.boot_modes) <= set(source.boot_modes)
 
     def test_passes_on_protection_and_shutdown_behaviour(self, alice: Account, vm: Vm) -> None:
-        """Deletion protection and shutdown behaviour are inherited, unless the launch says otherwise.
+        """Deletion protection and shutdown behaviour are inherited, unless the launch overrides them.
 
         [OMI-067, VM-028]
         """
@@ -191,7 +191,7 @@ class TestCopyOfOmi:
 
     @pytest.mark.parametrize("keeps", [False, True])
     def test_of_a_public_omi_is_private(self, keeps: bool) -> None:
-        """A copy of a public OMI is private; the switch copy_keeps_public says otherwise. [OMI-038, UNK-04]"""
+        """A copy of a public OMI is private, or public with the switch copy_keeps_public. [OMI-038, UNK-04]"""
         alice = Cloud(switches={"copy_keeps_public": keeps}).account("alice")
         assert copy_image(alice, find_official(alice, "Ubuntu*")).permissions_to_launch.global_permission is keeps
 

@@ -11,7 +11,7 @@ from omisim import Account, Cloud
 from omisim.model import Vm
 from omisim.model.filters.dicts import FiltersKeypairDict
 
-ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl nobody"
+ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl carol"
 
 
 class TestKeypairs:

@@ -29,7 +29,7 @@ class TestParsingAHost:
         "host", ["", "localhost:8333", "outscale.com", "docs.outscale.com", "api.eu-west-2.outscale.org", "127.0.0.1"]
     )
     def test_of_another_kind_is_none(self, host: str) -> None:
-        """A host without a service of a Region is not one that a cloud stands in for."""
+        """A host without a service of a Region is not one of OUTSCALE, and no cloud answers for it."""
         assert parse_host(host) is None
 
     @given(

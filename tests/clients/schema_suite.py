@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for a script
 from support.official import load_description, resolve_reference
 
 SINGLE, CHAINED = 30, 25  # seconds for calls one by one, and for chains of them
-# of what creates, the parameters that are given beside those that are required, and values that there are
+# the optional parameters that creations get besides the required ones, and existing values
 KNOWN: Mapping[str, Any] = {
     "DeviceName": ["/dev/sdb"],
     "Flow": ["Inbound"],

@@ -89,7 +89,7 @@ class Terraform:
         return self._wait_for_export("ReadImageExportTasks", "ImageExportTasks", task_id, "completed")
 
     def snapshot_export(self, snapshot_id: str, bucket: str) -> Row:
-        """Export a snapshot; wait until it is under way, by the names of the API's version 1.40."""
+        """Export a snapshot; wait until it is in progress, by the names of the API's version 1.40."""
         export = {"DiskImageFormat": "qcow2", "OsuBucket": bucket, "OsuPrefix": "export"}
         answer = self.api.call("CreateSnapshotExportTask", SnapshotId=snapshot_id, OsuExport=export)
         task = answer["SnapshotExportTask"]["TaskId"]

@@ -187,7 +187,7 @@ class TestIntercept:
             httpx.post("http://127.0.0.1:1/")
 
     def test_asks_the_innermost_cloud_only(self, cloud: Cloud, alice: Account) -> None:
-        """No request falls through to an outer cloud."""
+        """No request is forwarded to an outer cloud."""
         other = Cloud(seed="other")
         with cloud.intercept(), other.intercept(), pytest.raises(HTTPError, match="code = 4120"):
             own_gateway(alice).ReadVms()

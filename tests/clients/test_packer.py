@@ -32,7 +32,7 @@ class TestPackerBsu:
         assert (me.read_volumes(), me.read_keypairs(), me.read_public_ips()) == ((), (), ())
 
     def test_leaves_its_security_group_behind(self, me: Account, api: Go) -> None:
-        """The terminated VM still holds the group: Packer tells its user to delete it by hand."""
+        """The terminated VM still holds the group: Packer tells its user to delete it manually."""
         Packer(api, "golden").bsu()
         (remaining,) = [group for group in me.read_security_groups() if group.security_group_name != "default"]
         api.sleep(120)

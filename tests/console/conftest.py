@@ -32,7 +32,7 @@ def _browser() -> Iterator[Browser]:
 
 @pytest.fixture(name="page")
 def _page(browser: Browser) -> Iterator[Page]:
-    """A page in which nothing fails: no exception, and nothing that its Content-Security-Policy forbids."""
+    """A page in which nothing fails: no exception, and no violation of its Content-Security-Policy."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)

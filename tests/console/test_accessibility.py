@@ -83,7 +83,7 @@ class TestLayout:
         expect(page.locator("#panel-resource").get_by_role("heading", name="golden")).to_be_in_viewport()
 
     def test_shows_part_of_a_large_group(self, page: Page, server: Running, alice: Account) -> None:
-        """Of 200 key pairs, 40 cards are on the board until more are asked for."""
+        """Of 200 key pairs, 40 cards are on the board until the user asks for more."""
         for number in range(200):
             alice.create_keypair(keypair_name=f"key-{number}")
         page.goto(f"{server.url}/_omisim/#token={server.token}")

@@ -74,7 +74,7 @@ class TestRequest:
         expect(request_box.locator(".verdict .rule")).to_have_text("REQ-002")
 
     def test_names_what_cannot_be_read(self, request_box: Page) -> None:
-        """JSON that is none, and an unknown action, are explained and never sent half."""
+        """Invalid JSON and an unknown action are explained, and nothing is sent."""
         request_box.locator("#request-action").fill("UpdateImage")
         request_box.get_by_label("Add", exact=True).select_option("PermissionsToLaunch")
         request_box.get_by_label("PermissionsToLaunch", exact=True).fill("{")

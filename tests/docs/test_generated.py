@@ -100,6 +100,6 @@ class TestDocstrings:
         assert to_rest(["Do it:", "", "    code()", "", "End."]) == ["Do it:", "", "::", "", "    code()", "", "End."]
 
     def test_keep_each_item_of_a_section_together(self) -> None:
-        """The second line of an item stands under its text: further in, it would make a heading of the first line."""
+        """The second line of an item is aligned with its text: further in, it would turn the first into a heading."""
         docstring = ["Raises:", "    ValueError: The text", "        lists the values."]
         assert to_rest(docstring) == ["Raises:", "", "- `ValueError`: The text", "  lists the values."]

@@ -156,7 +156,7 @@ class TestImages:
             assert error == (400, "NotImplemented")
 
     def test_show_product_codes_with_the_names_of_their_types(self, ec2: Any, cloud: Cloud, golden: Image) -> None:
-        """The type of a code is the name of its product type; that of a code of one's own is marketplace. [FCU-056]"""
+        """The type of a code is the name of its product type, or marketplace for a code of an account. [FCU-056]"""
         ec2.modify_image_attribute(ImageId=golden.image_id, ProductCodes=["0002"])
         codes = ec2.describe_images(ImageIds=[golden.image_id])["Images"][0]["ProductCodes"]
         assert [code["ProductCodeType"] for code in codes] == ["Linux/UNIX", "Windows"]

@@ -66,7 +66,7 @@ def test_content_of_another_length_is_refused(cloud: Cloud, oos: Any, form: str,
     ids=["empty", "cut", "longer", "no end", "no size", "many", "many trailers", "more chunks"],
 )  # fmt: skip
 def test_broken_chunks_are_refused(cloud: Cloud, oos: Any, body: bytes) -> None:
-    """A body that ends in a chunk, and a chunk of another length than it says, are no object. [OOS-006]"""
+    """A body that ends within a chunk, and a chunk of another length than it states, create no object. [OOS-006]"""
     assert b"IncompleteBody" in put(cloud, UNSIGNED, body).body
     assert oos.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 

@@ -1,4 +1,4 @@
-"""The OAPI door: who calls, what is asked, and every kind of bad input."""
+"""The OAPI door: the caller, the request, and every kind of bad input."""
 
 from __future__ import annotations
 

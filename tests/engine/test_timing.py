@@ -367,7 +367,7 @@ class TestClocks:
             assert clock.now() == late
 
     def test_advances_behind_its_latest_time(self) -> None:
-        """A clock that freezegun has turned back stands still, but `advance` moves it by what it is asked for."""
+        """A clock that freezegun has turned back stands still, but `advance` moves it by the given seconds."""
         cloud = Cloud(clock=SystemClock())
         before = cloud.now
         with freeze_time("2020-01-01"):

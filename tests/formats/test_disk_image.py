@@ -66,7 +66,7 @@ def test_disk_image_of_any_bytes_is_read_or_refused(body: bytes) -> None:
 
 @given(st.data())
 def test_disk_image_with_any_damage_is_read_or_refused(data: st.DataObject) -> None:
-    """An image that is cut off, or has a changed byte, is read or refused with no other error. [IMP-006]"""
+    """An image that is truncated, or has a changed byte, is read or refused with no other error. [IMP-006]"""
     image = bytearray(gzip.decompress(encode(CONTENT, 10, "qcow2")))
     spots = st.sampled_from([*range(110), 2**16, 2**17, 3 * 2**16 + 1, 4 * 2**16 + 2, 5 * 2**16 + 20])
     image[data.draw(spots)] = data.draw(st.integers(0, 255))

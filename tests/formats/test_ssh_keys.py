@@ -291,7 +291,7 @@ REFUSALS = {
     "a length of too many bytes": (pkcs8(b"\x30\x81\x2a" + der_of(ED25519.pkcs8)[2:]), "DER"),
     "a length without end": (pkcs8(b"\x30\x80" + der_of(ED25519.pkcs8)[2:] + b"\0\0"), "DER"),
     "a length beyond all memory": (pkcs8(b"\x30\xff" + b"\xff" * 127), "DER"),
-    "bits that are no bytes": (
+    "bits that do not fill bytes": (
         pkcs8(tlv(SEQUENCE, P_256_ALGORITHM, tlv(BIT_STRING, b"\1", P_256_POINT))),
         "whole bytes",
     ),

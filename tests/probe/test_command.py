@@ -409,7 +409,7 @@ class TestProblems:
     def test_of_an_endpoint_are_reported_in_one_line(
         self, run: Run, url: str, status: int, body: bytes, text: str
     ) -> None:
-        """An endpoint that is none of the API ends the run with status 2."""
+        """An endpoint that does not serve the API ends the run with status 2."""
         assert url
         with serve(status, body) as other:
             exit_status, out, err = run(other)

@@ -56,7 +56,7 @@ class TestOverriddenBase:
 
     @pytest.mark.parametrize("value", ["Cloud", "Cloud().account('alice')", "5"])
     def test_that_returns_something_else_is_refused(self, pytester: pytest.Pytester, value: str) -> None:
-        """The class, an account and other objects are no clouds."""
+        """The class, an account and other objects are not accepted as a cloud."""
         source = f"""
             import pytest
             from omisim import Cloud

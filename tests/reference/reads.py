@@ -162,7 +162,7 @@ def delete_tags(call: Call) -> Row:
 
 
 def read_tags(call: Call) -> Row:
-    """Read the tags of one's own resources, a row a tag. [TAG-012, TAG-013]"""
+    """Read the tags of the caller's own resources, a row for each tag. [TAG-012, TAG-013]"""
     rows = [
         {"ResourceId": row[KINDS[kind][1]], "ResourceType": name, **tag}
         for kind, name in TYPES.items()

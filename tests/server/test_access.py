@@ -72,7 +72,7 @@ class TestToken:
         ],
     )
     def test_is_needed_in_one_of_two_headers(self, control: Control, headers: dict[str, str], status: int) -> None:
-        """Each header that is there must hold the token; nothing else stands for it."""
+        """Each of the headers that the request has must hold the token; nothing else replaces it."""
         assert ask(control, "dump", **headers).status == status
 
     def test_is_needed_to_learn_which_endpoints_exist(self, control: Control) -> None:

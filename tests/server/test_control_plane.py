@@ -207,7 +207,7 @@ class TestControlPlane:
         ],
     )
     def test_names_the_address_by_which_it_was_reached(self, cloud: Cloud, host: str, address: str) -> None:
-        """Another machine, or a mapped port, gets variables with the address that it used; a name of OUTSCALE is none.
+        """Another machine, or a mapped port, gets variables with the address that it used, except names of OUTSCALE.
 
         Such a name selects a service, so that the path of another one would have no effect.
         """

@@ -145,7 +145,7 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
     ],
 )
 def test_ambiguous_framing_is_rejected(data: bytes) -> None:
-    """A request whose end is not stated exactly, and once, is answered by 400; what follows it is never read."""
+    """A request whose end is not stated exactly, and once, is answered by 400; the bytes after it are never read."""
     with pytest.raises(HttpError) as caught:
         feed(data + SMUGGLED)
     assert caught.value.status == 400

@@ -170,7 +170,7 @@ class TestClients:
     ],
 )
 def test_bytes_after_an_ambiguous_request_are_not_a_request(server: Running, framing: bytes) -> None:
-    """The connection is closed with 400: what follows is neither run nor answered."""
+    """The connection is closed with 400: the requests after it are neither run nor answered."""
     answer = send(server, HEAD + framing + SMUGGLED)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.count(b"HTTP/1.1") == 1

@@ -436,7 +436,7 @@ class TestAnswersThatClientsDoNotTake:
 
 
 def test_server_has_all_its_threads_from_the_beginning(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is slow to start is waited for, so that its threads are told from those of the code under test."""
+    """`serve` waits for a slow server, so that its threads are not taken for threads of the code under test."""
     serve = LimitedServer.serve
 
     def serve_late(server: LimitedServer) -> None:

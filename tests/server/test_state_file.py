@@ -173,7 +173,7 @@ class TestContent:
             assert len(cloud.account("alice").read_volumes()) == 40
 
     def test_survives_kills_under_load(self, tmp_path: Path) -> None:
-        """After each kill, the cloud has what clients were told, and at most the request without an answer more."""
+        """After each kill, the cloud has every answered request, and at most one without an answer."""
         _, problems = crash(tmp_path / "cloud.db", kills=2, seed=5)
         assert problems == []
 
@@ -366,7 +366,7 @@ class TestFile:
         first = reopen(path)
 
         def create() -> Cloud:
-            first.__enter__()  # after this server has seen that there is no file
+            first.__enter__()  # after this server has found no file
             return Cloud()
 
         with pytest.raises(ValueError, match="another server uses this file"):

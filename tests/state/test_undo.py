@@ -318,7 +318,7 @@ class TestDump:
     def test_with_a_field_of_another_type_is_refused(
         self, cloud: Cloud, golden: Image, kind: str, field: str, value: object
     ) -> None:
-        """A dump that was edited by hand is loaded with fields of their types, or not at all."""
+        """A dump that was edited manually is loaded with fields of their types, or not at all."""
         assert golden
         data = json.loads(json.dumps(cloud.dump()))
         row = next(iter(data["rows"][kind].values()))[1]

@@ -180,10 +180,10 @@ class Client:
         elif change is not None and _has_happened(change, volumes, objects):
             self.apply(change)
         if volumes != self.volumes:
-            yield f"user{self.number} was told {self.volumes}, and now the cloud has {volumes}"
+            yield f"user{self.number} got the answer {self.volumes}, and now the cloud has {volumes}"
         expected = {key: _etag(body) for key, body in self.objects.items()}
         if objects != expected:
-            yield f"user{self.number} was told {expected}, and now the cloud has {objects}"
+            yield f"user{self.number} got the answer {expected}, and now the cloud has {objects}"
 
 
 def _has_happened(change: tuple[str, ...], volumes: dict[str, dict[str, str]], objects: dict[str, str]) -> bool:

@@ -79,7 +79,7 @@ def change_on_add(kind: type, change: Callable[[Any], Any]) -> Plant:
 
 
 def without_effect(kind: str, state: str | None) -> Plant:
-    """Forget what follows when an entity enters a state."""
+    """Forget the side effect of entering a state."""
     return lambda patch: patch.setitem(EFFECTS.after, (kind, state), lambda *_: None)
 
 

@@ -1,4 +1,4 @@
-"""Kill `omisim serve --state FILE` at random moments under load, and compare its cloud with what clients were told.
+"""Kill `omisim serve --state FILE` at random moments under load, and compare its cloud with the answers of clients.
 
 `python tests/tools/crash.py [--kills 200] [--seed N]` exits with 1 if anything was lost. It takes about two seconds a
 kill.

@@ -1,7 +1,7 @@
-"""What omisim was held against of the official description: `python tests/tools/drift.py` writes it to drift.txt.
+"""Record what omisim was compared with in the official description: `python tests/tools/drift.py` writes drift.txt.
 
-The names of all actions, and the fields, types and listed values of every schema that actions served take or answer.
-Names alone, none of its words: what a newer description adds, drops or changes can be told from it, by name.
+The file has the names of all actions, and the fields, types and listed values of every schema that served actions take
+or answer, without any text of the description. It shows by name what a newer description adds, drops or changes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python tests/tools/fuzz.py [--runs N] [--seconds N] [--corpus FOLDER] [TARGET...]
 
 atheris 3.0.0 guides the bytes by the branches that they reach. It has wheels for Python 3.11 to 3.13 on Linux and is
-no part of omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
+not in omisim[dev]; install it beside omisim: `pip install atheris==3.0.0`. Without it, the bytes are random, from a
 fixed seed. With atheris, each target runs in a process of its own. The runs that are printed are those whose bytes were
 enough to draw an input. With `--corpus`, a run begins with the inputs that earlier ones found worth keeping, and leaves
 an input that fails in this folder. The exit status is 1 if a target fails.

@@ -80,7 +80,7 @@ def mutants() -> Iterator[tuple[Path, str, int]]:
 
 
 def make_mutant(path: Path, name: str, occurrence: int) -> Mutant | None:
-    """Return a mutant, or None when it changes nothing that runs."""
+    """Return a mutant, or None when it changes no executed code."""
     before = path.read_text()
     after = mutate_code(before, get_operator(name)(), occurrence)
     if after is None or _find_running_code(after) == _find_running_code(before):
@@ -91,7 +91,7 @@ def make_mutant(path: Path, name: str, occurrence: int) -> Mutant | None:
 
 
 def _find_running_code(source: str) -> str | None:
-    """Return the code of a module without annotations and docstrings; None when it is no Python."""
+    """Return the code of a module without annotations and docstrings; None for invalid Python."""
     try:
         tree = ast.parse(source)
     except SyntaxError:

@@ -69,7 +69,7 @@ class TestDemo:
         assert len(pauses) == len(story.steps)
 
     def test_shows_the_whole_lineage_on_a_narrow_terminal(self, story: Story) -> None:
-        """The end of a line of the lineage, which names the licences, is wrapped and not cut off."""
+        """The end of a line of the lineage, which names the licences, is wrapped and not truncated."""
         text = io.StringIO()
         show(story, Console(file=text, width=80, soft_wrap=True))
         lineage = text.getvalue().partition("Lineage of the official OMI")[2]

@@ -473,7 +473,7 @@ class TestFolding:
         assert dict(report.summary) == {("CreateVolume", "VOL-004"): 1, ("DeleteVolume", "VOL-020"): 1}
 
     def test_is_shown_by_the_command(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """The command indents what follows, and prints the summary last."""
+        """The command indents the divergences that follow from another, and prints the summary last."""
         place = tmp_path / "r.jsonl"
         place.write_text("\n".join(map(json.dumps, self.LINES)))
         assert main(["replay", str(place)]) == 1

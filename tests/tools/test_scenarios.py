@@ -1,4 +1,4 @@
-"""Scenarios: files that set a cloud up, and what is said of a wrong one."""
+"""Scenarios: files that set a cloud up, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TestShippedScenarios:
                 assert alice.why_not(action, **parameters)[0].type == "TooManyResources (QuotaExceded)"
 
     def test_include_a_snapshot_chain_with_the_content_of_each_day(self) -> None:
-        """A snapshot has nothing that was written after it, and the OMI has its own content."""
+        """A snapshot lacks later writes to its volume, and the OMI has its own content."""
         cloud = Cloud.from_scenario("snapshot-chain")
         alice = cloud.account("alice")
         assert cloud.read(cloud.named("restored"), "/version") == "tuesday"
@@ -339,7 +339,7 @@ class TestScenarioMistakes:
                 "CreateVms by alice is refused: 400 3001 InvalidParameter (REQ-008): ",
             ),
             (f"{ALICE}{VM}VmType = 't2.big'\n", 4, "CreateVms by alice is refused: 400 5024 InvalidResource (VMT-"),
-            (f"{ALICE}{VM}UserData = '{{nobody}}'\n", 8, "no earlier step defines {nobody}"),
+            (f"{ALICE}{VM}UserData = '{{missing}}'\n", 8, "no earlier step defines {missing}"),
             (f"{ALICE}{VM}UserData = '{{bilder}}'\n", 8, "no earlier step defines {bilder}"),
             (f"{ALICE}{VM}UserData = '{{offical/rhel}}'\n", 8, "{offical/rhel}; did you mean official/rhel?"),
             (f"{ALICE}{VM}{VM}", 10, "'builder' is already in use"),

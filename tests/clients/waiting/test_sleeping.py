@@ -406,7 +406,7 @@ class TestSleepUnderFrozenTime:
 
 class TestSleepFixture:
     def test_sets_the_timing_to_clock(self, pytester: pytest.Pytester) -> None:
-        """With omi_sleep transients last, unless the marker says otherwise; however late the test requests it."""
+        """With omi_sleep transients last, unless the marker sets a timing; however late the test requests it."""
         pytester.makeini("[pytest]\nomisim_timing = eager\n")
         source = """
             import time

@@ -274,7 +274,7 @@ class TestEndlessLoop:
     def test_is_no_other_row_of_calls(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, case: str
     ) -> None:
-        """Calls that change something, that have ended, or beside which nothing is due are no endless loop."""
+        """Calls that change something, have ended, or beside which nothing is due are not taken for an endless loop."""
         monkeypatch.setattr(cloud_time, "MAX_IDLE", 10)
         alice.create_volume(subregion_name="eu-west-2a", size=1)
         if case == "nothing is due":
@@ -329,7 +329,7 @@ class TestEndlessLoopOfAnotherProgram:
     def test_is_no_other_row_of_calls(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch, case: str
     ) -> None:
-        """Calls that change something, differ or have ended, and those of a test that works, are no endless loop."""
+        """Calls that change something, differ or have ended, and those of a working test, are not an endless loop."""
         alice.create_volume(subregion_name="eu-west-2a", size=1)
         if case == "nothing due":
             cloud.settle()
