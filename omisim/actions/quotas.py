@@ -26,7 +26,7 @@ from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import VmShape, get_vm_shape
 
-__all__ = ["check_each", "check_quotas", "count_rules", "disk_costs", "get_remaining", "read_quotas"]
+__all__ = ["check_each", "check_quotas", "compute_disk_costs", "count_rules", "get_remaining", "read_quotas"]
 
 
 def _get_total(call: Call, kind: str, name: str) -> int:
@@ -116,7 +116,7 @@ EACH: Mapping[str, ResourceQuota] = {
 }
 
 
-def disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
+def compute_disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:
     """Return the amounts by quota that a volume uses. Its size is in GiB."""
     costs = {"volume_limit": 1, "volume_size_limit": size}
     of_type = f"{volume_type}_volume_size_limit"

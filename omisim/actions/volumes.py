@@ -16,7 +16,7 @@ from omisim.actions.devices import (
 )
 from omisim.actions.framework.call import Call, Stop, as_parsed
 from omisim.actions.framework.registry import action
-from omisim.actions.quotas import check_quotas, disk_costs
+from omisim.actions.quotas import check_quotas, compute_disk_costs
 from omisim.actions.sharing import get_usable
 from omisim.base.frozen import replace
 from omisim.model import (
@@ -99,7 +99,7 @@ def create_volume(
     if snapshot_id is not None:
         size = _choose_size(call, snapshot_id, size, volume_type, iops)
     assert size is not None  # VOL-003
-    check_quotas(call, disk_costs(volume_type, size, iops))
+    check_quotas(call, compute_disk_costs(volume_type, size, iops))
     volume = add_volume(call, size, volume_type, iops, subregion_name, snapshot_id, client_token)
     call.use_token(client_token, volume)
     return volume
@@ -217,7 +217,7 @@ def _plan_update(call: Call, volume: Volume, size: int | None, volume_type: str 
 
 
 def _check_growth(call: Call, volume: Volume, target: Volume) -> None:
-    before, after = (disk_costs(v.volume_type, v.size, v.iops) for v in (volume, target))
+    before, after = (compute_disk_costs(v.volume_type, v.size, v.iops) for v in (volume, target))
     check_quotas(call, {name: more for name in after if (more := after[name] - before.get(name, 0)) > 0})
 
 

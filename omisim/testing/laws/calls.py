@@ -15,7 +15,7 @@ from omisim.spec.errors import ApiError
 from omisim.state.state import Change
 from omisim.testing.laws.history import OWNED
 from omisim.testing.laws.table import on_call
-from omisim.testing.laws.visibility import granted, read
+from omisim.testing.laws.visibility import get_permissions, read
 
 if TYPE_CHECKING:
     from omisim.cloud.account import Account
@@ -75,7 +75,7 @@ def make_call(account: Account, action: str, parameters: Mapping[str, Any]) -> C
     call = CheckedCall(account, action, parameters, account.why_not(action, **parameters))
     position, clock, fault_count = cloud.engine.state.position, cloud.engine.clock.copy(), len(cloud.faults)
     target = _get_shared_row(call)
-    call.before = None if target is None else granted(target)
+    call.before = None if target is None else get_permissions(target)
     try:
         call.answer = account.call(action, **parameters)
     except (ApiError, Dropped) as error:
@@ -138,7 +138,7 @@ def permissions_change_as_requested(call: CheckedCall) -> str | None:
     added, removed = request.get("Additions") or {}, request.get("Removals") or {}
     ids = (ids | _list_account_ids(added)) - _list_account_ids(removed)
     public = (public or added.get("GlobalPermission") is True) and removed.get("GlobalPermission") is not True
-    now = granted(row)
+    now = get_permissions(row)
     if (set(now.account_ids), now.global_permission) != (ids, public):
         return f"{row.id} is shared with {now} after the request {request}, and was shared with {call.before}"
     return None

@@ -25,7 +25,7 @@ from omisim.state.buckets import parse_location
 from omisim.state.state import Change
 from omisim.testing.laws.images import ROOT
 from omisim.testing.laws.table import Step, on_change, on_creation
-from omisim.testing.laws.visibility import granted, may_see
+from omisim.testing.laws.visibility import get_permissions, may_see
 
 FINISHED: Mapping[str, tuple[str, ...]] = {
     "image": ("available",),
@@ -38,11 +38,10 @@ FINISHED: Mapping[str, tuple[str, ...]] = {
 def new_omis_and_snapshots_are_private(step: Step, change: Change) -> str | None:
     """A new OMI or snapshot, also a copy, is private and has no tags (OMI-039, SNP-022, CPY-002)."""
     row = step.get_latest(change.kind, change.id)
-    is_kept_public = step.engine.settings.switch("copy_keeps_public") and granted(row) == PermissionsOnResource(
-        global_permission=True
-    )
-    if (granted(row) != PermissionsOnResource() and not is_kept_public) or row.tags:
-        return f"{change.id} is new, shared as {granted(row)}, and has the tags {row.tags}"
+    permissions = get_permissions(row)
+    is_kept_public = step.engine.settings.switch("copy_keeps_public") and permissions.global_permission
+    if permissions != PermissionsOnResource(global_permission=bool(is_kept_public)) or row.tags:
+        return f"{change.id} is new, shared as {permissions}, and has the tags {row.tags}"
     return None
 
 

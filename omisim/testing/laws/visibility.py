@@ -18,13 +18,13 @@ from omisim.state.initial_state import initial_state, iter_users
 from omisim.state.transaction import Transaction
 from omisim.testing.laws.table import law, on_cloud
 
-__all__ = ["granted", "may_see", "read"]
+__all__ = ["get_permissions", "may_see", "read"]
 
 SHARED = (Image, Snapshot)
 MAX_IDS = 4  # ids listed in a finding
 
 
-def granted(row: Image | Snapshot) -> PermissionsOnResource:
+def get_permissions(row: Image | Snapshot) -> PermissionsOnResource:
     """Return the permissions of an OMI or a snapshot."""
     return row.permissions_to_launch if isinstance(row, Image) else row.permissions_to_create_volume
 
@@ -39,7 +39,7 @@ def _may_see(account_id: str, region: str, row: Any, owner: AccountRow) -> bool:
         return True
     if not isinstance(row, SHARED) or region != owner.region:
         return False
-    shared = granted(row)
+    shared = get_permissions(row)
     return shared.global_permission or account_id in shared.account_ids
 
 
@@ -69,9 +69,9 @@ def _find_wrong_reader(engine: Engine, row: Any, action: str, filters_class: Any
         if may_see(account, row, owner) != bool(seen):
             return f"{account.name} {'reads' if seen else 'does not read'} {row.id} of {owner.name}"
         if seen and isinstance(row, SHARED) and account is not owner:
-            grantees = set(granted(seen[0]).account_ids)
+            grantees = set(get_permissions(seen[0]).account_ids)
             public = isinstance(row, Image) and row.permissions_to_launch.global_permission
-            if grantees != set(granted(row).account_ids) & (grantees if public else {account.account_id}):
+            if grantees != set(get_permissions(row).account_ids) & (grantees if public else {account.account_id}):
                 return f"{account.name} sees that {row.id} is shared with {', '.join(sorted(grantees)) or 'no account'}"
     return None
 

@@ -18,7 +18,7 @@ from omisim.spec.lifecycle import LIFECYCLES, get_phase
 from omisim.state.buckets import Place
 from omisim.state.initial_state import iter_users
 from omisim.state.storage_signatures import presign
-from omisim.testing.laws.visibility import granted
+from omisim.testing.laws.visibility import get_permissions
 from omisim.testing.strategies.allowed import DATES, INVALID, PARAMETER_SETS, SELDOM, UNFITTING, VALID
 from omisim.testing.strategies.networks import ACCEPTED, COMPLETIONS, LINKS, VALUES, Location, get_location, is_near
 from omisim.testing.vocabulary import NOUNS
@@ -200,7 +200,8 @@ class RequestBuilder:
         """Whether another account's OMI or snapshot is shared with the caller."""
         if not isinstance(row, Image | Snapshot) or row.account_id == self.caller.account_id:
             return False
-        return self.caller.account_id in granted(row).account_ids or granted(row).global_permission
+        permissions = get_permissions(row)
+        return self.caller.account_id in permissions.account_ids or permissions.global_permission
 
     def list_rows(self, kind: str) -> list[Any]:
         """Return the rows of a kind that belong to accounts of tests, oldest first."""
@@ -216,8 +217,10 @@ class RequestBuilder:
 
     def draw_account_id(self) -> str:
         """Draw an account id, possibly of no account; for a removal, one that has the permission."""
-        if self.is_removal and isinstance(self.last_row, Image | Snapshot) and granted(self.last_row).account_ids:
-            return str(self.choose(granted(self.last_row).account_ids))
+        if self.is_removal and isinstance(self.last_row, Image | Snapshot):
+            grantees = get_permissions(self.last_row).account_ids
+            if grantees:
+                return str(self.choose(grantees))
         accounts = sorted(iter_users(self.cloud.engine.state), key=lambda row: row.account_id)
         others = [row for row in accounts if row.account_id != self.caller.account_id]
         same_region = [row.account_id for row in others if row.region == self.caller.region]
