@@ -186,7 +186,7 @@ class Faults:
             when: hit only calls with these parameters, by API names: `when={"VmIds": ["i-12345678"]}`.
             probability: hit a call with this probability, derived from the cloud's seed.
             drop: drop the connection without an answer, in place of an error.
-            delay: seconds of the cloud's time that the call takes. Alone, it causes no error.
+            delay: seconds of the cloud's time that the call takes.
             page_size: cut the answer of a read after this many results; a `NextPageToken` leads to the rest. In FCU, it
                 cuts only lists that have pages there.
             kill: end the process of the code under test: this call and every later one raises `Killed`, until `clear`.
@@ -204,16 +204,16 @@ class Faults:
         if not isinstance(when, Mapping | None):
             raise ValueError(f"when must be a mapping of parameters to values, not {when!r}")
         _check_parameters(action, when or {})
-        if (drop or kill) and (status is not None or error is not None):
+        has_error, has_answer = status is not None or error is not None, not (drop or kill)
+        if has_error and not has_answer:
             name = "drop" if drop else "kill"
             raise ValueError(f"{name} cannot be combined with status or error: the client gets no answer")
-        harmless = (delay > 0 or page_size is not None or meanwhile is not None) and status is None and error is None
-        silent = drop or kill or harmless
-        if after_effect and silent and not (drop or kill):
+        is_harmless = has_answer and not has_error and bool(delay or page_size or meanwhile is not None)
+        if after_effect and is_harmless:
             raise ValueError("after_effect needs status, error, drop or kill: this fault alone causes no failure")
         if times is None and every == 1 and probability == 1:
             times = 1
-        kind = None if silent else _choose_error(status, error)
+        kind = _choose_error(status, error) if has_answer and not is_harmless else None
         with self._engine.lock:
             session = self._engine.session
             number = session.added_faults + 1

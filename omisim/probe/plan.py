@@ -17,17 +17,9 @@ from omisim.spec.cell_rules import load_every_rule
 from omisim.spec.rules import Rule
 
 __all__ = [
-    "NO_REASON",
-    "Cost",
-    "Coverage",
-    "estimate",
-    "find_reason",
-    "find_rules",
-    "list_coverage",
-    "list_rules",
-    "select",
-    "uses_storage",
-]
+    "NO_REASON", "Cost", "Coverage", "estimate", "find_reason", "find_rules", "list_coverage", "list_rules",
+    "select", "uses_storage",
+]  # fmt: skip
 
 NO_REASON = "no experiment yet"
 _SECONDS_PER_CALL = 1

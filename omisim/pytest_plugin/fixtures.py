@@ -21,21 +21,9 @@ if TYPE_CHECKING:
     from omisim.server import Running
 
 __all__ = [
-    "WATCHED",
-    "_omi_options",
-    "_omisim_sweep_shard",
-    "omi_account",
-    "omi_accounts",
-    "omi_base",
-    "omi_cloud",
-    "omi_env",
-    "omi_fcu",
-    "omi_gateway",
-    "omi_oos",
-    "omi_server",
-    "omi_sleep",
-    "watch_override",
-]
+    "WATCHED", "_omi_options", "_omisim_sweep_shard", "omi_account", "omi_accounts", "omi_base", "omi_cloud",
+    "omi_env", "omi_fcu", "omi_gateway", "omi_oos", "omi_server", "omi_sleep", "watch_override",
+]  # fmt: skip
 
 WATCHED: pytest.StashKey[WatchedCloud] = pytest.StashKey()
 

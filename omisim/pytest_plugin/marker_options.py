@@ -18,14 +18,9 @@ from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
 
 __all__ = [
-    "check_options",
-    "first_account",
-    "list_markers",
-    "make_base",
-    "make_test_cloud",
-    "merge_options",
+    "check_options", "first_account", "list_markers", "make_base", "make_test_cloud", "merge_options",
     "read_marker",
-]
+]  # fmt: skip
 
 # beside the parameters of Cloud
 EXTRA_OPTIONS: Final = ("scenario", "region", "accounts", "limiter", "children", "virtual_time")

@@ -17,16 +17,8 @@ from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
 
 __all__ = [
-    "list_actions",
-    "list_fcu_actions",
-    "list_fcu_errors",
-    "list_not_served",
-    "list_products",
-    "list_term_names",
-    "list_words",
-    "load_glossary",
-    "load_switches",
-    "read_action",
+    "list_actions", "list_fcu_actions", "list_fcu_errors", "list_not_served", "list_products", "list_term_names",
+    "list_words", "load_glossary", "load_switches", "read_action",
 ]  # fmt: skip
 
 _ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package

@@ -14,20 +14,8 @@ from omisim.spec.rules import load_rules
 from omisim.state.state import Change
 
 __all__ = [
-    "LAWS",
-    "Broken",
-    "Law",
-    "Step",
-    "law",
-    "of_calls",
-    "of_changes",
-    "of_clouds",
-    "of_creations",
-    "of_rows",
-    "on_call",
-    "on_change",
-    "on_cloud",
-    "on_creation",
+    "LAWS", "Broken", "Law", "Step", "law", "of_calls", "of_changes", "of_clouds", "of_creations", "of_rows",
+    "on_call", "on_change", "on_cloud", "on_creation",
 ]  # fmt: skip
 
 Check = Callable[..., str | None]

@@ -15,14 +15,5 @@ from omisim.testing.sweeps.report import OUTCOMES, Outcome, SweepReport, World
 from omisim.testing.sweeps.worlds import Options, sweep, sweep_worlds
 
 __all__ = [
-    "KINDS",
-    "OUTCOMES",
-    "Deviation",
-    "Kind",
-    "Options",
-    "Outcome",
-    "SweepReport",
-    "World",
-    "sweep",
-    "sweep_worlds",
-]
+    "KINDS", "OUTCOMES", "Deviation", "Kind", "Options", "Outcome", "SweepReport", "World", "sweep", "sweep_worlds",
+]  # fmt: skip

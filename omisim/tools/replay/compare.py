@@ -10,17 +10,9 @@ from typing import Any
 from omisim.base.texts import iter_texts
 
 __all__ = [
-    "ID",
-    "ID_INSIDE",
-    "REDACTED",
-    "compare_trees",
-    "compare_values",
-    "find_ids",
-    "is_identity",
-    "make_tree",
-    "pair_items",
-    "sort_key",
-]
+    "ID", "ID_INSIDE", "REDACTED", "compare_trees", "compare_values", "find_ids", "is_identity", "make_tree",
+    "pair_items", "sort_key",
+]  # fmt: skip
 
 # of bounded words, so that a long text takes linear time
 ID = re.compile(r"[a-z]{1,16}(?:-[a-z]{1,16}){0,2}-(?:[0-9a-f]{32}|[0-9a-f]{8})|[0-9]{12}|[0-9A-Z]{20}")
