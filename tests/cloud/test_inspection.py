@@ -18,6 +18,11 @@ def share(alice: Account, image: Image, **what: object) -> None:
     alice.update_image(image_id=image.image_id, permissions_to_launch={"additions": what})
 
 
+def mistype(resource_id: str, digits: int = 1) -> str:
+    """Return an id with other digits at its end."""
+    return resource_id[:-digits] + "".join("1" if digit == "0" else "0" for digit in resource_id[-digits:])
+
+
 class TestAccessMatrix:
     def test_gives_a_private_omi_to_its_owner_only(
         self, cloud: Cloud, alice: Account, bob: Account, golden: Image
@@ -160,6 +165,15 @@ class TestDiff:
         assert f"volume {volume.volume_id}: only in this one" in map(str, cloud.diff(twin))
         assert f"volume {volume.volume_id}: only in the other" in map(str, twin.diff(cloud))
 
+    def test_lists_resources_of_this_cloud_first_in_creation_order(self, cloud: Cloud, alice: Account) -> None:
+        """A resource that only the other cloud has comes last, also if it is older than the new ones of this one."""
+        deleted = alice.create_volume(subregion_name=SUBREGION, size=1)
+        twin = cloud.fork()
+        alice.delete_volume(volume_id=deleted.volume_id)
+        created = [alice.create_volume(subregion_name=SUBREGION, size=1) for _ in range(9)]
+        listed = [difference.id for difference in cloud.diff(twin) if difference.kind == "volume"]
+        assert listed == [volume.volume_id for volume in (*created, deleted)]
+
     def test_lists_the_fields_that_differ(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """A changed resource is shown with its fields, in this cloud and in the other."""
         twin = cloud.fork()
@@ -177,20 +191,21 @@ def test_methods_that_take_a_cloud_refuse_anything_else(cloud: Cloud, method: st
 class TestSimilarIds:
     def test_explain_a_mistyped_id(self, alice: Account, golden: Image) -> None:
         """`explain` of an unknown id lists the ids that differ little from it. [ID-018]"""
-        slip = golden.image_id[:-1] + ("0" if golden.image_id[-1] != "0" else "1")
         with pytest.raises(ApiError) as refusal:
-            alice.delete_image(image_id=slip)
+            alice.delete_image(image_id=mistype(golden.image_id))
         assert f"Similar ids: {golden.image_id}" in refusal.value.explain()
 
     def test_exclude_what_the_caller_may_not_see(self, bob: Account, golden: Image) -> None:
         """A private OMI of another account is neither listed nor named in the Details. [ID-018]"""
-        slip = golden.image_id[:-1] + ("0" if golden.image_id[-1] != "0" else "1")
         with pytest.raises(ApiError) as refusal:
-            bob.delete_image(image_id=slip)
+            bob.delete_image(image_id=mistype(golden.image_id))
         assert golden.image_id not in refusal.value.explain()
 
     def test_include_vms_and_volumes(self, alice: Account, vm: Vm) -> None:
-        """Similar ids are found for every kind of resource."""
-        slip = vm.vm_id[:-2] + vm.vm_id[:-3:-1]
-        if slip != vm.vm_id:
-            assert [error.similar_ids for error in alice.why_not("StopVms", VmIds=[slip])] == [(vm.vm_id,)]
+        """An id with two wrong digits is found for other kinds of resources, too. [ID-018]"""
+        volume_id = vm.block_device_mappings[0].bsu.volume_id
+        errors = (
+            *alice.why_not("StopVms", VmIds=[mistype(vm.vm_id, 2)]),
+            *alice.why_not("DeleteVolume", VolumeId=mistype(volume_id, 2)),
+        )
+        assert [error.similar_ids for error in errors] == [(vm.vm_id,), (volume_id,)]

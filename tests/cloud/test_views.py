@@ -46,6 +46,12 @@ class TestCells:
         )
         assert before.diff(before) == ()
 
+    def test_of_a_later_account_have_nothing_before_them(self, cloud: Cloud, golden: Image) -> None:
+        """An account that was created between two matrices is part of their difference."""
+        before = cloud.who_can(golden.image_id)
+        cloud.account("late")
+        assert before.diff(cloud.who_can(golden.image_id))[0] == "late: read - → ✗ OMI-037"
+
     def test_of_a_public_omi(self, cloud: Cloud, alice: Account, bob: Account, golden: Image) -> None:
         """Another account of the Region may use it by SHR-010."""
         alice.update_image(image_id=golden.image_id, permissions_to_launch=SHARED)
