@@ -113,9 +113,11 @@ class TestNothingLeft:
         alice.delete_vms(vm_ids=[vm.vm_id])
         checks.nothing_left(slow)
 
-    @pytest.mark.parametrize("goes", [True, False])
-    def test_knows_what_goes_with_a_vm_before_it_is_gone(self, slow: Cloud, goes: bool) -> None:
-        """While a VM shuts down, the list is that of afterwards: DeleteOnVmDeletion decides for its volumes."""
+    @pytest.mark.parametrize(("goes", "unlinked", "count"), [(True, False, 2), (False, False, 3), (True, True, 3)])
+    def test_knows_what_goes_with_a_vm_before_it_is_gone(
+        self, slow: Cloud, goes: bool, unlinked: bool, count: int
+    ) -> None:
+        """While a VM shuts down, the list is that of afterwards: DeleteOnVmDeletion decides for its linked volumes."""
         alice = slow.account("alice")
         net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
         subnet_id = alice.create_subnet(net_id=net_id, ip_range="10.0.1.0/24").subnet_id
@@ -123,11 +125,13 @@ class TestNothingLeft:
         disk = {"device_name": "/dev/sdb", "bsu": {"volume_size": 1, "delete_on_vm_deletion": goes}}
         (vm,) = alice.create_vms(image_id=image_id, subnet_id=subnet_id, block_device_mappings=[disk])
         slow.settle()
+        if unlinked:
+            alice.unlink_volume(volume_id=alice.read_vms()[0].block_device_mappings[1].bsu.volume_id)
         alice.delete_vms(vm_ids=[vm.vm_id])
         left = checks.deletion_order(slow)
         slow.settle()
         assert left == checks.deletion_order(slow)
-        assert len(left) == (2 if goes else 3)
+        assert len(left) == count
 
     def test_counts_unfinished_exports_only(self, slow: Cloud) -> None:
         """An export in progress is a remnant, a finished one is history."""
