@@ -128,7 +128,7 @@ class TestTree:
             cloud.lineage(ubuntu.image_id, most=0)
 
     def test_counts_the_ancestors_that_are_left_out(self, cloud: Cloud, alice: Account, golden: Image) -> None:
-        """An OMI comes from a VM and from its volume: with one ancestor, the text says that there is another one."""
+        """An OMI comes from a VM and from its volume: with one ancestor, the text mentions another one."""
         tree = cloud.lineage(golden.image_id, most=1)
         assert (len(tree.parents), tree.omitted_parents) == (1, 1)
         assert tree.parents[0].omitted_parents == 1

@@ -73,7 +73,7 @@ class TestPage:
     def test_offers_the_first_cloud_instead_of_an_unknown_one(
         self, page: Page, server: Running, alice: Account
     ) -> None:
-        """The name of a cloud that the server does not have is no reason to ask for a token."""
+        """A name that no cloud of the server has does not make the page ask for a token."""
         page.goto(f"{server.url}/_omisim/?cloud=nope#token={server.token}")
         expect(page.get_by_text("this server has no cloud 'nope'")).to_be_visible()
         expect(page.get_by_label("Token")).to_have_count(0)

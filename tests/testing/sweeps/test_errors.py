@@ -93,7 +93,7 @@ def test_a_loop_without_end_may_report_an_error_of_its_own() -> None:
 
 
 def test_a_thread_of_a_killed_process_ends_silently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its exception is no mistake of the code. Others are printed as ever."""
+    """Its exception is not one of the code. Others are printed as ever."""
     printed: list[type[BaseException]] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: printed.append(args.exc_type))
 

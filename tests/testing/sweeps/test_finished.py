@@ -36,7 +36,7 @@ def with_volume() -> Cloud:
 
 class TestFinished:
     def test_what_a_failing_run_had_finished_may_remain(self) -> None:
-        """A run that fails may leave what it no longer uses, and nothing that it was working on."""
+        """A run that fails may leave what it no longer uses, but not what it was working on."""
 
         def two(cloud: Cloud) -> None:
             create_volume(cloud)
