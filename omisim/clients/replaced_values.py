@@ -1,34 +1,47 @@
 """Values of the process that contexts replace: environment variables, attributes of libraries.
 
 Contexts may end in any order. The innermost that is open counts, and after the last one the value is what it was.
+Others may put back a value that they found inside a context, after its end: `monkeypatch` does, if it was set up first.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
-__all__ = ["isolated_environ", "original_environ", "replaced_attribute", "replaced_value"]
+__all__ = [
+    "collected_restores",
+    "isolated_environ",
+    "original_environ",
+    "replaced_attribute",
+    "replaced_value",
+    "restore_again",
+]
 
 _LOCK = RLock()
 _INHERITED = object()  # the value of an attribute that its owner does not have itself
-_STACKS: dict[object, list[list[Any]]] = {}  # a place → the values before each open context, the innermost last
+_STACKS: dict[object, list[list[Any]]] = {}  # a place → the values around and in each open context, the innermost last
+_COLLECTORS: list[list[Callable[[Mapping[str, str]], None]]] = []
 
 
 @contextmanager
 def replaced_value(
     place: object, read: Callable[[], Any], write: Callable[[Any], None], change: Callable[[Any], Any]
-) -> Iterator[None]:
-    """Replace the value at a place, which can be read and written, by `change` of it until the context exits."""
+) -> Iterator[list[Any]]:
+    """Replace the value at a place, which can be read and written, by `change` of it until the context exits.
+
+    The context is a list: the value that it restores at its end, and the value inside.
+    """
     with _LOCK:
-        entry = [read()]
+        before = read()
+        entry = [before, change(before)]
         _STACKS.setdefault(place, []).append(entry)
-        write(change(entry[0]))
+        write(entry[1])
     try:
-        yield
+        yield entry
     finally:
         with _LOCK:
             stack = _STACKS[place]
@@ -43,6 +56,26 @@ def replaced_value(
 
 
 @contextmanager
+def collected_restores(restores: list[Callable[[Mapping[str, str]], None]]) -> Iterator[None]:
+    """Add to `restores` a function for each value whose context ends inside the block.
+
+    Called later, with the environment variables that the process had before all contexts, it restores the value once
+    more, but only if it finds that of the context: others have put it back.
+    """
+    _COLLECTORS.append(restores)
+    try:
+        yield
+    finally:
+        _COLLECTORS[:] = [other for other in _COLLECTORS if other is not restores]
+
+
+def restore_again(restore: Callable[[Mapping[str, str]], None]) -> None:
+    """Let each open `collected_restores` collect a function."""
+    for restores in _COLLECTORS:
+        restores.append(restore)
+
+
+@contextmanager
 def replaced_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Set an attribute of a module or a class until the context exits."""
 
@@ -52,8 +85,14 @@ def replaced_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
         else:
             setattr(owner, name, value)
 
-    with replaced_value((owner, name), lambda: vars(owner).get(name, _INHERITED), write, lambda _: value):
-        yield
+    def read() -> Any:
+        return vars(owner).get(name, _INHERITED)
+
+    with replaced_value((owner, name), read, write, lambda _: value) as entry:
+        try:
+            yield
+        finally:
+            restore_again(lambda _: write(entry[0]) if read() is value else None)
 
 
 @contextmanager
@@ -66,8 +105,11 @@ def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
     def change(before: dict[str, str]) -> dict[str, str]:
         return {name: value for name, value in before.items() if not name.startswith(prefixes)} | variables
 
-    with replaced_value(os.environ.__class__, lambda: dict(os.environ), _write_environ, change):
-        yield
+    with replaced_value(os.environ.__class__, lambda: dict(os.environ), _write_environ, change) as entry:
+        try:
+            yield
+        finally:
+            restore_again(lambda real: _restore_variables(entry[0], entry[1], real))
 
 
 def original_environ() -> dict[str, str]:
@@ -75,6 +117,21 @@ def original_environ() -> dict[str, str]:
     with _LOCK:
         stack = _STACKS.get(os.environ.__class__)
         return dict(stack[0][0] if stack else os.environ)
+
+
+def _restore_variables(before: Mapping[str, str], inside: Mapping[str, str], real: Mapping[str, str]) -> None:
+    """Give each variable that has the value inside a context the value before it.
+
+    One that the context hid, and that is missing, returns only with its real value: a test may have set the other.
+    """
+    for name in {**before, **inside}:
+        value = before.get(name)
+        if value == inside.get(name) or os.environ.get(name) != inside.get(name):
+            continue
+        if value is None:
+            del os.environ[name]
+        elif name in inside or value == real.get(name):
+            os.environ[name] = value
 
 
 def _write_environ(variables: dict[str, str]) -> None:

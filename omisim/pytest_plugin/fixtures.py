@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omisim.pytest_plugin.guard import STRAYS, guard_test
+from omisim.pytest_plugin.guard import STRAYS, guard_test, restored_after_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +128,8 @@ def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[En
     with _fail_without_extra():
         stack = ExitStack()
         limiter, server = options.get("limiter", False), options.get("children", False)
-        environment = stack.enter_context(omi_account.environment(limiter=limiter, server=server))
+        context = omi_account.environment(limiter=limiter, server=server)
+        environment = stack.enter_context(restored_after_test(request.node, context))
     with stack:
         request.node.stash.setdefault(STRAYS, []).append(environment.strays)
         yield environment
@@ -153,7 +154,8 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.change_timing("clock")  # the cloud may have been created before this fixture was requested
-    with omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False)):
+    context = omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False))
+    with restored_after_test(request.node, context):
         yield
 
 

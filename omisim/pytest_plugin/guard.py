@@ -5,14 +5,21 @@ Like `omisim.plugin`, this module imports only pytest until a guard starts.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
 
 import pytest
 
-__all__ = ["STRAYS", "end_guard", "fail_for_strays", "guard_session", "guard_test"]
+__all__ = ["STRAYS", "end_guard", "fail_for_strays", "guard_session", "guard_test", "restored_after_test"]
+
+_T = TypeVar("_T")
 
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
 _GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
+_RESTORES = pytest.StashKey[list[Callable[[Mapping[str, str]], None]]]()
+_ENVIRON = pytest.StashKey[Mapping[str, str]]()  # the variables of the process, before the first test that is guarded
 
 
 def guard_session(config: pytest.Config) -> None:
@@ -34,16 +41,21 @@ def guard_session(config: pytest.Config) -> None:
 
 def guard_test(item: pytest.Item) -> None:
     """Refuse the requests of a test to OUTSCALE outside omi_env until `end_guard`, unless `omisim_guard` is set."""
-    if _GUARD in item.stash or item.config.getini("omisim_guard") is not None:
-        return  # guarded already, or by the whole session, or not at all
+    if _GUARD in item.stash:
+        return
+    if _ENVIRON not in item.config.stash:
+        item.config.stash[_ENVIRON] = dict(os.environ)
+    item.stash[_GUARD] = ExitStack()
+    item.config.add_cleanup(item.stash[_GUARD].close)  # an interrupted test has no teardown
+    item.stash[_GUARD].callback(_restore_again, item)
+    if item.config.getini("omisim_guard") is not None:
+        return  # guarded by the whole session, or not at all
     from omisim.clients.intercept import guard_hosts, keep_patches
 
     if _GUARD not in item.config.stash:
         item.config.stash[_GUARD] = ExitStack()
         item.config.stash[_GUARD].enter_context(keep_patches())
         item.config.add_cleanup(item.config.stash[_GUARD].close)
-    item.stash[_GUARD] = ExitStack()
-    item.config.add_cleanup(item.stash[_GUARD].close)  # an interrupted test has no teardown
     item.stash.setdefault(STRAYS, []).append(item.stash[_GUARD].enter_context(guard_hosts()))
 
 
@@ -52,6 +64,29 @@ def end_guard(item: pytest.Item) -> None:
     if (guard := item.stash.get(_GUARD, None)) is not None:
         guard.close()
         del item.stash[_GUARD]
+
+
+@contextmanager
+def restored_after_test(item: pytest.Item, context: AbstractContextManager[_T]) -> Iterator[_T]:
+    """Enter a context that replaces values of the process, and restore them once more after the test's last fixture.
+
+    A fixture that was set up before, such as monkeypatch, ends later, and puts back what it found inside.
+    """
+    from omisim.clients.replaced_values import collected_restores
+
+    with ExitStack() as stack:
+        value = stack.enter_context(context)
+        try:
+            yield value
+        finally:
+            with collected_restores(item.stash.setdefault(_RESTORES, [])):
+                stack.close()
+
+
+def _restore_again(item: pytest.Item) -> None:
+    for restore in item.stash.get(_RESTORES, []):
+        restore(item.config.stash[_ENVIRON])
+    item.stash[_RESTORES] = []
 
 
 def fail_for_strays(item: pytest.Item, report: pytest.TestReport) -> None:

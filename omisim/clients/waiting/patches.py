@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, Final
 
-from omisim.clients.replaced_values import replaced_attribute
+from omisim.clients.replaced_values import replaced_attribute, restore_again
 
 __all__ = ["Patches"]
 
@@ -59,8 +59,9 @@ class Patches:
 def _restore(owner: Any, name: str, replacement: Any, real: Any) -> None:
     if isinstance(owner, type):
         _drop_copies(owner, name, replacement)
-    if getattr(owner, name, None) is not replacement:
-        return  # freezegun has replaced it since
+    if getattr(owner, name, None) is not replacement:  # freezegun, or monkeypatch, has replaced it since
+        restore_again(lambda _: _restore(owner, name, replacement, real))
+        return
     if real is _MISSING:
         delattr(owner, name)
     else:
