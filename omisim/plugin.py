@@ -9,7 +9,7 @@ import pytest
 
 from omisim.pytest_plugin.fixtures import *  # noqa: F403 - pytest finds the fixtures of a plugin by their names in it
 from omisim.pytest_plugin.fixtures import WATCHED, watch_override
-from omisim.pytest_plugin.guard import end_guard, fail_for_strays, guard_session, guard_test
+from omisim.pytest_plugin.guard import end_guard, failing_for_strays, guard_session, guard_test
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -158,11 +158,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run a swept test once per way in which its cloud could have answered."""
     _watch_test_case(item)
     if item.get_closest_marker(SWEEP) is None:
-        return (yield)
+        with failing_for_strays(item):
+            return (yield)
     from omisim.pytest_plugin.sweeping import sweep_test
 
     run_test, watched = item.runtest, item.stash.get(WATCHED, None)
-    with pytest.MonkeyPatch.context() as patch:
+    with failing_for_strays(item), pytest.MonkeyPatch.context() as patch:
         patch.setattr(item, "runtest", lambda: sweep_test(item, run_test, None if watched is None else watched.cloud))
         return (yield)
 
@@ -172,14 +173,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
     if any(name.startswith("omi_") for name in getattr(item, "fixturenames", ())):
         guard_test(item)
-    return (yield)
+    with failing_for_strays(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     """End the guard of a test after its last fixture."""
     try:
-        return (yield)
+        with failing_for_strays(item):
+            return (yield)
     finally:
         end_guard(item)
 
@@ -188,7 +191,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the cloud's section to a failing test, and fail a test that sent a request to OUTSCALE."""
+    """Add the cloud's section to the report of a failing test."""
     report = yield
     if call.excinfo is not None:
         _explain_fixtures(report, call.excinfo.value)
@@ -197,7 +200,6 @@ def pytest_runtest_makereport(
         report.sections += [("omisim", SCOPE_ADVICE)] if "omi_" in report.longreprtext else []
     if watched and report.failed and "function-scoped fixture '" in report.longreprtext.lower():  # of Hypothesis
         report.sections.append(("omisim", EXAMPLE_ADVICE))
-    fail_for_strays(item, report)
     if watched and (report.failed or (report.when == "call" and item.config.getoption("omisim_timeline"))):
         with watched.at_end():
             report.sections.append(("omisim", watched.report()))

@@ -5,14 +5,13 @@ Like `omisim.plugin`, this module imports only pytest until a guard starts.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
 import pytest
 
-__all__ = ["STRAYS", "end_guard", "fail_for_strays", "guard_session", "guard_test", "restored_after_test"]
+__all__ = ["STRAYS", "end_guard", "failing_for_strays", "guard_session", "guard_test", "restored_after_test"]
 
 _T = TypeVar("_T")
 
@@ -44,7 +43,9 @@ def guard_test(item: pytest.Item) -> None:
     if _GUARD in item.stash:
         return
     if _ENVIRON not in item.config.stash:
-        item.config.stash[_ENVIRON] = dict(os.environ)
+        from omisim.clients.replaced_values import original_environ
+
+        item.config.stash[_ENVIRON] = original_environ()
     item.stash[_GUARD] = ExitStack()
     item.config.add_cleanup(item.stash[_GUARD].close)  # an interrupted test has no teardown
     item.stash[_GUARD].callback(_restore_again, item)
@@ -89,12 +90,21 @@ def _restore_again(item: pytest.Item) -> None:
     item.stash[_RESTORES] = []
 
 
-def fail_for_strays(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Fail a passing test for the requests to OUTSCALE that no cloud served, and forget them."""
-    strays: list[str] = []
-    for recorded in (*item.stash.get(STRAYS, []), *item.config.stash.get(STRAYS, [])):
-        strays += recorded
-        recorded.clear()
-    if strays and report.passed:
-        lines = [f"{report.nodeid} tried to leave this machine:", *dict.fromkeys(strays)]
-        report.outcome, report.longrepr = "failed", "\n  ".join(lines)
+@contextmanager
+def failing_for_strays(item: pytest.Item) -> Iterator[None]:
+    """Raise, after a phase of a test that has passed, an error for the requests to OUTSCALE that no cloud served.
+
+    Only what is raised here is an error to every plugin that judges or repeats tests. The requests are forgotten.
+    """
+    is_passed = False
+    try:
+        yield
+        is_passed = True
+    finally:
+        strays: list[str] = []
+        for recorded in (*item.stash.get(STRAYS, []), *item.config.stash.get(STRAYS, [])):
+            strays += recorded
+            recorded.clear()
+        if strays and is_passed:
+            lines = [f"{item.nodeid} tried to leave this machine:", *dict.fromkeys(strays)]
+            pytest.fail("\n  ".join(lines), pytrace=False)

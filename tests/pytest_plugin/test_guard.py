@@ -175,6 +175,69 @@ def test_later():
         assert (socket.getaddrinfo, dict(vars(socket.socket)), dict(vars(HTTPConnectionPool))) == before
 
 
+class TestHiddenRequest:
+    """A request whose error the code under test catches."""
+
+    SOURCE = f"""{IMPORTS}
+def hide():
+    try:
+        requests.post(f"https://{{HOST}}/api/v1/ReadVms", timeout=1)
+    except Exception:
+        pass
+
+@pytest.fixture
+def sends_first(omi_cloud): hide()
+
+@pytest.fixture
+def sends_last(omi_cloud):
+    yield
+    hide()
+"""
+
+    def test_is_an_error_of_its_phase_for_every_plugin(self, pytester: pytest.Pytester) -> None:
+        """Set-up, call and tear-down raise: flaky, for example, judges a test by the exception, not by its report."""
+        source = f"""{self.SOURCE}
+def test_setup(sends_first): pass
+def test_call(omi_cloud): hide()
+def test_teardown(sends_last): pass
+"""
+        pytester.makeconftest("""
+            def pytest_runtest_makereport(call):
+                print(f"{call.when}: {call.excinfo and call.excinfo.typename}")
+        """)
+        result = run_plugin(pytester, source, "-s")
+        result.assert_outcomes(failed=1, errors=2, passed=1)
+        phases = ["setup: Failed", "teardown: None", "setup: None", "call: Failed", "teardown: None"]
+        phases += ["setup: None", "call: None", "teardown: Failed"]
+        result.stdout.fnmatch_lines([f"*{phase}" for phase in phases])
+
+    def test_is_an_expected_failure_where_one_is_expected(self, pytester: pytest.Pytester) -> None:
+        """A test that is marked with xfail may send a request, but not where it expects another error."""
+        source = f"""{self.SOURCE}
+@pytest.mark.xfail(strict=True)
+def test_expected(omi_cloud): hide()
+
+@pytest.mark.xfail(raises=ValueError)
+def test_other(omi_cloud): hide()
+"""
+        run_plugin(pytester, source).assert_outcomes(xfailed=1, failed=1)
+
+    def test_fails_no_later_test(self, pytester: pytest.Pytester) -> None:
+        """A test that is skipped or fails for another reason leaves its requests to no one."""
+        source = f"""{self.SOURCE}
+def test_fails(omi_cloud):
+    hide()
+    raise ValueError
+
+def test_skips(omi_cloud):
+    hide()
+    pytest.skip()
+
+def test_later(omi_cloud): pass
+"""
+        run_plugin(pytester, source).assert_outcomes(failed=1, skipped=1, passed=1)
+
+
 class TestThreadThatOutlivesItsTest:
     SOURCE = """
         import threading
