@@ -97,15 +97,31 @@ def replaced_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 @contextmanager
 def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
-    """Remove the environment variables with these prefixes and set `variables`, until the context exits."""
+    """Remove the environment variables with these prefixes and set `variables`, until the context exits.
+
+    Other variables that change meanwhile keep their values.
+    """
     if not variables and not any(name.startswith(prefixes) for name in os.environ):
         yield  # without reading and writing all variables twice, which is half of the time of a Gateway
         return
 
-    def change(before: dict[str, str]) -> dict[str, str]:
-        return {name: value for name, value in before.items() if not name.startswith(prefixes)} | variables
+    inside: dict[str, str] = {}
 
-    with replaced_value(os.environ.__class__, lambda: dict(os.environ), _write_environ, change) as entry:
+    def change(before: dict[str, str]) -> dict[str, str]:
+        inside.update((name, value) for name, value in before.items() if not name.startswith(prefixes))
+        inside.update(variables)
+        return inside
+
+    def write(values: dict[str, str]) -> None:
+        current = dict(os.environ)  # each look at os.environ encodes and decodes
+        for name in {**current, **values}:
+            value = values.get(name)
+            # others may set and delete the rest meanwhile; a context that ended before may have left us more to restore
+            is_ours = name in variables or name.startswith(prefixes) or value != inside.get(name)
+            if is_ours and value != current.get(name):
+                _write_variable(name, value)
+
+    with replaced_value(os.environ.__class__, lambda: dict(os.environ), write, change) as entry:
         try:
             yield
         finally:
@@ -128,17 +144,12 @@ def _restore_variables(before: Mapping[str, str], inside: Mapping[str, str], rea
         value = before.get(name)
         if value == inside.get(name) or os.environ.get(name) != inside.get(name):
             continue
-        if value is None:
-            del os.environ[name]
-        elif name in inside or value == real.get(name):
-            os.environ[name] = value
+        if value is None or name in inside or value == real.get(name):
+            _write_variable(name, value)
 
 
-def _write_environ(variables: dict[str, str]) -> None:
-    current = dict(os.environ)  # each look at os.environ encodes and decodes
-    for name in current:
-        if name not in variables:
-            del os.environ[name]
-    for name, value in variables.items():
-        if current.get(name) != value:
-            os.environ[name] = value
+def _write_variable(name: str, value: str | None) -> None:
+    if value is None:
+        del os.environ[name]
+    else:
+        os.environ[name] = value

@@ -95,3 +95,28 @@ class TestLateFixture:
         """
         run_plugin(pytester, source).assert_outcomes(passed=3)
         assert os.environ["OSC_PROFILE"] == "work"
+
+    def test_keeps_a_variable_that_is_its_own(self, pytester: pytest.Pytester) -> None:
+        """A fixture deletes what it has set inside omi_env: time_machine sets TZ, and fails if another deletes it."""
+        source = """
+    import os
+
+    import pytest
+
+    @pytest.fixture
+    def traveller():
+        yield lambda zone: os.environ.update(TZ=zone)
+        del os.environ["TZ"]
+
+    def test_travels(traveller, omi_env):
+        traveller("Europe/Paris")
+
+    def test_goes_on(omi_env, omi_gateway):
+        os.environ["SEEN"] = "1"
+
+    def test_later():
+        assert os.environ.pop("SEEN") == "1"
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("TZ", raising=False)
+            run_plugin(pytester, source).assert_outcomes(passed=3)
