@@ -13,6 +13,7 @@ from omisim import ManualClock, SystemClock
 
 __all__ = ["read"]
 
+_ACCOUNTS = re.compile(r'[^\[\]{}",]+')
 _HISTORY = re.compile("[1-9][0-9]{0,8}")
 _NUMBER = re.compile("[0-9]{1,9}")
 
@@ -45,6 +46,12 @@ def _parse_history(text: str) -> int:
     return int(text)
 
 
+def _parse_accounts(text: str) -> str:
+    if not _ACCOUNTS.fullmatch(text):  # a list of TOML arrives as its repr
+        raise ValueError("names separated by spaces, such as alice bob@us-east-2")
+    return text
+
+
 def _parse_flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("true or false")
@@ -65,6 +72,7 @@ def _parse_value(text: str) -> str | int | bool:
 
 
 PARSERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "accounts": _parse_accounts,
     "children": _parse_flag,
     "clock": _parse_clock,
     "history": _parse_history,

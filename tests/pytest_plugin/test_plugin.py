@@ -462,7 +462,9 @@ class TestIniOptions:
             ("history = 0", "omisim_history must be a number from 1 to 999999999, not '0'"),
             ("limiter = perhaps", "omisim_limiter must be true or false, not 'perhaps'"),
             ("switches = x", "omisim_switches must be lines of name = value, not *"),
-            ("accounts = alice, bob", "accounts must be names, for example * or \"alice bob\", not 'alice,'"),
+            ("accounts = alice, bob", "omisim_accounts must be names separated by spaces, such as *, not 'alice, bob'"),
+            ("accounts = ['alice', 'bob']", "omisim_accounts must be names separated by spaces, such as *, not *bob*"),
+            ('accounts = "alice bob"', "omisim_accounts must be names separated by spaces, such as *, not *bob*"),
         ],
     )
     def test_with_unknown_values_are_refused_at_the_start(
