@@ -14,7 +14,7 @@ from omisim.actions.new_images import add_image, check_codes, check_tpm, check_u
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registrations import check_disk_sources, register_image
 from omisim.actions.sharing import get_usable
-from omisim.actions.snapshots import clone_snapshot, cut_snapshot
+from omisim.actions.snapshots import check_not_updated, clone_snapshot, cut_snapshot
 from omisim.actions.volumes import find_links
 from omisim.base.frozen import replace
 from omisim.model import (
@@ -148,9 +148,11 @@ def _create_from_vm(
     modes = (vm.boot_mode,)
     check_tpm(call, {"boot_modes": modes}, requested)
     call.check_state(vm)
+    links = find_links(call.state, vm_id)
+    for link in links:
+        check_not_updated(call, call.state.get("volume", link.volume_id))
     check_unique(call, name)
     image_id = call.new_id("image")
-    links = find_links(call.state, vm_id)
     mappings = tuple(_snapshot_volume(call, link, image_id) for link in links)
     call.check(any(mapping.device_name == ROOT for mapping in mappings), "OMI-066", vm_id=vm_id)
     inherited = {field: getattr(vm, field) for field in INHERITED_FIELDS} | {

@@ -78,10 +78,15 @@ def create_snapshot(
     else:
         volume = call.get_owned(Volume, volume_id or "", "SNP-002")
         call.check_state(volume)
-        call.check(volume.task_id is None, "SNP-024", volume_id=volume.volume_id, task_id=volume.task_id)
+        check_not_updated(call, volume)
         snapshot = cut_snapshot(call, volume, description or "", client_token)
     call.use_token(client_token, snapshot)
     return snapshot
+
+
+def check_not_updated(call: Call, volume: Volume) -> None:
+    """Refuse a snapshot of a volume that is being updated (SNP-024)."""
+    call.check(volume.task_id is None, "SNP-024", volume_id=volume.volume_id, task_id=volume.task_id)
 
 
 def cut_snapshot(

@@ -139,6 +139,15 @@ class TestSnapshots:
         }
         assert [row.snapshot_id for row in alice.read_snapshots(filters=window)] == [snapshot.snapshot_id]
 
+    def test_of_a_vm_are_refused_while_one_of_its_volumes_is_updated(self) -> None:
+        """CreateImage makes no snapshot of a volume that is being updated either. [SNP-024]"""
+        cloud, alice, volume_id = start_update()
+        vm_id = alice.read_volumes(filters={"volume_ids": [volume_id]})[0].linked_volumes[0].vm_id
+        request = {"VmId": vm_id, "ImageName": "golden", "NoReboot": True}
+        assert expect_refusal(alice, "CreateImage", **request).rule == "SNP-024"
+        cloud.settle()
+        assert alice.can("CreateImage", **request)
+
     def test_are_refused_while_the_volume_is_updated(self) -> None:
         """No snapshot is taken of a volume that is being updated, and no second update begins. [SNP-024, VOL-048]"""
         cloud, alice, volume_id = start_update()

@@ -127,6 +127,8 @@ def _from_vm(call: Call) -> Row:
     if vm:
         links = [link for link in call.world.list_links(vm) if link["State"] != "detaching"]
         legal = call.check_state("Vm", vm, "CreateImage")
+        updating = any(call.world.rows["Volume"][link["VolumeId"]].get("TaskId") for link in links)
+        call.check(not updating, "6007", after=STATE)  # [SNP-024]
         call.check(not legal or any(link["DeviceName"] == ROOT for link in links), "4057", after=STATE)
         call.check_snapshot_quotas(len(links), running=len(links))
         _check_tpm(call, [vm["BootMode"]])
