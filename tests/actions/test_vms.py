@@ -181,6 +181,20 @@ class TestDisksOfALaunch:
         vm = alice.create_vms(image_id=two.image_id, block_device_mappings=over)[0]
         assert disks(alice, vm) == {"/dev/sda1": (10, "standard"), "/dev/sdc": (3, "standard")}
 
+    @pytest.mark.parametrize("mapping", [{}, {"Bsu": {}}, {"Bsu": {"VolumeType": "gp2"}}], ids=str)
+    def test_need_a_size_for_a_new_device(self, alice: Account, two: Image, mapping: dict[str, Any]) -> None:
+        """A mapping of a new device without a snapshot and a size is refused, whatever else it lacks. [OMI-059]"""
+        new = {"DeviceName": "/dev/sdc", **mapping}
+        assert expect_refusal(alice, "CreateVms", ImageId=two.image_id, BlockDeviceMappings=[new]).rule == "OMI-059"
+
+    def test_stay_those_of_the_image_where_a_mapping_gives_nothing(self, alice: Account, two: Image) -> None:
+        """A mapping that names a device of the OMI and nothing else overrides nothing. [BDM-001]"""
+        over = [{"DeviceName": "/dev/sda1"}, {"DeviceName": "/dev/sdb", "Bsu": {}}]
+        vm_id = alice.call("CreateVms", ImageId=two.image_id, BlockDeviceMappings=over)["Vms"][0]["VmId"]
+        vm = alice.read_vms(filters={"vm_ids": [vm_id]})[0]
+        devices = {mapping.device_name for mapping in two.block_device_mappings}
+        assert disks(alice, vm).keys() == devices
+
 
 class TestVmTypes:
     @given(

@@ -80,6 +80,8 @@ def _build_disks(call: Call, image: Row | None) -> list[Row]:
             bsu = mapping["Bsu"]
             check_partial_disk(call, bsu.get("VolumeType"), bsu.get("VolumeSize"), bsu.get("Iops"))
             disks[name] = _override(disks.get(name, {}), bsu)
+        elif "VirtualDeviceName" not in mapping and name:
+            disks.setdefault(name, {})  # refused unless the OMI has the device [OMI-059]
     call.check(len(disks) <= MAX_VOLUMES, "10018")
     given_names = [name for name in names if name in disks]
     ids = {m["Bsu"].get("SnapshotId") for m in image["BlockDeviceMappings"]} if image else set()
