@@ -31,7 +31,7 @@ VALID: dict[str, Parameters] = {
     **{case.action: case.kept for case in load_cases() if case.kept and case.by == "alice" and not case.switches},
     "DeleteNet": {"NetId": "{empty_net}"},
     "UnlinkInternetService": {"InternetServiceId": "{idle_gateway}", "NetId": "{idle_net}"},
-    "CreateImage": {"VmId": "{vm}", "ImageName": "dry"},
+    "CreateImage": {"VmId": "{stopped}", "ImageName": "dry"},
     "CreateImageExportTask": {"ImageId": "{golden}", "OsuExport": TARGET},
     "CreateSnapshot": {"VolumeId": "{free}"},
     "CreateSnapshotExportTask": {"SnapshotId": "{snapshot}", "OsuExport": TARGET},
