@@ -37,7 +37,7 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
         from osc_sdk_python.credentials import Endpoint, Profile  # noqa: PLC0415
 
         from omisim.clients.intercept.adapter import CloudAdapter  # noqa: PLC0415 - needs requests, like the SDK
-        from omisim.clients.intercept.sdk_session import SdkSession  # noqa: PLC0415
+        from omisim.clients.intercept.sdk_session import SdkSession  # noqa: PLC0415 - needs requests, too
     except ImportError as error:
         raise ImportError("account.gateway() needs osc-sdk-python: pip install 'omisim[osc]'") from error
     with _LOCK, kept_description(Gateway), isolated_environ("OSC_"):

@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["MAX_CACHED", "WITHOUT_BODY", "HttpRequest", "HttpResponse", "clean_header", "is_header_value"]
+__all__ = [
+    "MAX_CACHED", "MAX_PARSED", "WITHOUT_BODY", "HttpRequest", "HttpResponse", "clean_header", "is_header_value",
+]  # fmt: skip
 
 MAX_CACHED = 4096  # bytes of a body, or of a query string; what a longer request makes is not cached
+MAX_PARSED = 2**22  # bytes of JSON, XML or a form: it is parsed under the lock of the cloud, some of it unsigned
 WITHOUT_BODY = (204, 304)  # the statuses after whose headers a client expects the next answer (RFC 9110, 6.4.1)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

@@ -14,8 +14,7 @@ from support.storing import BUCKET, create_bucket
 
 from omisim import Account, Cloud
 from omisim.doors.front import FrontDoor
-from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.doors.oos.bodies import MAX_XML
+from omisim.doors.http import MAX_PARSED, HttpRequest, HttpResponse
 
 SIGNED, UNSIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CRC32 = base64.b64encode(zlib.crc32(b"0123456789").to_bytes(4, "big")).decode()
@@ -96,7 +95,7 @@ def test_a_document_type_is_refused(cloud: Cloud, oos: Any, query: str, method: 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"<a>" + b" " * MAX_XML + b"</a>", "MaxMessageLengthExceeded"),
+        (b"<a>" + b" " * MAX_PARSED + b"</a>", "MaxMessageLengthExceeded"),
         (b"<a>" * 65 + b"</a>" * 65, "MalformedXML"),
     ],
     ids=["long", "deep"],

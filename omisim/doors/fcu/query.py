@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from omisim.base.frozen import frozen
-from omisim.doors.http import HttpRequest
+from omisim.doors.http import MAX_PARSED, HttpRequest
 from omisim.spec.rules import refuse
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
 
 Tree = dict[str, Any]  # parameter → its text, or a Tree of the parameters below it
 Read = Callable[[Any, str], Any]  # text or Tree, path → value
-MAX_LENGTH, MAX_PARAMETERS = 2**22, 100_000  # of a request: what is beyond them is not read
+MAX_PARAMETERS = 100_000  # of a request: what is beyond them, or beyond MAX_PARSED, is not read
 MAX_DEPTH = 12  # parts of a name; the deepest name of EC2 has eight
 INDEX = re.compile(r"[0-9]{1,9}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -64,12 +64,12 @@ class Query:
 def parse_query(query: str, body: bytes) -> Query:
     """Parse the parameters of a query string and of a form body. No input is refused here."""
     text = f"{query}&{body.decode(errors='replace')}" if body else query
-    pairs = parse_pairs(text[:MAX_LENGTH])
+    pairs = parse_pairs(text[:MAX_PARSED])
     texts = dict(pairs)
     parameters = tuple(
         [(name, text) for name, text in pairs if name not in _PROTOCOL and not name.startswith("X-Amz-")]
     )
-    is_cut = len(text) > MAX_LENGTH or text.count("&") >= MAX_PARAMETERS
+    is_cut = len(text) > MAX_PARSED or text.count("&") >= MAX_PARAMETERS
     return Query(
         texts.get("Action", ""), texts.get("Version", ""), parameters, texts.get("SignatureVersion", ""), is_cut
     )

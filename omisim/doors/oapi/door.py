@@ -16,7 +16,7 @@ from typing import Any
 from omisim.actions.framework.request import Dialect, Request, copy_arguments
 from omisim.base.foreign import make_json_decoder, parse_json
 from omisim.base.hosts import parse_host
-from omisim.doors.http import MAX_CACHED, HttpRequest, HttpResponse
+from omisim.doors.http import MAX_CACHED, MAX_PARSED, HttpRequest, HttpResponse
 from omisim.doors.identity import identify_caller
 from omisim.doors.oapi.render import render_body, render_bytes, render_refusal
 from omisim.engine.calls import MakeCall, check_action, note_refused, refuse_unsaved, run_call, run_request
@@ -31,7 +31,6 @@ __all__ = ["OAPI", "OapiDoor", "call", "make_request"]
 
 OAPI = Dialect(spell=api_name)
 CACHED_REQUESTS = 256
-MAX_LENGTH = 2**22  # bytes of a body, which is parsed under the lock of the cloud, and without a signature for some
 MAX_NAMES = 256  # of an object that are converted; one with more has unknown names, and is refused for the first
 _PATH = re.compile(
     r"/+(?:(?P<region>[a-z]+(?:-[a-z0-9]+)+)/+)?(?:(?:api|oapi)/+(?:v1(?:\.\d+)*|latest)/+)?(?P<action>[^/]+)/*"
@@ -147,8 +146,8 @@ def _parse_body(action: str, content: bytes) -> Request:
     """Return the Request of a JSON object; an empty body counts as an empty object (REQ-001, REQ-004)."""
     if not content or content.isspace():
         return Request(action, {}, OAPI)
-    if len(content) > MAX_LENGTH:
-        raise refuse("REQ-004", reason=f"it has more than {MAX_LENGTH} bytes")
+    if len(content) > MAX_PARSED:
+        raise refuse("REQ-004", reason=f"it has more than {MAX_PARSED} bytes")
     try:
         parameters = parse_json(content, _DECODER)
     except ValueError as error:

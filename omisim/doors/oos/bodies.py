@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from omisim.base.foreign import MAX_DEPTH
-from omisim.doors.http import HttpRequest
+from omisim.doors.http import MAX_PARSED, HttpRequest
 from omisim.state.buckets import StorageError
 
 __all__ = ["read_body"]
 
 MAX_OVERHEAD, MAX_TRAILERS = 2**20, 2**12  # bytes around the content in chunks, and after it: SDKs send far fewer
-MAX_XML = 2**22  # bytes; it is parsed under the lock of the cloud
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,12})(?:;[^\r\n]*)?\r\n")  # its size and, in one of many forms, a signature
 # header → the digest of a body. Python has no CRC32C and no CRC64NVME, which are not compared
 _DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -50,8 +49,8 @@ def read_body(request: HttpRequest, operation: str) -> tuple[bytes, dict[str, st
 
 def _check_xml(body: bytes) -> None:
     """Refuse a body that is not XML, takes long to read, or has entities of its own, which could expand endlessly."""
-    if len(body) > MAX_XML:
-        raise StorageError("MaxMessageLengthExceeded", f"the XML of a body must have {MAX_XML} bytes or less")
+    if len(body) > MAX_PARSED:
+        raise StorageError("MaxMessageLengthExceeded", f"the XML of a body must have {MAX_PARSED} bytes or less")
     depth = 0
 
     def enter(*_element: object) -> None:

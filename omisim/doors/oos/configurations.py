@@ -22,7 +22,7 @@ CONFIGURATIONS: Mapping[str, str] = {
     "versioning": "GetBucketVersioning",
     "website": "GetBucketWebsite",
 }
-# operation → S3's error where there is no configuration
+# operation → the error of S3 for a bucket without such a configuration
 _ERRORS: Mapping[str, str] = {
     "GetBucketCors": "NoSuchCORSConfiguration",
     "GetBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",

@@ -129,7 +129,7 @@ class TestEndlessLoop:
     def test_is_not_one_that_waits_for_the_end_of_a_lock_out(
         self, cloud: Cloud, alice: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A loop that signs in every ten seconds ends when the account is no longer locked."""
+        """A loop that tries to sign in every ten seconds succeeds after the lock-out of the account."""
         monkeypatch.setattr(cloud_time, "MAX_IDLE", 3)
         assert [read_vms(cloud, alice, "guess") for _ in range(4)] == [401] * 4
         start = cloud.now
