@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 
 __all__ = ["decode_user_data", "parse_section"]
@@ -15,7 +14,7 @@ def decode_user_data(text: str) -> bytes | None:
     """Decode user data, whose Base64 may contain line breaks and spaces. Returns None if it is not Base64."""
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from bisect import bisect_left
@@ -153,6 +152,6 @@ def _decode_token(next_token: str) -> _Token | None:
     """Decode a token; return None for an invalid one."""
     try:
         token = _Token(*parse_json(base64.b64decode(next_token.removeprefix(UNSIZED), validate=True)))
-    except (binascii.Error, ValueError, TypeError):
+    except (ValueError, TypeError):
         return None
     return token if type(token.start) is int and token.start >= 0 and type(token.key) is str else None
