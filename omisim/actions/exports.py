@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
@@ -27,16 +27,16 @@ from omisim.model import (
     view_as,
 )
 from omisim.model.base import hide_secrets
-from omisim.model.filters import FiltersReadImageExportTask, FiltersSnapshotExportTask
+from omisim.model.filters import Filters, FiltersReadImageExportTask, FiltersSnapshotExportTask
 from omisim.model.filters.dicts import FiltersReadImageExportTaskDict, FiltersSnapshotExportTaskDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
 from omisim.state.buckets import is_bucket_name
 
-_SNAPSHOT_DUTY = (
-    "the content of {} has the licences {{licences}}, which must authorise the export (EXP-050). The export drops them:"
-    " only that of an OMI keeps third-party licences in the target Region (EXP-048)"
+_SNAPSHOT_ADVICE = (
+    ". The export drops them: only that of an OMI keeps third-party licences in the target Region (EXP-048)"
 )
+Task = TypeVar("Task", ImageExportTask, SnapshotExportTask)
 
 
 @action("CreateImageExportTask", "ImageExportTask")
@@ -52,8 +52,7 @@ def create_image_export_task(
     if not call.owns(image):
         raise refuse("EXP-003", image_id=image_id, owner=image.account_alias or image.account_id)
     call.check_state(image)
-    duty = f"{image_id} carries the licences {{licences}}, which must authorise the export (EXP-018)"
-    check_export(call, image_id, "EXP-018", duty)
+    check_export(call, image_id, "EXP-018", f"{image_id} carries")
     if image.tpm_mandatory or "legacy" not in image.boot_modes:
         call.warn(f"a manifest has no boot modes and no TPM: an import of {image_id} boots as legacy (UNK-33)")
     check_quotas(call, {"image_export_limit": 1})
@@ -93,10 +92,12 @@ def read_image_export_tasks(
     call: Call, *, filters: FiltersReadImageExportTask | FiltersReadImageExportTaskDict | None = None
 ) -> tuple[ImageExportTask, ...]:
     """List the caller's export tasks of OMIs, including finished ones (EXP-015)."""
-    parsed_filters = as_parsed(filters)
-    own = call.own_rows(ImageExportTask, parsed_filters)
-    shown = (replace(hide_secrets(task), progress=compute_progress(call, task)) for task in own)
-    return call.select(shown, parsed_filters)
+    return _read_tasks(call, ImageExportTask, as_parsed(filters))
+
+
+def _read_tasks(call: Call, cls: type[Task], filters: Filters[Task] | None) -> tuple[Task, ...]:
+    own = call.own_rows(cls, filters)
+    return call.select((replace(hide_secrets(task), progress=compute_progress(call, task)) for task in own), filters)
 
 
 @action("CreateSnapshotExportTask", "SnapshotExportTask")
@@ -107,7 +108,7 @@ def create_snapshot_export_task(
     target = _check_target(call, osu_export)
     snapshot = call.get_owned(Snapshot, snapshot_id, "EXP-042")
     call.check_state(snapshot)
-    check_export(call, snapshot_id, "EXP-050", _SNAPSHOT_DUTY.format(snapshot_id))
+    check_export(call, snapshot_id, "EXP-050", f"the content of {snapshot_id} has", _SNAPSHOT_ADVICE)
     check_quotas(call, {"snapshot_export_limit": 1})
     task = call.add(
         SnapshotExportTask(
@@ -131,10 +132,7 @@ def read_snapshot_export_tasks(
     call: Call, *, filters: FiltersSnapshotExportTask | FiltersSnapshotExportTaskDict | None = None
 ) -> tuple[SnapshotExportTask, ...]:
     """List the caller's export tasks of snapshots, including finished ones (EXP-049)."""
-    parsed_filters = as_parsed(filters)
-    own = call.own_rows(SnapshotExportTask, parsed_filters)
-    shown = (replace(hide_secrets(task), progress=compute_progress(call, task)) for task in own)
-    return call.select(shown, parsed_filters)
+    return _read_tasks(call, SnapshotExportTask, as_parsed(filters))
 
 
 @action("DeleteExportTask")

@@ -8,10 +8,10 @@ from omisim.state.licences import allows_export, find_licences
 __all__ = ["check_export"]
 
 
-def check_export(call: Call, row_id: str, rule: str, duty: str) -> None:
+def check_export(call: Call, row_id: str, rule: str, holder: str, advice: str = "") -> None:
     """Refuse an export that a licence forbids, or that is undecided under `strict_licences` (LIC-010). Else warn of it.
 
-    `duty` is the text of the warning, with a place for the licences.
+    `holder` begins the warning, before the licences, and `advice` ends it.
     """
     decisions = {code: allows_export(call.state, call.tx.settings, code) for code in find_licences(call.state, row_id)}
     forbidden = ", ".join(code for code, allows in decisions.items() if allows is False)
@@ -19,4 +19,4 @@ def check_export(call: Call, row_id: str, rule: str, duty: str) -> None:
     undecided = ", ".join(code for code, allows in decisions.items() if allows is None)
     if undecided:
         call.check(not call.switch("strict_licences"), "LIC-010", id=row_id, licence=undecided)
-        call.warn(duty.format(licences=undecided))
+        call.warn(f"{holder} the licences {undecided}, which must authorise the export ({rule}){advice}")
