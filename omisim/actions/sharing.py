@@ -27,11 +27,13 @@ def get_permissions(entity: Image | Snapshot) -> PermissionsOnResource:
     return permissions
 
 
-def is_visible(call: Call, entity: Image | Snapshot) -> bool:
-    """Whether the entity is the caller's, shared with the caller, or public in its Region (SHR-002, SHR-010)."""
-    if call.owns(entity):
-        return True
-    return _includes(get_permissions(entity), call.account.account_id) and _is_in_region(call, entity.account_id)
+def is_visible(call: Call, entity: Any) -> bool:
+    """Whether the entity is the caller's; or an OMI or a snapshot shared with it or public (SHR-002, SHR-010)."""
+    return call.owns(entity) or (
+        entity.__class__ in _FIELDS
+        and _includes(get_permissions(entity), call.account.account_id)
+        and _is_in_region(call, entity.account_id)
+    )
 
 
 def _includes(granted: PermissionsOnResource, account_id: str) -> bool:

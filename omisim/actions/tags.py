@@ -11,7 +11,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
 from omisim.base.frozen import replace
-from omisim.model import Image, OrDict, ResourceTag, Snapshot, Tag
+from omisim.model import OrDict, ResourceTag, Tag
 from omisim.model.filters import FiltersTag, compile_filters
 from omisim.model.filters.dicts import FiltersTagDict
 from omisim.model.ids import Id
@@ -62,8 +62,7 @@ def _get_type(call: Call, resource_id: str) -> tuple[str, str]:
 def _get_taggable(call: Call, resource_id: str, kind: str, resource_type: str) -> Any:
     """Return a resource of the caller, or refuse (TAG-005, TAG-007, TAG-008)."""
     row = call.state.get(kind, resource_id)
-    is_shared = isinstance(row, Image | Snapshot) and is_visible(call, row)
-    if row is None or row.is_gone or not (call.owns(row) or is_shared):
+    if row is None or row.is_gone or not is_visible(call, row):
         raise refuse(f"TAG-005/{'vm' if kind == 'vm' else resource_type}", resource_id=resource_id)
     if not call.owns(row):
         raise refuse("TAG-007", resource_id=resource_id)

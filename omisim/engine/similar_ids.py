@@ -6,18 +6,16 @@ The search visits every resource of the kind, so it waits until an explanation i
 from __future__ import annotations
 
 from operator import ne
-from typing import Any
 
 from omisim.actions.framework.call import Call
 from omisim.actions.sharing import is_visible
-from omisim.model import AccountRow, Image, Snapshot
+from omisim.model import AccountRow
 from omisim.model.ids import PREFIXES
 from omisim.spec.errors import ApiError
 from omisim.state.transaction import Transaction
 
 __all__ = ["find_similar_ids", "get_unknown_id"]
 
-_SHARED = (Image, Snapshot)
 MAX_IDS = 3
 MAX_DIFFERENCES = 2  # characters: one typo, or two swapped ones
 _VISIBLE = (
@@ -40,7 +38,7 @@ def find_similar_ids(tx: Transaction, account: AccountRow, region: str, unknown_
         return ()
     call = Call("", account, region, tx)
     rows = ((row_id, tx.state.get(kind, row_id)) for row_id in _rank_similar(unknown_id, tuple(tx.state.rows(kind))))
-    visible = [row_id for row_id, row in rows if row is not None and _may_see(call, row)]
+    visible = [row_id for row_id, row in rows if row is not None and is_visible(call, row)]
     return tuple(visible[:MAX_IDS])
 
 
@@ -62,7 +60,3 @@ def _count_differences(unknown_id: str, known_id: str) -> int:
     """Return the number of characters in which two ids differ, 0 for none or for too many."""
     count = sum(map(ne, unknown_id, known_id)) if len(unknown_id) == len(known_id) else 0
     return count if count <= MAX_DIFFERENCES else 0
-
-
-def _may_see(call: Call, row: Any) -> bool:
-    return is_visible(call, row) if isinstance(row, _SHARED) else call.owns(row)
