@@ -10,7 +10,7 @@ from omisim.base.foreign import parse_date
 from omisim.base.frozen import replace
 from omisim.model import AccessKey, AccessKeySecretKey, TextOrEmpty, ids, view_as
 from omisim.model.base import hide_secrets
-from omisim.model.filters import FiltersAccessKeys, select_matching
+from omisim.model.filters import FiltersAccessKeys
 from omisim.model.filters.dicts import FiltersAccessKeysDict
 from omisim.spec.rules import refuse
 
@@ -54,7 +54,7 @@ def read_access_keys(
 ) -> tuple[AccessKey, ...]:
     """List the access keys of the account without their secrets (AK-009)."""
     _check_user(call, user_name)
-    keys = select_matching((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
+    keys = call.select((key for key in _find_own_keys(call) if tag in (None, key.tag)), as_parsed(filters))
     return tuple(map(hide_secrets, keys))
 
 

@@ -6,7 +6,7 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.base.hosts import make_host_name
 from omisim.model import FlexibleGpuCatalog, Location, Region, Service, Subregion, VmType
-from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType, select_matching
+from omisim.model.filters import FiltersService, FiltersSubregion, FiltersVmType
 from omisim.model.filters.dicts import FiltersServiceDict, FiltersSubregionDict, FiltersVmTypeDict
 from omisim.spec.catalog import load_catalog
 
@@ -27,13 +27,13 @@ def read_subregions(
     subregions = (
         Subregion(location_code=code, region_name=call.region, subregion_name=name) for name, code in codes.items()
     )
-    return select_matching(subregions, as_parsed(filters))
+    return call.select(subregions, as_parsed(filters))
 
 
 @action("ReadVmTypes", "VmTypes", paged=True, open=True)
 def read_vm_types(call: Call, *, filters: FiltersVmType | FiltersVmTypeDict | None = None) -> tuple[VmType, ...]:
     """List the predefined VM types. TINA types are valid without being listed (VMT-009)."""
-    return select_matching(load_catalog().vm_types.values(), as_parsed(filters))
+    return call.select(load_catalog().vm_types.values(), as_parsed(filters))
 
 
 @action("ReadFlexibleGpuCatalog", "FlexibleGpuCatalog", open=True)
@@ -59,4 +59,4 @@ def read_net_access_point_services(
     call: Call, *, filters: FiltersService | FiltersServiceDict | None = None
 ) -> tuple[Service, ...]:
     """List the services of the Region that a Net access point can reach (CAT-011)."""
-    return select_matching(load_catalog().services(call.region), as_parsed(filters))
+    return call.select(load_catalog().services(call.region), as_parsed(filters))

@@ -9,7 +9,7 @@ from typing import Any
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.model import Catalog, Catalogs, UnitPriceEntry
-from omisim.model.filters import FiltersCatalogs, match_all, select_matching
+from omisim.model.filters import FiltersCatalogs, match_all
 from omisim.model.filters.dicts import FiltersCatalogsDict
 from omisim.spec.prices import load_prices
 from omisim.spec.rules import refuse
@@ -43,7 +43,7 @@ def read_catalogs(call: Call, *, filters: FiltersCatalogs | FiltersCatalogsDict 
     call.check(recent, "CAT-004/old", from_date=parsed_filters.from_date)
     if parsed_filters.current_catalog_only is None:
         parsed_filters = parsed_filters.replace(current_catalog_only=True)
-    return select_matching(load_prices().catalogs(call.region), parsed_filters)
+    return call.select(load_prices().catalogs(call.region), parsed_filters)
 
 
 @action("ReadUnitPrice", "UnitPriceEntry", dry_run=False)
