@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache, partial
 from inspect import Parameter, Signature
 from itertools import islice, repeat
@@ -127,30 +127,21 @@ def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: in
 def _list_makers(cls: Any) -> Mapping[str, tuple[MakeTest, str | None, bool]]:
     """Return for each filter of a class: its test maker, the path that it compares, and whether it has wildcards."""
     entity = get_args(cls.__orig_bases__[0])[0]
-    return {
-        one.name: (_get_test_maker(entity, one), _find_compared(entity, one), "glob" in one.metadata)
-        for one in fields(cls)
-    }
+    return {one.name: _get_maker(entity, one.name, one.metadata) for one in fields(cls)}
 
 
-def _find_compared(entity: Any, field: Field[Any]) -> str | None:
-    """Return the path of the field that a filter compares for equality, or None."""
-    look = field.metadata.get("path") or field.metadata.get("look") or find_path(entity, field.name)
-    return look if isinstance(look, str) and "holds" not in field.metadata else None
-
-
-def _get_test_maker(entity: Any, field: Field[Any]) -> MakeTest:
-    """Return the function that makes the test of one filter from its values.
-
-    Raises TypeError for a filter without a matching field.
-    """
-    if "holds" in field.metadata:
-        return partial(_make_bound_test, field.metadata["holds"])
-    look = field.metadata.get("look") or find_path(entity, field.name)
+def _get_maker(entity: Any, name: str, declared: Mapping[str, Any]) -> tuple[MakeTest, str | None, bool]:
+    """Return the entry of one filter in `_list_makers`. Raises TypeError for a filter without a matching field."""
+    if "holds" in declared:
+        return partial(_make_bound_test, declared["holds"]), None, False
+    look = declared.get("look") or find_path(entity, name)
     if look is None:
-        raise TypeError(f"{entity.__name__} has no field for the filter {field.name}; declare it with field_equals")
-    get = make_getter(entity, look) if isinstance(look, str) else look
-    return partial(_make_glob_test if "glob" in field.metadata else _make_equality_test, get)
+        raise TypeError(f"{entity.__name__} has no field for the filter {name}; declare it with field_equals")
+    has_wildcards = "glob" in declared
+    make = _make_glob_test if has_wildcards else _make_equality_test
+    if isinstance(look, str):
+        return partial(make, make_getter(entity, look)), look, has_wildcards
+    return partial(make, look), declared.get("path"), has_wildcards
 
 
 def _make_bound_test(holds: Callable[[Any, Any], bool], bound: Any) -> Test:
