@@ -29,7 +29,7 @@ TIMINGS: Final[tuple[Timing, ...]] = get_args(Timing)
 AUTH_MODES: Final[tuple[Auth, ...]] = get_args(Auth)
 Unserved = Literal["empty", "refuse"]
 UNSERVED_MODES: Final[tuple[Unserved, ...]] = get_args(Unserved)
-MAX_PAGE_SIZE: Final = 1000
+MAX_SWITCH: Final = 1000  # of a switch with a number: the size of a page, or how many tags a resource may have
 MAX_DURATION: Final = 10**9  # seconds, 31 years: a due time is always a valid date
 Value = str | int | bool
 
@@ -167,12 +167,12 @@ def list_transients() -> list[str]:
 
 def check_switch(name: str, value: Value) -> None:
     """Raise ValueError for an unknown switch and for a value that it does not have."""
-    if name in ("default_page_size", "most_tags"):
-        if type(value) is not int or not 0 <= value <= MAX_PAGE_SIZE:
-            raise ValueError(f"switch {name} must be an int from 0 to {MAX_PAGE_SIZE}, not {value!r}")
-    elif name in SWITCHES:
+    if name in SWITCHES:
         choices = (SWITCHES[name].default, *SWITCHES[name].others)
-        if not any(value == choice and type(value) is type(choice) for choice in choices):
+        if type(choices[0]) is int:
+            if type(value) is not int or not 0 <= value <= MAX_SWITCH:
+                raise ValueError(f"switch {name} must be an int from 0 to {MAX_SWITCH}, not {value!r}")
+        elif not any(value == choice and type(value) is type(choice) for choice in choices):
             raise ValueError(f"switch {name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     elif name in load_every_rule():
         if not isinstance(value, str) or value not in ERRORS:
