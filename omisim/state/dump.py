@@ -224,15 +224,12 @@ def _read_settings(values: Any, version: int, first: State) -> tuple[Settings, i
     return settings, history
 
 
-def _read_setting(
-    values: Mapping[str, Any], name: str, kind: Any, check: Callable[[str, Any], Any] | None = None
-) -> dict[str, Any]:
+def _read_setting(values: Mapping[str, Any], name: str, kind: Any, check: Callable[[str, Any], Any]) -> dict[str, Any]:
     """Return a setting that is a mapping. `kind` is the type of its values, and `check` returns each of them."""
     setting: dict[str, Any] = {}
     for key, value in _check_mapping(values.get(name, {}), f".settings.{name}").items():
         with reading(f".settings.{name}.{key}"):
-            decoded = deserialize(kind, value)
-            setting[key] = check(key, decoded) if check else decoded
+            setting[key] = check(key, deserialize(kind, value))
     return setting
 
 
