@@ -156,7 +156,7 @@ def parse_seconds(seconds: float, now: dt.datetime) -> dt.timedelta:
     except OverflowError:
         span = dt.timedelta.max if 0 < seconds < math.inf else dt.timedelta.min
     except (TypeError, ValueError):
-        raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}") from None
+        span = dt.timedelta.min
     if span < dt.timedelta():
         raise ValueError(f"seconds must be a finite, non-negative number, not {seconds!r}")
     if span > LATEST - now:

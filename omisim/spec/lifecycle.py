@@ -13,12 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omisim.base.frozen import frozen
-
-if TYPE_CHECKING:
-    from omisim.model import Entity
 
 __all__ = ["LIFECYCLES", "IllegalMove", "Lifecycle", "No", "PerGib", "To", "get_automatic_event", "get_phase"]
 
@@ -300,7 +297,7 @@ def get_automatic_event(kind: str, state: str) -> str | None:
     return next((event for event, to in events if to.after is not None), None)
 
 
-def get_phase(entity: Entity) -> str:
+def get_phase(entity: Any) -> str:
     """Return the state of an entity in the cells of `refused`: its own, or "restarting"."""
-    state = str(getattr(entity, "state"))  # noqa: B009 - Entity itself has no state, every kind with a lifecycle has
-    return "restarting" if entity.kind == "vm" and state == "pending" and getattr(entity, "started") else state  # noqa: B009
+    state = str(entity.state)
+    return "restarting" if entity.kind == "vm" and state == "pending" and entity.started else state
