@@ -24,7 +24,7 @@ RANGES: Mapping[object, tuple[str, ...]] = {  # the switch net_ranges → the ra
     "172": ("10.0.0.0/8", "172.0.0.0/8", "192.168.0.0/16"),
     "rfc1918": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
 }
-MAX_SIZE, MIN_SIZE = 16, 28  # prefix lengths
+MIN_PREFIX, MAX_PREFIX = 16, 28  # lengths
 
 
 @action("CreateNet", "Net")
@@ -35,8 +35,8 @@ def create_net(call: Call, *, ip_range: str, tenancy: str | None = None) -> Net:
         length = network.prefixlen
         allowed = RANGES[call.switch("net_ranges")]
         is_private = any(network.subnet_of(IPv4Network(block)) for block in allowed)
-        call.check(is_private or length < MAX_SIZE, "NET-004", ip_range=ip_range, allowed=allowed)
-        call.check(MAX_SIZE <= length <= MIN_SIZE, "NET-001", ip_range=ip_range)
+        call.check(is_private or length < MIN_PREFIX, "NET-004", ip_range=ip_range, allowed=allowed)
+        call.check(MIN_PREFIX <= length <= MAX_PREFIX, "NET-001", ip_range=ip_range)
     call.check(tenancy is None or TENANCY.fullmatch(tenancy), "NET-005", tenancy=tenancy)
     check_quotas(call, {"vpc_limit": 1})
     me = call.account.account_id

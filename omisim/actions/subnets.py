@@ -17,7 +17,7 @@ from omisim.state.state import State
 
 __all__ = ["create_subnet", "delete_subnet", "read_subnets", "update_subnet"]
 
-MAX_SIZE, MIN_SIZE = 16, 29  # prefix lengths
+MIN_PREFIX, MAX_PREFIX = 16, 29  # lengths
 
 
 def view_subnet(state: State, subnet: Subnet) -> Subnet:
@@ -30,7 +30,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
     """Create a Subnet from a part of its Net's range that no other Subnet overlaps. Returns it, available."""
     network = parse_range(call, ip_range)
     if network is not None:
-        call.check(MAX_SIZE <= network.prefixlen <= MIN_SIZE, "NET-010", ip_range=ip_range)
+        call.check(MIN_PREFIX <= network.prefixlen <= MAX_PREFIX, "NET-010", ip_range=ip_range)
     net = call.get_owned(Net, net_id, "NET-002")
     subregion = subregion_name or f"{call.region}a"
     check_subregion(call, subregion)
@@ -54,7 +54,7 @@ def create_subnet(call: Call, *, ip_range: str, net_id: NetId, subregion_name: s
 
 def _list_overlapping(state: State, net_id: str, network: IPv4Network) -> list[str]:
     """Return the ids of the Subnets of a Net that have addresses in common with a range."""
-    if network.prefixlen >= MAX_SIZE and not may_overlap(state, net_id, network):
+    if network.prefixlen >= MIN_PREFIX and not may_overlap(state, net_id, network):
         return []
     subnets: list[Subnet] = state.find_by("subnet", "net_id", net_id)
     return [subnet.subnet_id for subnet in subnets if network.overlaps(IPv4Network(subnet.ip_range))]
