@@ -11,7 +11,7 @@ from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.actions.framework.request import Dialect, Request
 from omisim.actions.imports import Decoded, decode_ahead
 from omisim.engine import scheduler
-from omisim.engine.dispatch import Answer, collect_refusals, dispatch, find_action, refuse_action
+from omisim.engine.dispatch import Answer, collect_refusals, dispatch, refuse_action
 from omisim.engine.engine import Engine
 from omisim.engine.faults import Dropped, Fault, Killed, raise_failure
 from omisim.engine.session import CallRecord
@@ -163,7 +163,9 @@ def _collect_refusals(engine: Engine, request: Request, account_id: str, region:
             account, unserved = _get_account(engine, account_id), find_unserved(engine.settings, request.action)
             if unserved is not None:
                 return unserved.list_refusals(request)
-            action = find_action(request.action)
+            action = ACTIONS.get(request.action)
+            if action is None:
+                raise refuse_action(request.action)
             _adopt_unknown(engine, request, region)
             return collect_refusals(engine.begin("why_not", observed=False), action, request, account, region)
         except ApiError as error:

@@ -23,7 +23,7 @@ from omisim.spec.rules import refuse
 from omisim.state.image_origins import explain_origin
 from omisim.state.transaction import Transaction
 
-__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "find_action", "refuse_action"]
+__all__ = ["Answer", "Body", "collect_refusals", "dispatch", "refuse_action"]
 
 
 @dataclass(slots=True)
@@ -51,19 +51,8 @@ class Body:
     content: dict[str, Any]
 
 
-def find_action(name: str) -> Action:
-    """Return the action with this API name.
-
-    Raises ApiError for an official action that omisim does not serve (8010) and for an unknown action (404).
-    """
-    action = ACTIONS.get(name)
-    if action is None:
-        raise refuse_action(name)
-    return action
-
-
 def refuse_action(name: str) -> ApiError:
-    """Return the refusal of an official action that omisim does not serve, or of an unknown action."""
+    """Return the refusal of an official action that omisim does not serve (8010), or of an unknown action (404)."""
     reason = not_served().get(name)
     if reason is not None:
         return refuse("REQ-002/not-served", action=name, reason=reason)
