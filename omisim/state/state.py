@@ -76,8 +76,8 @@ class Change:
 class State:
     """The tables and the journal of one cloud.
 
-    `tables` maps each kind to its Table. Only `write`, `undo_to` and `restore` may write to them. `position` is the
-    number of the next change, and `trimmed` that of the oldest kept one.
+    `tables` maps each kind to its Table. Only the methods here may write to them. `position` is the number of the next
+    change, and `trimmed` that of the oldest kept one.
 
     `stored` is the position up to which a JournalStore has the changes, and `reverted` the rows of stored changes that
     were undone since; without a store they stay 0 and empty.
