@@ -70,7 +70,7 @@ def create_snapshot(
     """
     repeated = call.find_repeated(Snapshot, client_token)
     if repeated:
-        return repeated[0]
+        return _view_snapshot(call, repeated[0])
     if file_location is not None:
         snapshot = import_snapshot(call, file_location, snapshot_size or 0, description or "", client_token)
     elif source_snapshot_id is not None:

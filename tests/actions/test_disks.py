@@ -220,6 +220,18 @@ class TestClientTokens:
         error = expect_refusal(alice, "CreateVolume", **call)
         assert (error.rule, error.code) == ("SNP-014/gone", "4119")
 
+    def test_answer_a_repeated_request_with_the_present_progress(self) -> None:
+        """A repeated request for a snapshot is answered with its progress of now, as a read is. [SNP-014, ST-SNP-2]"""
+        cloud = Cloud(timing="clock")
+        alice = cloud.account("alice")
+        volume = volume_of(alice)
+        cloud.settle()
+        snapshot = alice.create_snapshot(volume_id=volume.volume_id, client_token=TOKEN)
+        cloud.advance(seconds=5 + 10)  # it starts after 5 s, and lasts 2 s for each GiB
+        repeated = alice.create_snapshot(volume_id=volume.volume_id, client_token=TOKEN)
+        assert (repeated.state, repeated.progress) == ("pending", 50)
+        assert repeated == alice.read_snapshots(filters={"snapshot_ids": [snapshot.snapshot_id]})[0]
+
     def test_of_a_launch_are_used_up_once_its_vm_is_gone(self, alice: Account, cloud: Cloud, vm: Vm) -> None:
         """A terminated VM is answered while it can be read; then the token of its launch is used up.
 
