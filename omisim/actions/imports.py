@@ -18,7 +18,7 @@ from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Snapshot
 from omisim.spec.errors import ApiError
 from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
-from omisim.state.buckets import StorageError, parse_location
+from omisim.state.buckets import StorageError, parse_object_url
 from omisim.state.state import State
 from omisim.state.storage_signatures import read_url
 
@@ -75,8 +75,7 @@ class _File(NamedTuple):
 def _fetch(call: Call, location: str) -> _File:
     """Return the file at a URL. Raises StorageError."""
     fetch = call.tx.settings.fetch
-    parts = parse_url(location)
-    if fetch is not None and parse_location(parts.netloc, parts.path) is None:
+    if fetch is not None and parse_object_url(location) is None:
         try:
             body: object = fetch(location)
         except Exception as error:
@@ -126,7 +125,6 @@ def read_manifest(call: Call, location: str) -> Manifest:
 
 def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMappingImage:
     """Import the snapshot of one device of an OMI. An unusable file fails the snapshot, and so the OMI (IMP-006)."""
-    size = to_gib(disk.size)
     try:
         disk_content = _read_disk(call, _fetch(call, disk.url), disk.url, disk.size, disk.filename)
     except StorageError as error:
@@ -137,7 +135,7 @@ def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMap
         delete_on_vm_deletion=disk.delete_on_termination,
         iops=disk.iops,
         snapshot_id=snapshot.snapshot_id,
-        volume_size=size,
+        volume_size=to_gib(disk.size),
         volume_type=disk.volume_type,
     )
     return BlockDeviceMappingImage(bsu=bsu, device_name=disk.device)
@@ -187,7 +185,6 @@ def _read_disk(call: Call, file: _File, location: str, size: int, name: str) -> 
 
 def find_source(call: Call, location: str) -> list[tuple[str, str]]:
     """Return the origin of a file in this cloud's object storage as (relation, parent id) pairs, for lineage."""
-    parts = parse_url(location)
-    place = parse_location(parts.netloc.rpartition("@")[2], parts.path)
+    place = parse_object_url(location)
     is_known = place is not None and call.state.get("origin", place.object_id) is not None
     return [("imported from", place.object_id)] if place is not None and is_known else []

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from omisim.base.foreign import parse_url
 from omisim.base.frozen import replace
 from omisim.base.hosts import make_endpoint, parse_host
 from omisim.base.texts import encode_text
@@ -24,7 +25,7 @@ from omisim.state.transaction import Transaction
 
 __all__ = [
     "Place", "StorageError", "check_key", "get_bucket", "is_allowed", "is_bucket_name", "make_object_url",
-    "parse_location", "store_object",
+    "parse_location", "parse_object_url", "store_object",
 ]  # fmt: skip
 
 MAX_KEY = 1024  # bytes
@@ -86,6 +87,12 @@ def parse_location(host: str, path: str) -> Place | None:
         match = _PATH.fullmatch(path)
         return match and _parse_path(match["region"], match["rest"] or "/")
     return _parse_path(host_parts.region, f"/{host_parts.prefix}{path}" if host_parts.prefix else path)
+
+
+def parse_object_url(url: str) -> Place | None:
+    """Return the location that a URL names, or None for a URL of another host. Raises ValueError as `parse_url`."""
+    parts = parse_url(url)
+    return parse_location(parts.netloc.rpartition("@")[2], parts.path)  # without the name and password of a login
 
 
 def _parse_path(region: str, path: str) -> Place:

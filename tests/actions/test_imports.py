@@ -490,6 +490,15 @@ class TestFetchOption:
         dave.create_image(file_location="https://example.com/m.json", image_name="theirs")
         assert fetched == [f"https://example.com/{name}" for name in ("one.raw", "m.json", "disk.raw")]
 
+    @pytest.mark.parametrize("login", ["", "name:word@"])
+    def test_is_not_asked_for_a_url_of_this_cloud(self, login: str) -> None:
+        """The cloud's own object storage answers for its URLs, also for one with a login. [IMP-002]"""
+        files: dict[str, bytes] = {}
+        dave = Cloud(fetch=files.__getitem__).account("dave")
+        url = f"https://{login}oos.eu-west-2.outscale.com/bucket/disk.raw"
+        refusal = expect_refusal(dave, "CreateSnapshot", FileLocation=url, SnapshotSize=GIB)
+        assert (refusal.rule, "KeyError" in refusal.details) == ("IMP-002", False)
+
     @pytest.mark.parametrize("answer", ["text", None, bytearray(b"disk")])
     def test_that_returns_no_bytes_leaves_the_url_unreadable(self, answer: Any) -> None:
         """The refusal says what the function has returned. [IMP-002]"""

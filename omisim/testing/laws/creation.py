@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from omisim.model import (
     Content,
@@ -21,7 +20,7 @@ from omisim.model import (
     Volume,
     VolumeLink,
 )
-from omisim.state.buckets import parse_location
+from omisim.state.buckets import parse_object_url
 from omisim.state.state import Change
 from omisim.testing.laws.images import ROOT
 from omisim.testing.laws.table import Step, on_change, on_creation
@@ -193,8 +192,7 @@ def a_manifest_lists_the_licences(step: Step, change: Change) -> str | None:
     task: ImageExportTask = change.after
     if task.state is not ExportState.COMPLETED or task.osu_export.osu_manifest_url is None or task.source is None:
         return None
-    url = urlsplit(task.osu_export.osu_manifest_url)
-    place = parse_location(url.netloc, url.path)
+    place = parse_object_url(task.osu_export.osu_manifest_url)
     manifest: StoredObject | None = step.get_latest("object", place and place.object_id)
     codes = json.loads(manifest.body)["Image"]["ProductTypes"] if manifest else "nothing, since it does not exist"
     return None if codes == list(task.source.product_codes) else f"the manifest of {task.task_id} names {codes}"
