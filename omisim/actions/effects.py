@@ -7,6 +7,7 @@ transition.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from omisim.actions.addresses import make_private_dns, make_private_ip
@@ -20,6 +21,7 @@ from omisim.actions.vm_diagnostics import end_first_boot, make_boot_password, ma
 from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
+    Entity,
     GroupHold,
     Image,
     ImageExportTask,
@@ -74,16 +76,10 @@ def find_waiting_image(state: State, snapshot_id: str) -> Image | None:
     return next((image for image in images if image is not None and image.state is ImageState.PENDING), None)
 
 
-def _drop_content(tx: Transaction, entity: Snapshot | Volume, _comment: str) -> None:
-    """Delete the content of a deleted disk."""
-    if tx.state.get("content", entity.id) is not None:
-        tx.write("content", entity.id, None)
-
-
-def _drop_console(tx: Transaction, vm: Vm, _comment: str) -> None:
-    """Delete the console output of a deleted VM."""
-    if tx.state.get("console", vm.id) is not None:
-        tx.write("console", vm.id, None)
+def _drop_row(tx: Transaction, entity: Entity, _comment: str, *, kind: str) -> None:
+    """Delete what a resource that is gone has left: the content of a disk, or the console output of a VM."""
+    if tx.state.get(kind, entity.id) is not None:
+        tx.write(kind, entity.id, None)
 
 
 def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
@@ -220,12 +216,12 @@ EFFECTS = Effects(
     after={
         ("snapshot", "completed"): _finish_image,
         ("snapshot", "error"): _fail_image,
-        ("snapshot", None): _drop_content,
-        ("volume", None): _drop_content,
+        ("snapshot", None): partial(_drop_row, kind="content"),
+        ("volume", None): partial(_drop_row, kind="content"),
         ("volume_link", None): _free_volume,
         ("volume_update", "completed"): _apply_update,
         ("volume_update", "failed"): _drop_update,
-        ("vm", None): _drop_console,
+        ("vm", None): partial(_drop_row, kind="console"),
         ("vm", "stopped"): _follow_stop,
         ("vm", "terminated"): _drop_links,
     },

@@ -88,12 +88,9 @@ def count_rules(rules: Iterable[SecurityGroupRule]) -> int:
     return sum(len(rule.ip_ranges or ()) + len(rule.security_groups_members or ()) for rule in rules)
 
 
-def _count_public_rules(_: Call, group: SecurityGroup) -> int | None:
-    return count_rules((*group.inbound_rules, *group.outbound_rules)) if group.net_id is None else None
-
-
-def _count_net_rules(_: Call, group: SecurityGroup) -> int | None:
-    return None if group.net_id is None else count_rules((*group.inbound_rules, *group.outbound_rules))
+def _count_group_rules(_: Call, group: SecurityGroup, *, in_net: bool) -> int | None:
+    is_limited = in_net == (group.net_id is not None)
+    return count_rules((*group.inbound_rules, *group.outbound_rules)) if is_limited else None
 
 
 def _count_groups(_: Call, vm: Vm) -> int | None:
@@ -108,8 +105,8 @@ def _count_in_net(call: Call, net: Any, kind: str) -> int:
 EACH: Mapping[str, ResourceQuota] = {
     "vm_sg_limit": ResourceQuota("QTA-014/vm", Vm, _count_groups),
     "rtb_rule_limit": ResourceQuota("QTA-015/route", RouteTable, lambda _, table: len(table.routes)),
-    "sg_rule_limit": ResourceQuota("QTA-014/rule", SecurityGroup, _count_public_rules),
-    "vpc_sg_rule_limit": ResourceQuota("QTA-014/rule", SecurityGroup, _count_net_rules),
+    "sg_rule_limit": ResourceQuota("QTA-014/rule", SecurityGroup, partial(_count_group_rules, in_net=False)),
+    "vpc_sg_rule_limit": ResourceQuota("QTA-014/rule", SecurityGroup, partial(_count_group_rules, in_net=True)),
     "rtb_limit": ResourceQuota("QTA-015/rtb", Net, partial(_count_in_net, kind="route_table")),
     "subnet_limit": ResourceQuota("QTA-015/subnet", Net, partial(_count_in_net, kind="subnet")),
     "vpc_sg_limit": ResourceQuota("QTA-014", Net, partial(_count_in_net, kind="security_group")),
