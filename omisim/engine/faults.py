@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from omisim.actions.framework.registry import ACTIONS, not_served
@@ -133,8 +133,7 @@ class Fault:
 
     def make_endless(self) -> Fault:
         """Return the fault that hits every later call after this one has killed the process."""
-        endless = replace(self, action=ANY_ACTION, times=None, every=1, when=None, probability=1.0)
-        return replace(endless, after_effect=False, delay=0.0, meanwhile=None)
+        return Fault(ANY_ACTION, times=None, error=None, kill=True, number=self.number)
 
 
 class Faults:

@@ -39,10 +39,9 @@ class Keeper:
             self._replace(engine)
             return
         head, settings = _describe_head(engine), (engine.settings, engine.history)
-        has_changes = state.stored != state.position or state.reverted
-        if head == self._head and settings == self._settings and not has_changes:
-            return
         is_same = settings == self._settings
+        if head == self._head and is_same and state.stored == state.position and not state.reverted:
+            return
         text = None if is_same else json.dumps(describe_settings(engine.settings, engine.history))
         delta = collect_delta(state, head, text)
         self._state = None  # in doubt, until the store has returned
