@@ -171,11 +171,9 @@ def _make_platform_account(alias: str, region: str) -> AccountRow:
 
 def _make_image_entities(owner: AccountRow, row: Mapping[str, Any], *, public: bool) -> Iterator[Entity]:
     created = dt.datetime.fromisoformat(row["created"])
-    disks = [{"device": ROOT, "size": row["root_size"], "type": row.get("volume_type", "standard")}]
-    disks[0] |= {"iops": row["iops"]} if "iops" in row else {}
-    disks += row.get("data", [])
+    root = {"device": ROOT, "size": row["root_size"], "type": row.get("volume_type"), "iops": row.get("iops")}
     mappings = []
-    for disk in disks:
+    for disk in (root, *row.get("data", ())):
         snapshot = _make_snapshot(owner, row["name"], created, disk)
         yield snapshot
         bsu = BsuToCreate(
@@ -183,7 +181,7 @@ def _make_image_entities(owner: AccountRow, row: Mapping[str, Any], *, public: b
             iops=disk.get("iops"),
             snapshot_id=snapshot.snapshot_id,
             volume_size=disk["size"],
-            volume_type=disk.get("type", "standard"),
+            volume_type=disk.get("type") or "standard",
         )
         mappings.append(BlockDeviceMappingImage(bsu=bsu, device_name=disk["device"]))
     yield Image(
