@@ -88,15 +88,15 @@ def update_account(
 
     The e-mail address is also the login.
     """
-    _check_emails(call, (*([email] if email is not None else []), *(additional_emails or ())))
+    _check_emails(call, (email, *(additional_emails or ())))
     if email not in (None, call.account.email):
         _check_free(call, email)
     return hide_secrets(call.put(replace(call.account, **call.values)))  # each parameter is named for its field
 
 
-def _check_emails(call: Call, emails: Sequence[str]) -> None:
+def _check_emails(call: Call, emails: Sequence[str | None]) -> None:
     for email in emails:
-        call.check(_EMAIL.fullmatch(email), "ACC-007/email", email=email)
+        call.check(email is None or _EMAIL.fullmatch(email), "ACC-007/email", email=email)
 
 
 def _check_free(call: Call, email: str | None) -> None:

@@ -104,9 +104,9 @@ FCU_ONLY: Mapping[str, Action] = {
 
 def is_fcu_only(action: str, arguments: Mapping[str, Any]) -> bool:
     """Whether OAPI has no such action, not with these arguments, or not with this effect."""
-    if action not in FCU_ONLY or action not in ACTIONS:
-        return action in FCU_ONLY
-    if action == "DeletePublicIp":  # which may have both an id and an address (FCU-040)
+    if action not in FCU_ONLY:
+        return False
+    if action not in ACTIONS or action == "DeletePublicIp":  # which may have both an id and an address (FCU-040)
         return True
     shape = ACTIONS[action].shape
     return not arguments.keys() <= shape.all_fields.keys() or any(f.name not in arguments for f in shape.required)

@@ -220,12 +220,9 @@ def _clone_mapping(call: Call, mapping: BlockDeviceMappingImage, image_id: str) 
 
 def _find_free_copy_name(call: Call, name: str) -> str:
     """Return `<name>-copyN` with the smallest free N from 1 up (OMI-024). A long name is truncated."""
-    for number in count(1):
-        end = f"-copy{number}"
-        free = name[: MAX_NAME_LENGTH - len(end)] + end
-        if not find_images_by_name(call.state, call.account.account_id, free):
-            break
-    return free
+    ends = (f"-copy{number}" for number in count(1))
+    names = (name[: MAX_NAME_LENGTH - len(end)] + end for end in ends)
+    return next(free for free in names if not find_images_by_name(call.state, call.account.account_id, free))
 
 
 def _create_from_manifest(

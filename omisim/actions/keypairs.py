@@ -74,11 +74,10 @@ def _check_name_or_id(call: Call, parameters: Mapping[str, Any]) -> None:
 @action("DeleteKeypair", combinations=_check_name_or_id)
 def delete_keypair(call: Call, *, keypair_id: KeypairId | None = None, keypair_name: str | None = None) -> None:
     """Delete a keypair by its id or its name. VMs that use it are unaffected (KEY-006)."""
-    me = call.account.account_id
     rows: list[Keypair] = (
-        [keypair for keypair in [call.state.get("keypair", keypair_id)] if keypair and call.owns(keypair)]
-        if keypair_id is not None
-        else call.state.find_by("keypair", "name", (me, keypair_name))
+        call.state.find_by("keypair", "name", (call.account.account_id, keypair_name))
+        if keypair_id is None
+        else [*filter(call.owns, call.state.find_by_ids("keypair", [keypair_id]))]
     )
     if not rows or keypair_name not in (None, rows[0].keypair_name):
         raise refuse("KEY-005/unknown", keypair=keypair_id or keypair_name)

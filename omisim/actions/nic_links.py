@@ -104,11 +104,8 @@ def link_private_ips(
     for other in sorted(holders.values(), key=lambda nic: call.state.order("nic", nic.nic_id)):
         call.put(_remove_addresses(other, new_addresses))
         unlink_public_ips(call.tx, other.nic_id, new_addresses)
-    call.put(
-        replace(
-            nic, private_ips=(*nic.private_ips, *(make_nic_address(call, ip, primary=False) for ip in new_addresses))
-        )
-    )
+    added = (make_nic_address(call, ip, primary=False) for ip in new_addresses)
+    call.put(replace(nic, private_ips=(*nic.private_ips, *added)))
 
 
 @action("UnlinkPrivateIps")

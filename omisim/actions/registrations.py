@@ -26,8 +26,6 @@ from omisim.state.lineage import get_product_codes
 
 __all__ = ["check_disk_sources", "register_image"]
 
-_LINUX = (LINUX,)
-
 
 def register_image(
     call: Call,
@@ -51,8 +49,8 @@ def register_image(
     disks = [replace(m, bsu=_complete_disk(call, m.bsu)) for m in mappings if m.bsu is not None]
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
-    modes = {"boot_modes": ("legacy",), "product_codes": codes or _LINUX}
-    image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**modes, **requested})
+    defaults = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
+    image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**defaults, **requested})
     snapshot_ids = dict.fromkeys(image.snapshot_ids)
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshot_ids))
     origin_codes = dict.fromkeys(

@@ -63,19 +63,19 @@ def update_route(
     vm_id: VmId | None = None,
 ) -> RouteTable:
     """Change the target of a route. Returns the table."""
-    network = parse_range(call, destination_ip_range)
+    ip_range = str(parse_range(call, destination_ip_range))
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    old = _get_route(call, table, str(network))
-    route = _make_route(call, table, str(network))
+    old = _get_route(call, table, ip_range)
+    route = _make_route(call, table, ip_range)
     return call.put(replace(table, routes=tuple(route if other is old else other for other in table.routes)))
 
 
 @action("DeleteRoute", "RouteTable")
 def delete_route(call: Call, *, destination_ip_range: str, route_table_id: RouteTableId) -> RouteTable:
     """Delete a route. Returns the table."""
-    network = parse_range(call, destination_ip_range)
+    ip_range = str(parse_range(call, destination_ip_range))
     table = call.get_owned(RouteTable, route_table_id, "RTB-001")
-    old = _get_route(call, table, str(network))
+    old = _get_route(call, table, ip_range)
     return call.put(replace(table, routes=tuple(other for other in table.routes if other is not old)))
 
 

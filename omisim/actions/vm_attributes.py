@@ -27,9 +27,8 @@ def check_attributes(
     configuration: ShutdownBehaviorConfiguration | None,
 ) -> None:
     """Check the values that CreateVms and UpdateVm share (VM-019, VM-024, VM-025, VM-027)."""
-    call.check(performance is None or performance in PERFORMANCES, "VM-027", performance=performance)
-    is_valid = behavior is None or behavior in ("stop", "restart", "terminate")
-    call.check(is_valid, "VM-024", behavior=behavior)
+    call.check(performance in (None, *PERFORMANCES), "VM-027", performance=performance)
+    call.check(behavior in (None, "stop", "restart", "terminate"), "VM-024", behavior=behavior)
     if configuration is not None:
         guest, host = configuration.guest_action, configuration.host_action
         call.check(guest in (None, *GUEST_ACTIONS), "VM-025", parameter=call.spell("guest_action"), value=guest)
@@ -85,7 +84,7 @@ def show_boot_actions(mode: str, actions: ActionsOnNextBoot | None = None) -> Ac
 
 def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
     """Check the action on a VM's Secure Boot keys (VM-022)."""
-    is_valid = secure_boot is None or secure_boot in SECURE_BOOT_ACTIONS
+    is_valid = secure_boot in (None, *SECURE_BOOT_ACTIONS)
     if call.check(is_valid, "VM-022", secure_boot=secure_boot) and secure_boot not in (None, "none"):
         call.check(mode == "uefi", "VM-022/legacy", secure_boot=secure_boot)
 

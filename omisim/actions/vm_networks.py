@@ -117,12 +117,11 @@ def _plan_nics(call: Call, nics: Sequence[NicForVmCreation]) -> tuple[PlannedNic
     for nic_id, count in given_ids.items():
         call.check(count == 1, "VM-010/twice", nic_id=nic_id)
     first = plans[0].subnet
-    for plan in plans[1:]:
-        other = plan.subnet
-        same_net, same_place = other.net_id == first.net_id, other.subregion_name == first.subregion_name
-        call.check(same_net, "NIC-022", nic=other.subnet_id, net_id=other.net_id, other=first.net_id)
-        place = other.subregion_name
-        call.check(same_place, "NIC-023", nic=other.subnet_id, subregion_name=place, other=first.subregion_name)
+    for other in [plan.subnet for plan in plans[1:]]:
+        net, first_net = other.net_id, first.net_id
+        call.check(net == first_net, "NIC-022", nic=other.subnet_id, net_id=net, other=first_net)
+        place, first_place = other.subregion_name, first.subregion_name
+        call.check(place == first_place, "NIC-023", nic=other.subnet_id, subregion_name=place, other=first_place)
     return tuple(sorted(plans, key=lambda plan: plan.device_number))
 
 
@@ -147,9 +146,9 @@ def _plan_nic(call: Call, request: NicForVmCreation) -> PlannedNic:
     groups = resolve_groups(call, subnet.net_id, request.security_group_ids)
     if ips:
         choose_addresses(call, subnet, ips, more)
-    keep = request.delete_on_vm_deletion is False
     description = request.description or ("" if number else PRIMARY)
-    return PlannedNic(subnet, None, number, ips, more, groups, description, not keep)
+    is_deleted = request.delete_on_vm_deletion is not False
+    return PlannedNic(subnet, None, number, ips, more, groups, description, is_deleted)
 
 
 def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, requested_count: int) -> int:

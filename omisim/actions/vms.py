@@ -232,8 +232,8 @@ def _launch(
             call, disk.size, bsu.volume_type or "standard", bsu.iops, vm.placement.subregion_name or "",
             bsu.snapshot_id, state=VolumeState.IN_USE, vm_id=vm.vm_id, values=disk.values,
         )  # fmt: skip
-        keep = bsu.delete_on_vm_deletion is False
-        links.append(add_link(call, volume.volume_id, vm.vm_id, disk.device_name, delete_on_vm_deletion=not keep))
+        is_deleted = bsu.delete_on_vm_deletion is not False
+        links.append(add_link(call, volume.volume_id, vm.vm_id, disk.device_name, delete_on_vm_deletion=is_deleted))
     return view_vm(call.state, vm, links)
 
 

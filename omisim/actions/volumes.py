@@ -206,13 +206,13 @@ def update_volume(
 
 def _plan_update(call: Call, volume: Volume, size: int | None, volume_type: str | None, iops: int | None) -> Volume:
     """Return the volume after an update, or refuse the update (VOL-041 to VOL-045)."""
-    new_type = volume_type or volume.volume_type
-    new_size = size or volume.size
-    kept_iops = volume.iops if new_type == volume.volume_type == "io1" else None
+    new_type, new_size = volume_type or volume.volume_type, size or volume.size
+    new_iops = iops or (volume.iops if new_type == volume.volume_type == "io1" else None)
     call.check(volume.size <= new_size, "VOL-041", size=new_size, now=volume.size)
-    check_pair(call, VOLUME_RULES, new_type, iops or kept_iops)
-    check_size(call, VOLUME_RULES, new_type, new_size, iops or kept_iops)
-    new_iops = compute_gp2_iops(new_size) if new_type == "gp2" else iops or kept_iops
+    check_pair(call, VOLUME_RULES, new_type, new_iops)
+    check_size(call, VOLUME_RULES, new_type, new_size, new_iops)
+    if new_type == "gp2":
+        new_iops = compute_gp2_iops(new_size)
     return replace(volume, iops=new_iops, size=new_size, volume_type=new_type)
 
 
