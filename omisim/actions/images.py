@@ -9,7 +9,7 @@ from typing import Any
 
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.framework.registry import action
-from omisim.actions.imports import find_source, import_disk, read_manifest, strip_query
+from omisim.actions.imports import find_source, import_disk, read_manifest, strip_secrets
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
 from omisim.actions.quotas import check_quotas
 from omisim.actions.registrations import check_disk_sources, register_image
@@ -239,7 +239,7 @@ def _create_from_manifest(
         "architecture": manifest.architecture,
         "boot_modes": manifest.boot_modes,
         "description": manifest.description,
-        "file_location": strip_query(location),  # every account that sees the OMI sees it
+        "file_location": strip_secrets(location),  # every account that sees the OMI sees it
         "product_codes": _merge_codes(manifest.product_types, codes),
         "tpm_mandatory": manifest.tpm_mandatory,
     }

@@ -12,6 +12,7 @@ from omisim.actions.new_snapshots import add_snapshot
 from omisim.actions.product_types import is_code
 from omisim.actions.quotas import check_quotas
 from omisim.base.foreign import parse_count, parse_url
+from omisim.base.redact import redact_text
 from omisim.formats.disk_image import GIB, VIRTUAL_SIZE, BadImage, decode, to_gib
 from omisim.formats.manifest import Manifest, ManifestDisk, parse_manifest
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Content, Snapshot, SnapshotState
@@ -22,7 +23,7 @@ from omisim.state.buckets import StorageError, parse_object_url
 from omisim.state.state import State
 from omisim.state.storage_signatures import read_url
 
-__all__ = ["Decoded", "decode_ahead", "find_source", "import_disk", "import_snapshot", "read_manifest", "strip_query"]
+__all__ = ["Decoded", "decode_ahead", "find_source", "import_disk", "import_snapshot", "read_manifest", "strip_secrets"]
 
 # a file and its format → its virtual size, content and error
 Decoded = Mapping[tuple[bytes, str | None], tuple[int, Content, str]]
@@ -99,12 +100,12 @@ def _check_url(call: Call, location: str) -> None:
     try:
         parse_url(location)
     except ValueError:
-        raise refuse("IMP-001", file_location=strip_query(location)) from None
+        raise refuse("IMP-001", file_location=strip_secrets(location)) from None
 
 
-def strip_query(location: str) -> str:
-    """Return a URL without its query, which may contain a signature."""
-    return location.partition("?")[0]
+def strip_secrets(location: str) -> str:
+    """Return a URL without its query, which may contain a signature, and without the password of a login."""
+    return redact_text(location.partition("?")[0])
 
 
 def read_manifest(call: Call, location: str) -> Manifest:
@@ -114,7 +115,7 @@ def read_manifest(call: Call, location: str) -> Manifest:
         text = _fetch(call, location).body
     except StorageError as error:
         missing = error.code in ("NoSuchKey", "NoSuchBucket")
-        facts = {"file_location": strip_query(location), "reason": error.message}
+        facts = {"file_location": strip_secrets(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
     for code in manifest.product_types:
@@ -128,7 +129,7 @@ def import_disk(call: Call, disk: ManifestDisk, image_id: str) -> BlockDeviceMap
     try:
         disk_content = _read_disk(call, _fetch(call, disk.url), disk.url, disk.size, disk.filename)
     except StorageError as error:
-        disk_content = Content(), f"{strip_query(disk.url)}: {error.code}: {error.message}"
+        disk_content = Content(), f"{strip_secrets(disk.url)}: {error.code}: {error.message}"
     description = f"Created by CreateImage for {image_id}"
     snapshot = _add_imported_snapshot(call, disk.url, disk.size, description, disk_content, image_id)
     bsu = BsuToCreate(
@@ -148,7 +149,7 @@ def import_snapshot(call: Call, location: str, size: int, description: str, clie
     try:
         file = _fetch(call, location)
     except StorageError as error:
-        raise refuse("IMP-002", file_location=strip_query(location), reason=error.message) from None
+        raise refuse("IMP-002", file_location=strip_secrets(location), reason=error.message) from None
     check_quotas(call, {"snapshot_limit": 1, "concurrent_snapshot_limit": 1})
     disk_content = _read_disk(call, file, location, size, parse_url(location).path)
     return _add_imported_snapshot(call, location, size, description, disk_content, None, client_token)
@@ -176,7 +177,7 @@ def _read_disk(call: Call, file: _File, location: str, size: int, name: str) -> 
     key = (file.body, _get_form(name))
     image_size, content, problem = call.decoded.get(key) or _decode(*key)
     if problem:
-        return Content(), f"{name or strip_query(location)}: {problem}"
+        return Content(), f"{name or strip_secrets(location)}: {problem}"
     virtual = max(image_size, file.virtual_size or 0)
     if virtual > size:
         return Content(), f"{name}: the disk size of {virtual} bytes exceeds the declared {size} bytes"

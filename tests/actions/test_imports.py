@@ -89,6 +89,12 @@ class TestOmiImport:
         image = carol.create_image(file_location=url, image_name="theirs", description="copied")
         assert (image.image_name, image.description, image.file_location) == ("theirs", "copied", url.partition("?")[0])
 
+    def test_does_not_show_the_password_of_its_url(self, alice: Account, carol: Account, golden: Image) -> None:
+        """Every account that sees the OMI sees its location, in which a password is replaced. [MAN-004]"""
+        url = export_manifest(alice, golden).replace("://", "://name:word@")
+        image = carol.create_image(file_location=url, image_name="theirs")
+        assert image.file_location == url.partition("?")[0].replace("word", "redacted")
+
     def test_takes_the_description_of_the_manifest_by_default(self, alice: Account, carol: Account) -> None:
         """The manifest's description counts if the call has none. [MAN-004, MAN-005, MAN-008]"""
         manifest = by_hand(disk(alice), Description="from afar", Architecture="i386", Type="machine", Public=True)
