@@ -7,9 +7,8 @@ apply to them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 from omisim.base.frozen import frozen, replace
 from omisim.base.suggest import check_known
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Marketplace", "Product"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Offer = Literal["hourly", "subscription", "byol", "free"]
 # offer → the accounts that may launch the copy, and from when
 OFFERS: Mapping[Offer, str] = {
@@ -64,24 +61,12 @@ class Product:
     images: Mapping[str, str]
 
 
-def _locked(method: Callable[Concatenate[Marketplace, P], R]) -> Callable[Concatenate[Marketplace, P], R]:
-    """Make a method one unit of its engine: what it has checked still holds when it writes."""
-
-    @wraps(method)
-    def run(marketplace: Marketplace, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with marketplace.engine.atomic():
-            return method(marketplace, *args, **kwargs)
-
-    return run
-
-
 class Marketplace:
     """The operations of sellers, buyers and the platform outside the API. Invalid arguments raise ValueError."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine: Engine = engine
 
-    @_locked
     def publish(
         self, seller: Caller, image_id: str, offer: Offer = "hourly", regions: Sequence[str] = DEFAULT_REGIONS
     ) -> Product:
@@ -98,8 +83,8 @@ class Marketplace:
             raise ValueError(f"regions must name at least one Region, not {regions!r}")
         for region in regions:
             check_known("region", region, load_catalog().regions)
-        source = self._find_source(_check_account(seller).account_id, image_id)
         with self.engine.transaction("marketplace") as tx:
+            source = _find_source(tx, _check_account(seller).account_id, image_id)
             row = MarketplaceProduct(
                 account_id=seller.account_id,
                 offer=offer,
@@ -107,92 +92,86 @@ class Marketplace:
                 regions=tuple(dict.fromkeys(regions)),
                 seller=seller.name,
             )
-            return _to_product(_publish(tx, tx.add(row), source))
+            return _publish(tx, tx.add(row), source)
 
-    @_locked
     def new_version(self, product: Product, image_id: str) -> Product:
         """Publish another OMI of the seller as the next version.
 
         Buyers that have access to the product get access to the version (MKT-006, MKT-010). Raises ValueError like
         `publish`, and for an unpublished product.
         """
-        row = self._find_published(product)
-        source = self._find_source(row.account_id, image_id)
         with self.engine.transaction("marketplace") as tx:
-            return _to_product(_publish(tx, row, source))
+            row = _find_published(tx, product)
+            return _publish(tx, row, _find_source(tx, row.account_id, image_id))
 
-    @_locked
     def subscribe(self, product: Product, buyer: Caller) -> Product:
         """Subscribe a buyer to an hourly or subscription offer (MKT-002, MKT-005).
 
         The buyer gets access to every version in the buyer's Region: at once if the offer is hourly, else after
         `activate`. Raises ValueError for a byol or free offer, and if the product is not published in the Region.
         """
-        row = self._find_published(product)
-        if row.offer not in ("hourly", "subscription"):
-            raise ValueError(f"{row.product_code} is {row.offer}: every account may launch it without a subscription")
-        if _check_account(buyer).region not in row.regions:
-            raise ValueError(
-                f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
-            )
         with self.engine.transaction("marketplace") as tx:
-            subscribers = tuple(dict.fromkeys((*row.subscribers, buyer.account_id)))
-            active = (*row.active, buyer.account_id) if row.offer == "hourly" else row.active
-            return _to_product(
-                _grant(tx, tx.put(replace(row, subscribers=subscribers, active=tuple(dict.fromkeys(active)))))
-            )
+            row = _find_published(tx, product)
+            if row.offer not in ("hourly", "subscription"):
+                raise ValueError(
+                    f"{row.product_code} is {row.offer}: every account may launch it without a subscription"
+                )
+            if _check_account(buyer).region not in row.regions:
+                raise ValueError(
+                    f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
+                )
+            row = replace(row, subscribers=_include(row.subscribers, buyer))
+            return _grant(tx, replace(row, active=_include(row.active, buyer)) if row.offer == "hourly" else row)
 
-    @_locked
     def activate(self, product: Product, buyer: Caller) -> Product:
         """Activate a buyer's subscription, which grants the buyer access (MKT-003).
 
         Raises ValueError for another offer, and for a buyer without a subscription.
         """
-        row = self._find_published(product)
-        if row.offer != "subscription":
-            raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
-        if _check_account(buyer).account_id not in row.subscribers:
-            raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
         with self.engine.transaction("marketplace") as tx:
-            return _to_product(
-                _grant(tx, tx.put(replace(row, active=tuple(dict.fromkeys((*row.active, buyer.account_id))))))
-            )
+            row = _find_published(tx, product)
+            if row.offer != "subscription":
+                raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
+            if _check_account(buyer).account_id not in row.subscribers:
+                raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
+            return _grant(tx, replace(row, active=_include(row.active, buyer)))
 
-    @_locked
     def unpublish(self, product: Product, version: int | None = None) -> Product:
         """Withdraw one version, or by default the whole product (MKT-007).
 
         The distributed OMIs are deleted; VMs created from them keep running. Raises ValueError for an unknown version.
         """
-        row = self._find_published(product)
-        withdrawn = tuple(v for v in row.versions if version in (None, v.number))
-        if not withdrawn:
-            raise ValueError(f"{row.product_code} has no published version {version}")
         with self.engine.transaction("marketplace") as tx:
+            row = _find_published(tx, product)
+            withdrawn = tuple(v for v in row.versions if version in (None, v.number))
+            if not withdrawn:
+                raise ValueError(f"{row.product_code} has no published version {version}")
             for published in withdrawn:
                 image: Image | None = tx.state.get("image", published.image_id)
                 if image is not None:
                     tx.move(image, "delete")
             return _to_product(tx.put(replace(row, versions=tuple(v for v in row.versions if v not in withdrawn))))
 
-    def _find_source(self, account_id: str, image_id: str) -> Image:
-        check_id("image_id", image_id)
-        image: Image | None = self.engine.state.get("image", image_id)
-        if image is None or image.account_id != account_id:
-            raise ValueError(f"image_id must be an OMI of the seller, not {image_id!r}")
-        if image.state is not ImageState.AVAILABLE:
-            raise ValueError(f"{image_id} is {image.state}: only an available OMI can be published")
-        return image
 
-    def _find_published(self, product: Product) -> MarketplaceProduct:
-        if not isinstance(product, Product):
-            raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")
-        row: MarketplaceProduct | None = self.engine.state.get("product", product.product_code)
-        if row is None:
-            raise ValueError(f"{product.product_code} is not a product of this cloud")
-        if not row.versions:
-            raise ValueError(f"{product.product_code} has been unpublished")
-        return row
+def _find_source(tx: Transaction, account_id: str, image_id: str) -> Image:
+    check_id("image_id", image_id)
+    image: Image | None = tx.state.get("image", image_id)
+    if image is None or image.account_id != account_id:
+        raise ValueError(f"image_id must be an OMI of the seller, not {image_id!r}")
+    if image.state is not ImageState.AVAILABLE:
+        raise ValueError(f"{image_id} is {image.state}: only an available OMI can be published")
+    return image
+
+
+def _find_published(tx: Transaction, product: Product) -> MarketplaceProduct:
+    if not isinstance(product, Product):
+        raise ValueError(f"product must be a Product of cloud.marketplace.publish(), not {product!r}")
+    row: MarketplaceProduct | None = tx.state.get("product", product.product_code)
+    if row is None:
+        raise ValueError(f"{product.product_code} is not a product of this cloud")
+    if not row.versions:
+        raise ValueError(f"{product.product_code} has been unpublished")
+    return row
 
 
 def _check_account(caller: Caller) -> Caller:
@@ -201,23 +180,28 @@ def _check_account(caller: Caller) -> Caller:
     return caller
 
 
+def _include(account_ids: tuple[str, ...], account: Caller) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*account_ids, account.account_id)))
+
+
 def _to_product(row: MarketplaceProduct) -> Product:
     newest = max((v.number for v in row.versions), default=row.latest)
     images = {v.region: v.image_id for v in row.versions if v.number == newest}
     return Product(row.product_code, f"{row.seller}-{row.product_code}", row.offer, newest, images)
 
 
-def _publish(tx: Transaction, row: MarketplaceProduct, source: Image) -> MarketplaceProduct:
+def _publish(tx: Transaction, row: MarketplaceProduct, source: Image) -> Product:
     """Create the platform's copy of an OMI in each Region of publication."""
     number = row.latest + 1
     copies = tuple(
         ProductVersion(number, region, _copy_image(tx, row, number, region, source)) for region in row.regions
     )
-    return _grant(tx, tx.put(replace(row, latest=number, versions=(*row.versions, *copies))))
+    return _grant(tx, replace(row, latest=number, versions=(*row.versions, *copies)))
 
 
-def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
-    """Share every version with the buyers in its Region that have access."""
+def _grant(tx: Transaction, row: MarketplaceProduct) -> Product:
+    """Write a product, and share every version with the buyers in its Region that have access."""
+    tx.put(row)
     for version in row.versions:
         image: Image | None = tx.state.get("image", version.image_id)
         if image is None:  # it was retired
@@ -225,7 +209,7 @@ def _grant(tx: Transaction, row: MarketplaceProduct) -> MarketplaceProduct:
         buyers = tuple(buyer for buyer in row.active if tx.state.get("account", buyer).region == version.region)
         permissions = replace(image.permissions_to_launch, account_ids=buyers)
         tx.put(replace(image, permissions_to_launch=permissions))
-    return row
+    return _to_product(row)
 
 
 def _copy_image(tx: Transaction, row: MarketplaceProduct, number: int, region: str, source: Image) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from freezegun import freeze_time
 from support.catalogue import find_official
 from support.expect import expect_refusal
 
-from omisim import Account, Cloud
+from omisim import Account, Cloud, SystemClock
 from omisim.cloud.marketplace import Offer, Product
 from omisim.model import Image, Vm
 
@@ -105,6 +106,17 @@ class TestPublishing:
         product = cloud.marketplace.publish(alice, image.image_id, offer="free", regions=("eu-west-2",))
         copied_image = alice.read_images(filters={"image_ids": [product.images["eu-west-2"]]})[0]
         assert copied_image.block_device_mappings[1] == image.block_device_mappings[1]
+
+    def test_begins_with_what_is_due(self) -> None:
+        """An OMI can be published from the moment when it is available by a `SystemClock`, without a call between."""
+        with freeze_time("2031-03-03") as frozen:
+            cloud = Cloud(clock=SystemClock(), timing="clock")
+            seller = cloud.account("acme")
+            (vm,) = seller.create_vms(image_id=find_official(seller, "RHEL*").image_id)
+            frozen.tick(3600)
+            image = seller.create_image(vm_id=vm.vm_id, image_name="appliance", no_reboot=True)
+            frozen.tick(3600)
+            assert cloud.marketplace.publish(seller, image.image_id).version == 1
 
 
 class TestSubscribing:
