@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import wraps
-from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, cast, overload
 from unittest import TestCase, TestResult
 
@@ -170,7 +169,7 @@ def _get_caller_signature(function: Callable[..., Any]) -> inspect.Signature:
         raise TypeError(
             f"with_cloud decorates tests: the cloud of the generator {function.__name__} ends before it runs"
         )
-    own = signature(function)
+    own = inspect.signature(function)
     kinds = {name: parameter.kind for name, parameter in own.parameters.items()}
     names = [name for name, kind in kinds.items() if kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
     if inspect.Parameter.VAR_POSITIONAL in kinds.values():
@@ -222,13 +221,13 @@ def _opened(options: Mapping[str, Any]) -> Iterator[tuple[Cloud, list[str]]]:
         if not isinstance(options.get(name, False), bool):
             raise ValueError(f"{name} must be True or False, not {options[name]!r}")
     arguments = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
-    known = [*OWN_OPTIONS, *signature(Cloud).parameters]
+    known = [*OWN_OPTIONS, *inspect.signature(Cloud).parameters]
     for name in arguments:
         if name not in known:
             raise ValueError(describe_unknown("option", name, known))
     scenario = options.get("scenario")
     cloud = Cloud.from_scenario(scenario, **arguments) if scenario else Cloud(**arguments)
-    if "region" in options:
+    if options.get("region") is not None:
         cloud.default_region = options["region"]
     with ExitStack() as stack:
         strays: list[str] = []

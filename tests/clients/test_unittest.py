@@ -256,6 +256,15 @@ class TestDecorator:
 
         check(Tests, 2)
 
+    def test_takes_no_region_as_the_default(self) -> None:
+        """`region=None`, as `Cloud.account` takes it, is the default Region, like `scenario=None` no scenario."""
+
+        @with_cloud(region=None, scenario=None)
+        def function(cloud: Cloud) -> str:
+            return cloud.default_region
+
+        assert function() == "eu-west-2"  # type: ignore[call-arg]  # the decorator adds the cloud
+
     def test_gives_each_test_of_a_class_a_cloud(self) -> None:
         """`self.cloud` is there in setUp already, and clients reach it."""
 
