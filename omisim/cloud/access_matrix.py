@@ -85,10 +85,14 @@ class Access(dict[str, tuple[str, ...]]):
         rows += [[name, *(str(cells[right]) for right in RIGHTS)] for name, cells in self.cells.items()]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        rules = dict.fromkeys(cell.rule for cells in self.cells.values() for cell in cells.values())
-        for rule in rules:
-            lines += wrap(f"{rule}: {get_statement(rule)}", max(width, 24), subsequent_indent="    ")
+        for rule, statement in self.list_rules().items():
+            lines += wrap(f"{rule}: {statement}", max(width, 24), subsequent_indent="    ")
         return "\n".join([*lines, f"supported by {self.supported_by}"])
+
+    def list_rules(self) -> dict[str, str]:
+        """Return what each rule in the cells states, by its id."""
+        rules = dict.fromkeys(cell.rule for cells in self.cells.values() for cell in cells.values())
+        return {rule: get_statement(rule) for rule in rules}
 
     def diff(self, later: Access) -> tuple[str, ...]:
         """Return the cells that differ in a later matrix, a line for each: compare before and after a change."""
@@ -154,11 +158,10 @@ def explain_access(engine: Engine, image_id: str, names: tuple[str, ...]) -> Acc
     ordered = sorted(names, key=lambda name: name != owner.name)
     accounts = [engine.state.find_by("account", "name", name)[0] for name in ordered]
     cells = {row.name: _decide(engine, row, image, access.get(row.name, ())) for row in accounts}
-    rights = dict(access)
-    for name, row in cells.items():
-        allowed = tuple(right for right in access.get(name, ()) if row[right].allowed)
-        if allowed:
-            rights[name] = allowed
+    rights = {
+        name: tuple(right for right in held if name not in cells or cells[name][right].allowed)
+        for name, held in access.items()
+    }
     return Access(rights, access.origins, access.supported_by, cells)
 
 
@@ -166,11 +169,8 @@ def _decide(engine: Engine, account: AccountRow, image: Image, rights: tuple[str
     cells = {}
     for right in RIGHTS:
         refusal = _find_refusal(engine, account, image, right) if right != "read" else ""
-        if refusal:
-            cells[right] = Cell(allowed=False, rule=refusal)
-        else:
-            allowed = right in rights
-            cells[right] = Cell(allowed=allowed, rule=_find_rule(account, image, right, allowed=allowed))
+        allowed = right in rights and not refusal
+        cells[right] = Cell(allowed, refusal or _find_rule(account, image, right, allowed=allowed))
     return cells
 
 

@@ -11,7 +11,6 @@ from omisim.cloud.console.history import History
 from omisim.cloud.trace import find_row
 from omisim.engine.engine import Engine
 from omisim.model.serialize import format_date, to_api
-from omisim.spec.cell_rules import get_statement
 from omisim.state.initial_state import initial_state
 
 if TYPE_CHECKING:
@@ -83,13 +82,12 @@ def _describe_access(cloud: Cloud, image_id: str) -> dict[str, Any]:
     Raises ValueError for an unknown OMI.
     """
     access = cloud.who_can(image_id)
-    rules = dict.fromkeys(cell.rule for cells in access.cells.values() for cell in cells.values())
     return {
         "rights": list(RIGHTS),
         "rows": [
             [name, *([cells[right].allowed, cells[right].rule] for right in RIGHTS)]
             for name, cells in access.cells.items()
         ],
-        "rules": {rule: get_statement(rule) for rule in rules},
+        "rules": access.list_rules(),
         "supported_by": access.supported_by,
     }
