@@ -16,19 +16,19 @@ __all__ = ["patch_sockets", "patch_tunnels", "patch_uvloop"]
 
 _LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex")  # asyncio uses the first
 # the methods of a socket that resolve a host name themselves → the place of the address among their arguments
-_METHODS: Final = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
+_METHODS: Final = {"connect": 1, "connect_ex": 1, "sendto": -1, "sendmsg": 4}
 
 
 def patch_sockets() -> Callable[[], None]:
     """Patch the lookups of `socket` to refuse OUTSCALE hosts; return a function that removes the patches."""
-    lookups = [(socket, name, _wrap_lookup) for name in _LOOKUPS]
+    lookups = [(socket, name, _checking(0, _check)) for name in _LOOKUPS]
     restore = ExitStack()
-    restore.callback(wrap_attributes((socket, "getnameinfo", _wrap_address_lookup), *lookups))
+    restore.callback(wrap_attributes((socket, "getnameinfo", _checking(0, _check_address)), *lookups))
     for name, place in _METHODS.items():
         real = getattr(socket.socket, name, None)
         if real is not None:  # Windows has no sendmsg
             # cloud.sleeping() replaces them too, and may end before
-            restore.enter_context(replaced_attribute(socket.socket, name, _wrap_method(real, place)))
+            restore.enter_context(replaced_attribute(socket.socket, name, _checking(place, _check_address)(real)))
     return restore.close
 
 
@@ -39,7 +39,7 @@ def patch_tunnels() -> Callable[[], None]:
     """
     from http.client import HTTPConnection  # noqa: PLC0415 - loaded, or being loaded
 
-    return wrap_attributes((HTTPConnection, "set_tunnel", _wrap_tunnel))
+    return wrap_attributes((HTTPConnection, "set_tunnel", _checking(1, _check_tunnel)))
 
 
 def patch_uvloop() -> Callable[[], None]:
@@ -47,57 +47,25 @@ def patch_uvloop() -> Callable[[], None]:
     from uvloop import Loop  # noqa: PLC0415 - loaded, or being loaded
 
     return wrap_attributes(
-        (Loop, "getaddrinfo", _wrap_loop_lookup), (Loop, "create_connection", _wrap_create_connection)
+        (Loop, "getaddrinfo", _checking(1, _check)), (Loop, "create_connection", _checking(2, _check))
     )
 
 
-def _wrap_tunnel(real: Callable[..., None]) -> Callable[..., None]:
-    def set_tunnel(connection: Any, host: str, *args: Any, **kwargs: Any) -> None:
-        _check(urlsplit(f"//{host}").hostname)
-        real(connection, host, *args, **kwargs)
+def _checking(place: int, check: Callable[[Any], None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the wrapper that first checks the argument of a function at a place, or the one named `host`."""
 
-    return set_tunnel
+    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            check(args[place] if place < len(args) else kwargs.get("host"))
+            return real(*args, **kwargs)
 
+        return call
 
-def _wrap_loop_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
-    def look_up(loop: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
-        _check(host)
-        return real(loop, host, *args, **kwargs)
-
-    return look_up
+    return wrap
 
 
-def _wrap_create_connection(real: Callable[..., Any]) -> Callable[..., Any]:
-    def create_connection(loop: Any, protocol_factory: Any, host: Any = None, *args: Any, **kwargs: Any) -> Any:
-        _check(host)
-        return real(loop, protocol_factory, host, *args, **kwargs)
-
-    return create_connection
-
-
-def _wrap_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
-    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        _check(host)
-        return real(host, *args, **kwargs)
-
-    return look_up
-
-
-def _wrap_address_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
-    def look_up(address: Any, *args: Any, **kwargs: Any) -> Any:
-        _check_address(address)
-        return real(address, *args, **kwargs)
-
-    return look_up
-
-
-def _wrap_method(real: Callable[..., Any], place: int) -> Callable[..., Any]:
-    def call(sock: socket.socket, /, *args: Any) -> Any:
-        if place < len(args) and args:
-            _check_address(args[place])
-        return real(sock, *args)
-
-    return call
+def _check_tunnel(host: Any) -> None:
+    _check(urlsplit(f"//{host}").hostname)
 
 
 def _check_address(address: Any) -> None:
