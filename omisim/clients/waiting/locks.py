@@ -31,7 +31,7 @@ def patch_locks(patches: Patches) -> None:
     patches.set(threading, "Lock", VirtualLock)
     patches.set(threading, "_allocate_lock", VirtualLock)
     _real["RLock"] = patches.set(threading, "RLock", _make_rlock)
-    patches.set(queue, "SimpleQueue", SimpleQueue)  # likewise
+    patches.set(queue, "SimpleQueue", SimpleQueue)  # the one that is written in Python
 
 
 def _make_rlock() -> Any:

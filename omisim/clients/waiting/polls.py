@@ -14,10 +14,8 @@ from omisim.clients.waiting.private import get_caller
 
 __all__ = ["patch_polls"]
 
-_POLL_WRITES: Final[int] = getattr(select, "POLLOUT", 0)
-_ALL_POLL_EVENTS: Final[int] = _POLL_WRITES | getattr(select, "POLLIN", 0) | getattr(select, "POLLPRI", 0)
-_WRITES: Final[int] = getattr(select, "EPOLLOUT", 0)
-_ALL_EVENTS: Final[int] = _WRITES | getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLPRI", 0)
+_WRITES: Final[int] = getattr(select, "POLLOUT", 0)  # epoll has the same numbers
+_ALL_EVENTS: Final[int] = _WRITES | getattr(select, "POLLIN", 0) | getattr(select, "POLLPRI", 0)
 _real: dict[str, Any] = {name: getattr(select, name, None) for name in ("select", "poll", "epoll")}
 
 
@@ -34,8 +32,8 @@ def _select(
     reads, writes, errors = list(rlist), list(wlist), list(xlist)
     kernel = current_kernel()
     if kernel is None or (timeout is not None and timeout <= 0):
-        nothing: tuple[list[Any], list[Any], list[Any]] = _real["select"](reads, writes, errors, timeout)
-        return nothing
+        result: tuple[list[Any], list[Any], list[Any]] = _real["select"](reads, writes, errors, timeout)
+        return result
 
     def real(seconds: float | None) -> list[tuple[list[Any], list[Any], list[Any]]]:
         ready = _real["select"](reads, writes, errors, seconds)
@@ -46,41 +44,56 @@ def _select(
     return next(iter(ready), ([], [], []))
 
 
-class VirtualPoll:
+class _Watched:
+    """The files that an object of poll or epoll watches."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self._masks: dict[int, int] = {}
+
+    def register(self, fd: Any, eventmask: int = _ALL_EVENTS) -> None:
+        """Watch a file."""
+        self._queue.register(fd, eventmask)
+        self._masks[_get_fd(fd)] = eventmask
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """Change the events of a file."""
+        self._queue.modify(fd, eventmask)
+        self._masks[_get_fd(fd)] = eventmask
+
+    def unregister(self, fd: Any) -> None:
+        """Watch a file no longer."""
+        self._queue.unregister(fd)
+        self._masks.pop(_get_fd(fd), None)
+
+    def _wait(
+        self, real: Callable[[float | None], list[tuple[int, int]]], limit: float | None
+    ) -> list[tuple[int, int]]:
+        """Wait for an event, for so many seconds; a member of a kernel waits in virtual time."""
+        kernel = current_kernel()
+        if kernel is None or limit == 0:
+            return real(limit)
+        files = [(fd, bool(mask & _WRITES)) for fd, mask in self._masks.items()]
+        return wait_for_input(kernel, real, limit, lambda: is_any_outstanding(files))
+
+
+class VirtualPoll(_Watched):
     """An object with the interface of that which `select.poll()` returns."""
 
     def __init__(self) -> None:
-        self._poll = _real["poll"]()
-        self._masks: dict[int, int] = {}
-
-    def register(self, fd: Any, eventmask: int = _ALL_POLL_EVENTS, /) -> None:
-        """Watch a file."""
-        self._poll.register(fd, eventmask)
-        self._masks[_get_fd(fd)] = eventmask
-
-    def modify(self, fd: Any, eventmask: int, /) -> None:
-        """Change the events of a file."""
-        self._poll.modify(fd, eventmask)
-        self._masks[_get_fd(fd)] = eventmask
-
-    def unregister(self, fd: Any, /) -> None:
-        """Watch a file no longer."""
-        self._poll.unregister(fd)
-        self._masks.pop(_get_fd(fd), None)
+        super().__init__(_real["poll"]())
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
-        """Wait for an event, for so many milliseconds; a member of a kernel waits in virtual time."""
+        """Wait for an event, for so many milliseconds."""
         limit = None if timeout is None or timeout < 0 else timeout / 1e3
-        files = [(fd, bool(mask & _POLL_WRITES)) for fd, mask in self._masks.items()]
-        return _wait(lambda seconds: list(self._poll.poll(None if seconds is None else seconds * 1e3)), limit, files)
+        return self._wait(lambda seconds: list(self._queue.poll(None if seconds is None else seconds * 1e3)), limit)
 
 
-class VirtualEpoll:
+class VirtualEpoll(_Watched):
     """An object with the interface of `select.epoll`."""
 
     def __init__(self, sizehint: int = -1, flags: int = 0, *, epoll: Any = None) -> None:
-        self._epoll = _real["epoll"](sizehint, flags) if epoll is None else epoll
-        self._masks: dict[int, int] = {}
+        super().__init__(_real["epoll"](sizehint, flags) if epoll is None else epoll)
 
     @classmethod
     def fromfd(cls, fd: int, /) -> VirtualEpoll:
@@ -91,38 +104,22 @@ class VirtualEpoll:
     @property
     def closed(self) -> bool:
         """Whether it is closed."""
-        return bool(self._epoll.closed)
+        return bool(self._queue.closed)
 
     def close(self) -> None:
         """Close it."""
-        self._epoll.close()
+        self._queue.close()
 
     def fileno(self) -> int:
         """Return its file descriptor."""
-        return int(self._epoll.fileno())
-
-    def register(self, fd: Any, eventmask: int = _ALL_EVENTS) -> None:
-        """Watch a file."""
-        self._epoll.register(fd, eventmask)
-        self._masks[_get_fd(fd)] = eventmask
-
-    def modify(self, fd: Any, eventmask: int) -> None:
-        """Change the events of a file."""
-        self._epoll.modify(fd, eventmask)
-        self._masks[_get_fd(fd)] = eventmask
-
-    def unregister(self, fd: Any) -> None:
-        """Watch a file no longer."""
-        self._epoll.unregister(fd)
-        self._masks.pop(_get_fd(fd), None)
+        return int(self._queue.fileno())
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
-        """Wait for an event, for so many seconds; a member of a kernel waits in virtual time."""
+        """Wait for an event, for so many seconds."""
         limit = None if timeout is None or timeout < 0 else timeout
-        files = [(fd, bool(mask & _WRITES)) for fd, mask in self._masks.items()]
         if get_caller()[0] == "trio":  # its run loop is followed, above its epoll object
-            return list(self._epoll.poll(limit, maxevents))
-        return _wait(lambda seconds: list(self._epoll.poll(seconds, maxevents)), limit, files)
+            return list(self._queue.poll(limit, maxevents))
+        return self._wait(lambda seconds: list(self._queue.poll(seconds, maxevents)), limit)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -133,15 +130,6 @@ class VirtualEpoll:
     ) -> None:
         """Close it."""
         self.close()
-
-
-def _wait(
-    real: Callable[[float | None], list[tuple[int, int]]], timeout: float | None, files: Iterable[tuple[int, bool]]
-) -> list[tuple[int, int]]:
-    kernel = current_kernel()
-    if kernel is None or timeout == 0:
-        return real(timeout)
-    return wait_for_input(kernel, real, timeout, lambda: is_any_outstanding(files))
 
 
 def _get_fd(file: Any) -> int:

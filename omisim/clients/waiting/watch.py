@@ -77,7 +77,7 @@ class Watch:
         self._check_polling(seconds)
         if (error := self._outside.find(seconds)) is not None:
             self._raise(error)
-        self._end_waits(self._kernel, seconds)
+        self._end_waits(seconds)
         return bool(self._kernel.list_waits())
 
     def _check_polling(self, seconds: float) -> None:
@@ -95,7 +95,8 @@ class Watch:
             self._raise(EndlessPollingError(_POLLS_WITHOUT_WAITING.format(calls - self._calls_before)))
         self._progress, self._calls_before, self._seconds = progress, calls, 0.0
 
-    def _end_waits(self, kernel: Kernel, seconds: float) -> None:
+    def _end_waits(self, seconds: float) -> None:
+        kernel = self._kernel
         if kernel.moves != self._moves:
             self._lull, self._rung, self._same_looks = 0.0, 0.0, 0
         self._lull += seconds
@@ -233,20 +234,20 @@ def _is_locking(member: Member, frame: FrameType) -> bool:
 
 def _is_running(member: Member) -> bool:
     """Whether a thread runs, or would if it had a processor, as Linux says: on a busy machine it may stay at a line."""
-    try:
-        task = member.thread.native_id if member.thread else None
-        status = Path(f"/proc/self/task/{task}/stat").read_text("utf-8", "replace")
-    except OSError:  # another platform
-        return False
-    return status.rpartition(")")[2].split()[:1] == ["R"]
+    return _read_status(member, "stat").rpartition(")")[2].split()[:1] == ["R"]
 
 
 def _find_wait(member: Member) -> str:
     """Return the function of Linux that a thread waits in, or "" if it runs, or the system does not say."""
-    with suppress(OSError):  # another platform
+    blocked_in = _read_status(member, "wchan")
+    return "" if blocked_in == "0" else blocked_in
+
+
+def _read_status(member: Member, name: str) -> str:
+    """Return what Linux says of a thread in a file, or "" on another platform."""
+    with suppress(OSError):
         task = member.thread.native_id if member.thread else None
-        blocked_in = Path(f"/proc/self/task/{task}/wchan").read_text("utf-8")
-        return "" if blocked_in == "0" else blocked_in
+        return Path(f"/proc/self/task/{task}/{name}").read_text("utf-8", "replace")
     return ""
 
 
