@@ -131,5 +131,5 @@ def read_call(row: Any, where: str) -> Call:
 
 @cache
 def _load_tables(folder: str) -> dict[str, dict[str, Any]]:
-    paths = sorted((path for path in files("omisim.probe").joinpath(folder).iterdir()), key=lambda path: path.name)
+    paths = sorted(files("omisim.probe").joinpath(folder).iterdir(), key=lambda path: path.name)
     return {path.name.removesuffix(".toml"): tomllib.loads(path.read_text("utf-8")) for path in paths}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from omisim.base.frozen import frozen
@@ -64,8 +65,8 @@ class Runner:
 
     def __post_init__(self) -> None:
         """Start with nothing but the initial names."""
-        self.ledger: Ledger = Ledger(self._send, self.initial["prefix"].rstrip("-"), self.sleep, self.limits.pause)
-        self.objects: Objects = Objects(self._store, self.initial["prefix"].rstrip("-"))
+        self.ledger: Ledger = Ledger(self._request, self.initial["prefix"].rstrip("-"), self.sleep, self.limits.pause)
+        self.objects: Objects = Objects(partial(self._request, door="oos"), self.initial["prefix"].rstrip("-"))
         if "bucket" in self.initial:
             self.objects.record("alice", self.initial["bucket"])
         self.unanswered: list[tuple[str, str]] = []  # creations whose answer, with the id, was lost: action and caller
@@ -104,7 +105,7 @@ class Runner:
 
     def adopt(self, run: str, owners: Mapping[str, str]) -> Ledger:
         """Return a ledger of what another run has created, to clean it up."""
-        ledger = Ledger(self._send, run, self.sleep, self.limits.pause)
+        ledger = Ledger(self._request, run, self.sleep, self.limits.pause)
         ledger.owners |= owners
         return ledger
 
@@ -129,7 +130,7 @@ class Runner:
 
     def _read_state(self, by: str, row_id: str) -> tuple[str, Answer]:
         """Return the state of a resource, "" if there is none, and the answer to the read."""
-        row, answer = read_resource(self._send, by, row_id)
+        row, answer = read_resource(self._request, by, row_id)
         return "" if row is None else str(row.get("State", "")), answer
 
     def clean(self) -> dict[str, str]:
@@ -189,7 +190,7 @@ class Runner:
         """Return the names by which a call counts: how much its quota leaves. Raises CannotTell."""
         left = call.repeat
         if call.quota:
-            limit, left = read_quota(self._send, call.by, call.quota)
+            limit, left = read_quota(self._request, call.by, call.quota)
             least, most = (0, call.repeat) if call.repeat else call.room
             if not limit:
                 raise CannotTell(f"the account has no limit {call.quota}")
@@ -274,14 +275,8 @@ class Runner:
         kept = {*before, *self._names.values()}
         self.ledger.clean([one for one in self.ledger.owners if one not in kept], patient=patient)
 
-    def _send(self, by: str, action: str, parameters: Mapping[str, Any]) -> Answer:
-        return self._request(by, action, parameters, {})
-
-    def _store(self, by: str, method: str, parameters: Mapping[str, Any]) -> Answer:
-        return self._request(by, method, parameters, {}, "oos")
-
     def _request(
-        self, by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str], door: str = ""
+        self, by: str, action: str, parameters: Mapping[str, Any], options: Mapping[str, str] = {}, door: str = ""
     ) -> Answer:
         """Make a call, and record what it creates. Raises Stopped if the endpoint does not answer any more."""
         if door == "oos" and action in WRITES and not self.objects.is_ours(str(parameters.get("Path"))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from omisim.base.texts import pluralize
@@ -72,7 +73,7 @@ class Session:
 
     def delete_leftovers(self, *, buckets: bool = False) -> None:
         """Delete what earlier runs have left behind, their buckets too if `buckets`, and note it."""
-        leftovers = list(find_leftovers(lambda by, action, given: self._send(by, action, given, {}), self.endpoints))
+        leftovers = list(find_leftovers(self._send, self.endpoints))
         for run in dict.fromkeys(run for _, run, _ in leftovers):
             owners = {row_id: by for by, other, row_id in leftovers if other == run}
             ledger = self.runner.adopt(run, owners)
@@ -87,7 +88,7 @@ class Session:
     def check_bucket(self) -> None:
         """Raise Stopped if the user's bucket cannot be listed: each experiment with it would seem to differ."""
         try:
-            answer = self._send("alice", "GET", {"Path": f"/{self.bucket}", "Query": {"list-type": "2"}}, {}, "oos")
+            answer = self._send("alice", "GET", {"Path": f"/{self.bucket}", "Query": {"list-type": "2"}}, door="oos")
         except Unreachable:  # without object storage, the experiments say so
             return
         if not answer.accepted:
@@ -95,10 +96,7 @@ class Session:
 
     def _delete_buckets(self, by: str) -> None:
         """Delete the buckets that earlier runs of an account have left behind, and note it."""
-
-        def send(by: str, method: str, given: Mapping[str, Any]) -> Answer:
-            return self._send(by, method, given, {}, "oos")
-
+        send = partial(self._send, door="oos")
         for run, bucket in find_old_buckets(send, by):
             objects = Objects(send, run)
             objects.record(by, bucket)
@@ -119,7 +117,7 @@ class Session:
         self.report.notes += describe_rest(self.runner, self.report.left)
 
     def _send(
-        self, by: str, action: str, given: Mapping[str, Any], options: Mapping[str, str], door: str = ""
+        self, by: str, action: str, given: Mapping[str, Any], options: Mapping[str, str] = {}, door: str = ""
     ) -> Answer:
         if self.stop() and not self._cleaning:
             raise Interrupted
