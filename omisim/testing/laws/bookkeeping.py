@@ -198,9 +198,9 @@ def undoing_the_journal_restores_the_start(cloud: Cloud) -> str | None:
         if twin.get(kind, row_id) != before:
             return f"after undoing the journal, {kind} {row_id} differs from what it was before"
     differences = _name_differences(initial, twin) if twin.trimmed == initial.position else ""
-    return (
-        f"after undoing the journal, the cloud differs from its initial state in {differences}" if differences else None
-    )
+    if differences:
+        return f"after undoing the journal, the cloud differs from its initial state in {differences}"
+    return None
 
 
 @on_cloud("")
@@ -210,11 +210,9 @@ def loading_a_dump_restores_the_cloud(cloud: Cloud) -> str | None:
         twin = Cloud.load(json.loads(json.dumps(cloud.dump())))
     except ValueError as error:
         return str(error)
-    return (
-        None
-        if twin == cloud
-        else f"the loaded cloud differs in {_name_differences(cloud.engine.state, twin.engine.state)}"
-    )
+    if twin != cloud:
+        return f"the loaded cloud differs in {_name_differences(cloud.engine.state, twin.engine.state)}"
+    return None
 
 
 @on_cloud("")
@@ -236,11 +234,9 @@ def a_fork_is_independent(cloud: Cloud) -> str | None:
     is_unchanged = all(dict(cloud.engine.state.rows(kind)) == rows for kind, rows in before.items())
     now = cloud.now  # read first, because a SystemClock moves between the two
     is_behind = twin.now - now >= dt.timedelta(seconds=1)
-    return (
-        None
-        if is_unchanged and cloud.engine.state.position == position and is_behind
-        else "a change in a fork has changed its cloud"
-    )
+    if not (is_unchanged and cloud.engine.state.position == position and is_behind):
+        return "a change in a fork has changed its cloud"
+    return None
 
 
 def _name_differences(one: State, other: State) -> str:

@@ -92,11 +92,9 @@ def why_not_predicts_each_call(call: CheckedCall) -> str | None:
     if call.had_fault:
         return None
     predicted, actual = str(call.predicted[0]) if call.predicted else "nothing", str(call.refusal or "nothing")
-    return (
-        None
-        if predicted == actual
-        else f"why_not predicted {predicted} for {call.action}, but the refusal was {actual}"
-    )
+    if predicted != actual:
+        return f"why_not predicted {predicted} for {call.action}, but the refusal was {actual}"
+    return None
 
 
 @on_call("")

@@ -54,12 +54,10 @@ def licences_are_inherited(step: Step, change: Change) -> str | None:
         return None if same else f"{row.vm_id} has {row.product_codes}, its OMI {image.product_codes}"
     how, source = _get_source(step, row.image_id)
     kind = {"made from": "vm", "copied from": "image"}.get(how)
-    codes = set(step.get_latest(kind, source).product_codes) if kind else set()
-    return (
-        f"{row.image_id} has lost the codes {codes - set(row.product_codes)}"
-        if codes - set(row.product_codes)
-        else None
-    )
+    lost = set(step.get_latest(kind, source).product_codes if kind else ()).difference(row.product_codes)
+    if lost:
+        return f"{row.image_id} has lost the codes {lost}"
+    return None
 
 
 @on_change("LIC-012", "origin")
@@ -158,11 +156,9 @@ def a_vm_boots_from_its_omi(step: Step, change: Change) -> str | None:
     ]
     links: list[VolumeLink] = step.engine.state.find_by("volume_link", "vm_id", vm.vm_id)
     sources = [step.get_latest("volume", link.volume_id).snapshot_id for link in links if link.device_name == ROOT]
-    return (
-        None
-        if sources == roots
-        else f"the root of {vm.vm_id} is created from {sources}, the root of its OMI is {roots}"
-    )
+    if sources != roots:
+        return f"the root of {vm.vm_id} is created from {sources}, the root of its OMI is {roots}"
+    return None
 
 
 @on_creation("SNP-008", "snapshot", "volume")

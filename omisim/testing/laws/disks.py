@@ -75,11 +75,9 @@ def volumes_and_vms_are_in_their_region(engine: Engine, row: Volume | Vm) -> str
     name = row.subregion_name if isinstance(row, Volume) else row.placement.subregion_name
     owner: AccountRow = engine.state.get("account", row.account_id)
     subregions = load_catalog().regions[owner.region].subregions
-    return (
-        None
-        if name in subregions
-        else f"{row.id} of {owner.name} is in {name}, but {owner.region} has {', '.join(subregions)}"
-    )
+    if name not in subregions:
+        return f"{row.id} of {owner.name} is in {name}, but {owner.region} has {', '.join(subregions)}"
+    return None
 
 
 @law("VOL-012", "volume")

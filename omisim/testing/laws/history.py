@@ -140,11 +140,9 @@ def an_action_writes_only_its_kinds(_step: Step, change: Change) -> str | None:
     """A call writes only the kinds of its action: deleting an OMI changes no VM, no copy and no snapshot."""
     action, call, _ = change.cause.partition("#")
     allowed = WRITES.get(action) if call else None
-    return (
-        f"{action} has changed {change.kind} {change.id}"
-        if allowed is not None and change.kind not in allowed
-        else None
-    )
+    if allowed is not None and change.kind not in allowed:
+        return f"{action} has changed {change.kind} {change.id}"
+    return None
 
 
 @on_change("SHR-007", *OWNED)
@@ -162,6 +160,6 @@ def a_call_writes_to_one_account(step: Step, change: Change) -> str | None:
 @on_change("", "counter")
 def counters_increase_by_one(_step: Step, change: Change) -> str | None:
     """A counter increases by one, so that no id and no address is issued twice."""
-    return (
-        None if change.after == (change.before or 0) + 1 else f"{change.id} went from {change.before} to {change.after}"
-    )
+    if change.after != (change.before or 0) + 1:
+        return f"{change.id} went from {change.before} to {change.after}"
+    return None

@@ -64,11 +64,9 @@ def a_nic_in_use_is_linked_to_an_existing_vm(engine: Engine, nic: Nic) -> str | 
     if vm is None or vm.state is VmState.TERMINATED:
         return f"{nic.nic_id} is linked to {link.vm_id}, which does not exist or is terminated"
     location = (vm.account_id, vm.net_id, vm.placement.subregion_name)
-    return (
-        None
-        if location == (nic.account_id, nic.net_id, nic.subregion_name)
-        else f"{nic.nic_id} is not in {location}, where its VM is"
-    )
+    if location != (nic.account_id, nic.net_id, nic.subregion_name):
+        return f"{nic.nic_id} is not in {location}, where its VM is"
+    return None
 
 
 @law("VM-011", "vm")
@@ -164,11 +162,9 @@ def a_net_keeps_its_default_resources(engine: Engine, net: Net) -> str | None:
     mains = [link for table in tables for link in table.link_route_tables if link.main]
     services = [row for row in state.rows("internet_service").values() if row.net_id == net.net_id]
     counts = (len(groups), len(mains), len(services))
-    return (
-        None
-        if counts[:2] == (own, own) and counts[2] <= own
-        else f"{net.net_id} has {counts[0]} default groups, {counts[1]} main tables and {counts[2]} services"
-    )
+    if counts[:2] != (own, own) or counts[2] > own:
+        return f"{net.net_id} has {counts[0]} default groups, {counts[1]} main tables and {counts[2]} services"
+    return None
 
 
 @law("RTB-005", "route_table")

@@ -104,51 +104,36 @@ of_calls: list[Law] = []
 
 def law(rule: str, *kinds: str) -> Callable[[Check], Check]:
     """Register a law about rows of these kinds: (engine, row) → the finding, or None."""
-    return _register(rule, kinds, of_rows)
+    return _register(rule, kinds, [of_rows.setdefault(kind, []) for kind in kinds])
 
 
 def on_change(rule: str, *kinds: str) -> Callable[[Check], Check]:
     """Register a law about changes of rows of these kinds: (step, change) → the finding, or None."""
-    return _register(rule, kinds, of_changes)
+    return _register(rule, kinds, [of_changes.setdefault(kind, []) for kind in kinds])
 
 
 def on_creation(rule: str, *kinds: str) -> Callable[[Check], Check]:
     """Register a law about rows of these kinds that calls create: (step, change) → the finding, or None."""
-    return _register(rule, kinds, of_creations)
+    return _register(rule, kinds, [of_creations.setdefault(kind, []) for kind in kinds])
 
 
 def on_call(rule: str) -> Callable[[Check], Check]:
     """Register a law about calls: (call) → the finding, or None."""
-
-    def register(check: Check) -> Check:
-        of_calls.append(_add_law(rule, ("call",), check))
-        return check
-
-    return register
+    return _register(rule, ("call",), [of_calls])
 
 
 def on_cloud(rule: str) -> Callable[[Check], Check]:
     """Register a law about a whole cloud: (cloud) → the finding, or None."""
+    return _register(rule, (), [of_clouds])
 
+
+def _register(rule: str, kinds: tuple[str, ...], tables: list[list[Law]]) -> Callable[[Check], Check]:
     def register(check: Check) -> Check:
-        of_clouds.append(_add_law(rule, (), check))
+        new_law = Law(check.__name__, rule, (check.__doc__ or "").partition("\n")[0], kinds, check)
+        assert new_law.name not in LAWS
+        LAWS[new_law.name] = new_law
+        for table in tables:
+            table.append(new_law)
         return check
 
     return register
-
-
-def _register(rule: str, kinds: tuple[str, ...], table: dict[str, list[Law]]) -> Callable[[Check], Check]:
-    def register(check: Check) -> Check:
-        new_law = _add_law(rule, kinds, check)
-        for kind in kinds:
-            table.setdefault(kind, []).append(new_law)
-        return check
-
-    return register
-
-
-def _add_law(rule: str, kinds: tuple[str, ...], check: Check) -> Law:
-    new_law = Law(check.__name__, rule, (check.__doc__ or "").partition("\n")[0], kinds, check)
-    assert new_law.name not in LAWS
-    LAWS[new_law.name] = new_law
-    return new_law
