@@ -84,33 +84,33 @@ def is_near(builder: RequestBuilder, row: Any) -> bool:
 
 
 def _has_internet_service(builder: RequestBuilder, net_id: str) -> bool:
-    return any(row.net_id == net_id for row in builder.cloud.engine.state.rows("internet_service").values())
+    return any(row.net_id == net_id for row in builder.state.rows("internet_service").values())
 
 
 def _is_group_in_use(builder: RequestBuilder, group_id: str) -> bool:
-    rows = [*builder.cloud.engine.state.rows("vm").values(), *builder.cloud.engine.state.rows("nic").values()]
+    rows = [*builder.state.rows("vm").values(), *builder.state.rows("nic").values()]
     return any(group.security_group_id == group_id for row in rows for group in row.security_groups)
 
 
 def _has_route_table(builder: RequestBuilder, subnet_id: str) -> bool:
-    tables = builder.cloud.engine.state.rows("route_table").values()
+    tables = builder.state.rows("route_table").values()
     return any(link.subnet_id == subnet_id for table in tables for link in table.link_route_tables)
 
 
 def _is_net_empty(builder: RequestBuilder, net_id: str) -> bool:
-    rows = [row for kind in ("subnet", "internet_service") for row in builder.cloud.engine.state.rows(kind).values()]
+    rows = [row for kind in ("subnet", "internet_service") for row in builder.state.rows(kind).values()]
     return all(row.net_id != net_id for row in rows)
 
 
 def _accepts_public_ip(builder: RequestBuilder, vm: Any) -> bool:
     """Whether a public IP can be linked to a VM: outside Nets, or with one NIC in a Net with an internet service."""
-    nics = builder.cloud.engine.state.find_by("nic", "link_nic.vm_id", vm.vm_id)
+    nics = builder.state.find_by("nic", "link_nic.vm_id", vm.vm_id)
     return not nics or (len(nics) == 1 and _has_internet_service(builder, vm.net_id))
 
 
 def _is_linkable(builder: RequestBuilder, nic: Nic) -> bool:
     """Whether a NIC is not linked and a VM is in the same location."""
-    vms = builder.cloud.engine.state.rows("vm").values()
+    vms = builder.state.rows("vm").values()
     return nic.link_nic is None and any(get_location(vm) == get_location(nic) for vm in vms)
 
 
@@ -127,9 +127,7 @@ ACCEPTED: Mapping[tuple[str, str], Callable[[RequestBuilder, Any], bool]] = {
         group.security_group_name != "default" and not _is_group_in_use(builder, group.security_group_id)
     ),
     ("DeleteSecurityGroupRule", "security_group"): lambda _, group: group.inbound_rules or group.outbound_rules,
-    ("DeleteSubnet", "subnet"): lambda builder, row: (
-        not builder.cloud.engine.state.find_by("nic", "subnet_id", row.subnet_id)
-    ),
+    ("DeleteSubnet", "subnet"): lambda builder, row: not builder.state.find_by("nic", "subnet_id", row.subnet_id),
     ("LinkInternetService", "internet_service"): lambda _, service: service.net_id is None,
     ("LinkInternetService", "net"): lambda builder, net: not _has_internet_service(builder, net.net_id),
     ("LinkNic", "nic"): _is_linkable,
@@ -151,7 +149,7 @@ ACCEPTED: Mapping[tuple[str, str], Callable[[RequestBuilder, Any], bool]] = {
 def _draw_address(builder: RequestBuilder) -> str:
     """Draw a private IP: of the NIC in the request, a free one of its Subnet, of another NIC, or an unrelated one."""
     nic: Nic | None = builder.rows_by_kind.get("nic")
-    state = builder.cloud.engine.state
+    state = builder.state
     subnet: Any = builder.rows_by_kind.get("subnet") or (nic and state.get("subnet", nic.subnet_id))
     own = [ip.private_ip for ip in nic.private_ips] if nic else []
     if own and builder.action != "LinkPrivateIps":
@@ -166,7 +164,7 @@ def _draw_device_number(builder: RequestBuilder) -> int:
     if builder.action == "CreateVms":
         builder.device_count += 1
         return builder.device_count - 1 if builder.draw_mostly() else int(builder.choose((0, 1, 9)))
-    nics = builder.cloud.engine.state.find_by(
+    nics = builder.state.find_by(
         "nic", "link_nic.vm_id", builder.rows_by_kind["vm"].vm_id if "vm" in builder.rows_by_kind else ""
     )
     used = {nic.link_nic.device_number for nic in nics if nic.link_nic}
@@ -181,9 +179,7 @@ def _draw_ip_range(builder: RequestBuilder) -> str:
         return str(builder.choose(("10.0.0.0/16", "10.0.0.0/24", *FOREIGN_RANGES)))
     whole = IPv4Network(net.ip_range)
     parts = [part for length in (28, 24) if length >= whole.prefixlen for part in whole.subnets(new_prefix=length)]
-    taken = [
-        IPv4Network(row.ip_range) for row in builder.cloud.engine.state.rows("subnet").values() if row.net_id == net.id
-    ]
+    taken = [IPv4Network(row.ip_range) for row in builder.state.rows("subnet").values() if row.net_id == net.id]
     free = (str(part) for part in parts if not any(part.overlaps(other) for other in taken))
     return str(builder.choose((*(part for part, _ in zip(free, range(3), strict=False)), str(whole))))
 

@@ -17,6 +17,7 @@ from omisim.model.serialize import api_name
 from omisim.spec.lifecycle import LIFECYCLES, get_phase
 from omisim.state.buckets import Place
 from omisim.state.initial_state import iter_users
+from omisim.state.state import State
 from omisim.state.storage_signatures import presign
 from omisim.testing.laws.visibility import get_permissions
 from omisim.testing.strategies.allowed import DATES, INVALID, PARAMETER_SETS, SELDOM, UNFITTING, VALID
@@ -64,6 +65,11 @@ class RequestBuilder:
         self.scattered: bool = False  # whether further rows may be in another location
         self.device_count: int = 0  # device numbers drawn so far
         self.is_removal: bool = False  # whether the values are removals from the last row
+
+    @property
+    def state(self) -> State:
+        """The state of the cloud."""
+        return self.cloud.engine.state
 
     def choose(self, choices: Any) -> Any:
         """Draw one of the choices."""
@@ -184,7 +190,7 @@ class RequestBuilder:
     def select_recent(self, rows: list[Any]) -> list[Any]:
         """Return the rows that the last calls named or the last changes wrote."""
         parameters = " ".join(str(record.parameters) for record in self.cloud.engine.session.calls[-RECENT_CALLS:])
-        changed = {change.id for change in self.cloud.engine.state.journal[-RECENT_CHANGES:]}
+        changed = {change.id for change in self.state.journal[-RECENT_CHANGES:]}
         return [row for row in rows if row.id in changed or row.id in parameters]
 
     def accepts(self, row: Any) -> bool:
@@ -205,7 +211,7 @@ class RequestBuilder:
 
     def list_rows(self, kind: str) -> list[Any]:
         """Return the rows of a kind that belong to accounts of tests, oldest first."""
-        owners = {row.account_id for row in iter_users(self.cloud.engine.state)}
+        owners = {row.account_id for row in iter_users(self.state)}
         return [row for row in list_rows(self.cloud, kind) if row.account_id in owners]
 
     def draw_image(self) -> str:
@@ -221,7 +227,7 @@ class RequestBuilder:
             grantees = get_permissions(self.last_row).account_ids
             if grantees:
                 return str(self.choose(grantees))
-        accounts = sorted(iter_users(self.cloud.engine.state), key=lambda row: row.account_id)
+        accounts = sorted(iter_users(self.state), key=lambda row: row.account_id)
         others = [row for row in accounts if row.account_id != self.caller.account_id]
         same_region = [row.account_id for row in others if row.region == self.caller.region]
         other_region = [row.account_id for row in others if row.region != self.caller.region]
@@ -238,19 +244,17 @@ class RequestBuilder:
         ids = [*(row.id for row in objects), f"{self.caller.region}/none/none"]
         region, bucket, name = str(self.choose(ids)).split("/", 2)
         owner = next((row.account_id for row in objects if row.name == name), self.caller.account_id)
-        key = self.cloud.engine.state.find_by("access_key", "account_id", owner)[0]
+        key = self.state.find_by("access_key", "account_id", owner)[0]
         return presign(Place(region, bucket, name), key, self.cloud.now, int(self.choose((604_800, 600))))
 
     def list_importable(self) -> list[Any]:
         """Return the newest objects that the action could import."""
         end = "manifest.json" if self.action == "CreateImage" else ".gz"
-        return [row for row in self.cloud.engine.state.rows("object").values() if row.name.endswith(end)][-2:]
+        return [row for row in self.state.rows("object").values() if row.name.endswith(end)][-2:]
 
     def draw_bucket(self) -> str:
         """Draw the name of a bucket in the caller's Region, or of a missing bucket."""
-        names = [
-            row.name for row in self.cloud.engine.state.rows("bucket").values() if row.region == self.caller.region
-        ]
+        names = [row.name for row in self.state.rows("bucket").values() if row.region == self.caller.region]
         return str(self.choose((*names, *names, "none")))
 
     def draw_filters(self, action: str) -> dict[str, Any]:
@@ -273,7 +277,7 @@ class RequestBuilder:
 
     def _list_values(self, action: str, name: str) -> list[str]:
         kind = READ_KINDS.get(action, "")
-        rows = list(self.cloud.engine.state.rows(kind).values())[-4:] if kind else []
+        rows = list(self.state.rows(kind).values())[-4:] if kind else []
         values = [getattr(row, name[:-1], None) for row in rows]
         return [str(value) for value in dict.fromkeys(values) if isinstance(value, str)]
 
