@@ -351,8 +351,8 @@ class Cloud:
         Snapshots, OMIs and VMs created from the volume carry the file. Raises ValueError for an unknown volume or an
         empty path, and TypeError if `text` is not a str.
         """
-        with self.engine.atomic():
-            write_file(self.engine.begin("write"), volume_id, path, text)
+        with self.engine.transaction("write") as tx:
+            write_file(tx, volume_id, path, text)
 
     def read(self, volume_id: str, path: str) -> str:
         """Return the text of a file on a volume.
@@ -367,8 +367,8 @@ class Cloud:
 
         ReadConsoleOutput returns the last 64 KiB of the console (VM-056). Raises ValueError for an unknown VM.
         """
-        with self.engine.atomic():
-            write_console(self.engine.begin("write"), vm_id, text)
+        with self.engine.transaction("write") as tx:
+            write_console(tx, vm_id, text)
 
     # --- inspection
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 
-from omisim import Account, ApiError, Cloud, ManualClock
+from omisim import Account, ApiError, Cloud, ManualClock, SystemClock
 from omisim.model import Vm
 from omisim.state.state import State
 from omisim.testing import checks
@@ -210,6 +211,15 @@ class TestFilesOfAVolume:
         """A lone surrogate is refused: no dump could be read with it, and no lineage be printed."""
         with pytest.raises(ValueError, match=f"{name} must not contain a lone surrogate"):
             cloud.write(vm.block_device_mappings[0].bsu.volume_id, path, text)
+
+    def test_are_written_after_what_is_due(self) -> None:
+        """By a `SystemClock`, a transition whose time has passed comes before the file in the history."""
+        with freeze_time("2031-03-03") as frozen:
+            cloud = Cloud(clock=SystemClock(), timing="clock")
+            volume = cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+            frozen.tick(60)
+            cloud.write(volume.volume_id, "/etc/motd", "golden")
+            assert [change.cause for change in cloud.engine.state.journal[-3:]] == ["due", "due", "write"]
 
 
 class TestCopies:
