@@ -82,14 +82,14 @@ def answer_request(
 
     Raises NotServed for a request that omisim cannot answer, and Dropped when a fault drops the connection.
     """
-    if find_service(host) is None:
+    service = find_service(host)
+    if service is None:
         return None
     headers = normalize_headers(headers)
     layer = _find_layer(method, host, target, headers, body)
     if layer is None:
         return None
     assert layer.door is not None
-    service = _parse_service(host) or ""
     if layer.pid != getpid():
         return send_to_server(layer.server or "", method, netloc, target, headers, _read_body(body))
     try:
