@@ -42,14 +42,10 @@ def _to_permissions(values: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         raise refuse("FCU-006", parameter=name)  # such as the organizations of EC2
     accounts = [value["UserId"] for value in values if "UserId" in value]
     groups = [value["Group"] for value in values if "Group" in value]
-    return _make_permissions(accounts, groups)
-
-
-def _make_permissions(accounts: Iterable[str], groups: Iterable[str]) -> dict[str, Any]:
     for group in groups:
         if group != "all":
             raise refuse("FCU-006/group", group=group)
-    return {"account_ids": list(accounts)} | ({"global_permission": True} if groups else {})
+    return {"account_ids": accounts} | ({"global_permission": True} if groups else {})
 
 
 def _check_destination(value: str) -> str:
