@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from omisim.state.licences import parse_licences
 from omisim.state.settings import Settings
 
 __all__ = [
-    "check_options", "first_account", "list_markers", "make_base", "make_test_cloud", "merge_options",
+    "check_options", "first_account", "iter_arguments", "make_base", "make_test_cloud", "merge_options",
     "read_marker",
 ]  # fmt: skip
 
@@ -42,28 +42,28 @@ _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
 _CHECKED = pytest.StashKey[set[str]]()
 
 
-def list_markers(node: pytest.Item, name: str) -> list[pytest.Mark]:
-    """Return the markers of a test with this name, the closest first.
+def iter_arguments(node: pytest.Item, name: str, known: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of each marker of a test with this name, the closest first.
 
     Those of its parameters, `pytest.param(…, marks=…)`, come before the others: pytest lists them after the function's.
+    Raises ValueError for a positional or unknown argument.
     """
     of_parameters = getattr(getattr(node, "callspec", None), "marks", ())
-    return [*(marker for marker in of_parameters if marker.name == name), *node.iter_markers(name)]
+    for marker in (*(marker for marker in of_parameters if marker.name == name), *node.iter_markers(name)):
+        if marker.args:
+            raise ValueError(f"takes keyword arguments only, not {marker.args[0]!r}; known: {', '.join(known)}")
+        if unknown := [argument for argument in marker.kwargs if argument not in known]:
+            raise ValueError(f"has no argument {unknown[0]!r}{suggest(unknown[0], known)}; known: {', '.join(known)}")
+        yield dict(marker.kwargs)
 
 
 def read_marker(node: pytest.Item) -> dict[str, Any]:
-    """Return the arguments of a test's markers; a closer marker overrides a farther one.
-
-    Raises ValueError for a positional or unknown argument.
-    """
+    """Return the arguments of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
     options: dict[str, Any] = {}
-    for marker in list_markers(node, "omisim"):
-        if marker.args:
-            raise ValueError(f"takes keyword arguments only, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
-        if unknown := [name for name in marker.kwargs if name not in KNOWN]:
-            raise ValueError(f"has no argument {unknown[0]!r}{suggest(unknown[0], KNOWN)}; known: {', '.join(KNOWN)}")
-        switches = {"switches": load_switches(marker.kwargs["switches"])} if "switches" in marker.kwargs else {}
-        options = _merge({**marker.kwargs, **switches}, options)
+    for arguments in iter_arguments(node, "omisim", KNOWN):
+        if "switches" in arguments:
+            arguments["switches"] = load_switches(arguments["switches"])
+        options = _merge(arguments, options)
     return options
 
 
@@ -217,7 +217,11 @@ def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, A
 def _is_same(start: Cloud, other: Cloud) -> bool:
     """Whether forks of two clouds begin alike, and the first has no faults and requested failures to copy."""
     engine, expected = start.engine, other.engine
-    same = engine.state == expected.state and engine.settings == expected.settings
-    same = same and engine.history == expected.history
-    same = same and repr(engine.clock) == repr(expected.clock)  # the offset of a SystemClock: wall time may be frozen
-    return same and not engine.session.faults and not engine.session.failures
+    return (
+        engine.state == expected.state
+        and engine.settings == expected.settings
+        and engine.history == expected.history
+        and repr(engine.clock) == repr(expected.clock)  # the offset of a SystemClock: wall time may be frozen
+        and not engine.session.faults
+        and not engine.session.failures
+    )

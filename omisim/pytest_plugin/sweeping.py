@@ -14,10 +14,9 @@ import pytest
 from _pytest.unittest import TestCaseFunction
 
 from omisim import Cloud
-from omisim.base.suggest import suggest
 from omisim.base.texts import pluralize
 from omisim.engine.marks import Saved
-from omisim.pytest_plugin.marker_options import list_markers
+from omisim.pytest_plugin.marker_options import iter_arguments
 from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
 from omisim.testing.sweeps.report import explain_emptiness
 from omisim.testing.sweeps.worlds import PATIENCE
@@ -35,12 +34,8 @@ KNOWN: Final = tuple(field.name for field in fields(Options))
 def read_sweep_options(node: pytest.Item) -> Options:
     """Return the options of a test's markers; a closer marker overrides a farther one. Raises ValueError."""
     options: dict[str, Any] = {}
-    for marker in list_markers(node, MARKER):
-        if marker.args:
-            raise ValueError(f"takes its arguments by name, not {marker.args[0]!r}; known: {', '.join(KNOWN)}")
-        if unknown := [name for name in marker.kwargs if name not in KNOWN]:
-            raise ValueError(f"has no argument {unknown[0]!r}{suggest(unknown[0], KNOWN)}; known: {', '.join(KNOWN)}")
-        options = {**marker.kwargs, **options}
+    for arguments in iter_arguments(node, MARKER, KNOWN):
+        options = arguments | options
     return Options(**options)
 
 

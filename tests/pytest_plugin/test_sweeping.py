@@ -326,7 +326,7 @@ class TestMistakes:
         ("marker", "error"),
         [
             ("limits=3", "has no argument 'limits'; did you mean limit?; known: holds, limit, depth"),
-            ("3", "takes its arguments by name, not 3"),
+            ("3", "takes keyword arguments only, not 3"),
             ("limit=0", "limit must be a positive integer or None, not 0"),
             ("kinds=['lots']", "did you mean lost?"),
         ],
