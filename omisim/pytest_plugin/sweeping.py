@@ -17,7 +17,7 @@ from omisim import Cloud
 from omisim.base.texts import pluralize
 from omisim.engine.marks import Saved
 from omisim.pytest_plugin.marker_options import iter_arguments
-from omisim.testing.sweeps import OUTCOMES, Options, SweepReport, sweep_worlds
+from omisim.testing.sweeps import OUTCOMES, Options, Sweep, SweepReport
 from omisim.testing.sweeps.report import explain_emptiness
 from omisim.testing.sweeps.worlds import PATIENCE
 
@@ -113,7 +113,7 @@ def _sweep(item: pytest.Item, run_test: Callable[[], object], cloud: Cloud | Non
     has_virtual_sleep = "omi_sleep" in getattr(item, "fixturenames", ())
     try:
         with nullcontext() if has_virtual_sleep else cloud.sleeping(patience=PATIENCE):
-            report = sweep_worlds(open_world, lambda _: run_test(), read_sweep_options(item), shard)
+            report = Sweep(open_world, lambda _: run_test(), read_sweep_options(item)).run(shard)
     finally:
         if after:
             engine.restore(after[0])

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from omisim.testing.sweeps.deviations import KINDS, Deviation, Kind
 from omisim.testing.sweeps.report import OUTCOMES, Outcome, SweepReport, World
-from omisim.testing.sweeps.worlds import Options, sweep, sweep_worlds
+from omisim.testing.sweeps.worlds import Options, Sweep, sweep
 
 __all__ = [
-    "KINDS", "OUTCOMES", "Deviation", "Kind", "Options", "Outcome", "SweepReport", "World", "sweep", "sweep_worlds",
+    "KINDS", "OUTCOMES", "Deviation", "Kind", "Options", "Outcome", "Sweep", "SweepReport", "World", "sweep",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from omisim.testing.sweeps.judge import Holds, check_holds, judge
 from omisim.testing.sweeps.report import HARMLESS, SweepReport, World, split_at_kill
 from omisim.testing.sweeps.runs import Code, Expected, Run, perform
 
-__all__ = ["PATIENCE", "Options", "sweep", "sweep_worlds"]
+__all__ = ["PATIENCE", "Options", "Sweep", "sweep"]
 
 Open = Callable[[], AbstractContextManager[Cloud]]
 PATIENCE: Final = 2.0  # real seconds until threads that wait for a killed one are given up
@@ -141,18 +141,11 @@ def sweep(
     return report
 
 
-def sweep_worlds(open_world: Open, code: Code, options: Options, shard: tuple[int, int]) -> SweepReport:
-    """Sweep code over the clouds of `open_world`, a context manager that provides the same cloud each time.
-
-    `shard` is the number of this part of the worlds, and the number of parts.
-    """
-    return Sweep(open_world, code, options).run(shard)
-
-
 class Sweep:
     """A sweep in progress: the clean run, and the means to make another.
 
-    `deviations` are the single deviations of the clean run.
+    `open_world` returns a context manager that provides the same cloud each time. `deviations` are the single
+    deviations of the clean run.
     """
 
     def __init__(self, open_world: Open, code: Code, options: Options) -> None:
@@ -179,7 +172,7 @@ class Sweep:
         return cls(open_fork, code, options)
 
     def run(self, shard: tuple[int, int] = (0, 1)) -> SweepReport:
-        """Run the worlds of one shard."""
+        """Run the worlds of one shard: its number, and the number of shards."""
         calls = len(self._clean.calls)
         if unstable := list(_find_instability(self._clean, self._record()[0])):
             return SweepReport(calls, unstable=unstable)

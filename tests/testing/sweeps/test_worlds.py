@@ -12,7 +12,7 @@ from support.sweeping import LOST, Failed, create_volume, retry, setup, without_
 
 from omisim import ApiError, Cloud
 from omisim.testing import sweep
-from omisim.testing.sweeps import Options, sweep_worlds
+from omisim.testing.sweeps import Options, Sweep
 
 
 class TestSamples:
@@ -49,7 +49,7 @@ class TestSamples:
             yield setup()
 
         options = Options(limit=7, depth=2, kinds=["refused", "lost"])
-        whole, *parts = [sweep_worlds(open_world, retry, options, shard) for shard in ((0, 1), (0, 2), (1, 2))]
+        whole, *parts = [Sweep(open_world, retry, options).run(shard) for shard in ((0, 1), (0, 2), (1, 2))]
         assert len(whole.worlds) == sum(len(part.worlds) for part in parts) == 7
         assert whole.left_out == sum(part.left_out for part in parts)
 
