@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -98,9 +99,9 @@ class Control:
         if name in ("events", "view") and accepts_events:
             streams = self._shared.streams
             return streams.open_changes(self.cloud) if name == "events" else streams.open_view(self.cloud)
-        if method == "GET" or name == "clouds" or (method, name) in CONSOLE:  # a call is a unit of its own
+        is_unit = method != "GET" and name != "clouds" and (method, name) not in CONSOLE  # a call is one by itself
+        with self.cloud.engine.atomic() if is_unit else nullcontext():  # all that it does is kept, or nothing
             return self.endpoints[method, name](parameters)
-        return self._change(method, name, parameters)
 
     def _get_method(self, request: HttpRequest, name: str) -> str:
         """Return the requested method. Raises HttpError for an unknown path or method."""
@@ -119,11 +120,6 @@ class Control:
         if request.method not in changes:
             raise HttpError(405, f"/{PREFIX}/session takes POST and DELETE", {"Allow": "POST, DELETE"})
         return _json(200, {}, {"Set-Cookie": changes[request.method](request)})
-
-    def _change(self, method: str, name: str, parameters: dict[str, Any]) -> Answer:
-        """Run an endpoint that may change the cloud: everything that it does is kept, or nothing."""
-        with self.cloud.engine.atomic():
-            return self.endpoints[method, name](parameters)
 
     # --- endpoints of the server
 

@@ -18,9 +18,16 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "object": (dict,),
 }
-_TEXT, _NUMBER = {"type": "string"}, {"type": "number"}
+_TEXT, _NUMBER, _INTEGER, _BOOLEAN = ({"type": name} for name in ("string", "number", "integer", "boolean"))
+_TEXT_OR_NULL, _INTEGER_OR_NULL, _OBJECT_OR_NULL = (
+    {"type": name, "nullable": True} for name in ("string", "integer", "object")
+)
+_TEXTS = {"type": "array", "items": _TEXT}
 _TIME = {"type": "string", "format": "date-time"}
-_NULLABLE = {"type": "object", "nullable": True}
+
+
+def _refer_to(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
 
 
 def _make_schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,26 +39,18 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "Nothing": _make_schema(),
     "Error": _make_schema(error=_TEXT),
     "Health": {
-        **_make_schema(
-            status={"type": "string", "enum": ["ok"]}, now=_TIME, accounts={"type": "array", "items": _TEXT}
-        ),
+        **_make_schema(status={"type": "string", "enum": ["ok"]}, now=_TIME, accounts=_TEXTS),
         "required": ["status"],
     },
     "Mark": _make_schema(mark=_TEXT),
-    "Cloud": _make_schema(name=_TEXT, now=_TIME, accounts={"type": "array", "items": _TEXT}),
-    "NewCloud": _make_schema(name=_TEXT, accounts={"type": "array", "items": {"$ref": "#/components/schemas/Account"}}),
+    "Cloud": _make_schema(name=_TEXT, now=_TIME, accounts=_TEXTS),
+    "NewCloud": _make_schema(name=_TEXT, accounts={"type": "array", "items": _refer_to("Account")}),
     "Text": _make_schema(text=_TEXT),
     "Document": {"type": "object"},
     "Image": _make_schema(image_id=_TEXT, image_name=_TEXT),
-    "Licences": {"type": "object", "additionalProperties": {"type": "boolean"}},
+    "Licences": {"type": "object", "additionalProperties": _BOOLEAN},
     "Change": _make_schema(
-        seq={"type": "integer"},
-        at=_TIME,
-        kind=_TEXT,
-        id=_TEXT,
-        before=_NULLABLE,
-        after=_NULLABLE,
-        cause=_TEXT,
+        seq=_INTEGER, at=_TIME, kind=_TEXT, id=_TEXT, before=_OBJECT_OR_NULL, after=_OBJECT_OR_NULL, cause=_TEXT
     ),
     "Call": _make_schema(
         action=_TEXT,
@@ -59,24 +58,24 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         parameters={"type": "object"},
         at=_TIME,
         request_id=_TEXT,
-        error={"type": "string", "nullable": True},
-        rule={"type": "string", "nullable": True},
-        dropped={"type": "boolean"},
-        warnings={"type": "array", "items": _TEXT},
+        error=_TEXT_OR_NULL,
+        rule=_TEXT_OR_NULL,
+        dropped=_BOOLEAN,
+        warnings=_TEXTS,
     ),
     "Fault": _make_schema(
         action=_TEXT,
-        times={"type": "integer", "nullable": True},
-        error={"type": "string", "nullable": True},
-        after_effect={"type": "boolean"},
-        every={"type": "integer"},
-        when=_NULLABLE,
+        times=_INTEGER_OR_NULL,
+        error=_TEXT_OR_NULL,
+        after_effect=_BOOLEAN,
+        every=_INTEGER,
+        when=_OBJECT_OR_NULL,
         probability=_NUMBER,
-        drop={"type": "boolean"},
+        drop=_BOOLEAN,
         delay=_NUMBER,
-        page_size={"type": "integer", "nullable": True},
-        kill={"type": "boolean"},
-        hits={"type": "integer"},
+        page_size=_INTEGER_OR_NULL,
+        kill=_BOOLEAN,
+        hits=_INTEGER,
     ),
     "Account": _make_schema(
         name=_TEXT,
@@ -244,20 +243,18 @@ def describe() -> dict[str, Any]:
 def _describe_operation(method: str, name: str, endpoint: Endpoint) -> dict[str, Any]:
     schemas = {p: {"type": kind.rstrip("?")} for p, kind in (endpoint.parameters or {}).items()}
     required = [p for p, kind in (endpoint.parameters or {}).items() if not kind.endswith("?")]
-    schema_ref = {"$ref": f"#/components/schemas/{endpoint.answer}"}
-    answers = {
-        "200": _describe_content(
-            "The answer.", {"type": "array", "items": schema_ref} if endpoint.listed else schema_ref
-        )
-    }
+    answer: dict[str, Any] = _refer_to(endpoint.answer)
+    if endpoint.listed:
+        answer = {"type": "array", "items": answer}
+    answers = {"200": _describe_content("The answer.", answer)}
     if endpoint.parameters or endpoint.free or method != "GET":
-        answers["400"] = _describe_content("The request is refused.", {"$ref": "#/components/schemas/Error"})
+        answers["400"] = _describe_content("The request is refused.", _refer_to("Error"))
     for status, reason in {404: UNKNOWN, **(endpoint.errors or {})}.items():
-        answers[str(status)] = _describe_content(reason, {"$ref": "#/components/schemas/Error"})
+        answers[str(status)] = _describe_content(reason, _refer_to("Error"))
     operation: dict[str, Any] = {"operationId": f"{method.lower()}-{name}", "summary": endpoint.summary}
     if name != "health":
         operation["security"] = [{"token": []}]
-        answers["401"] = _describe_content("The token is missing or wrong.", {"$ref": "#/components/schemas/Error"})
+        answers["401"] = _describe_content("The token is missing or wrong.", _refer_to("Error"))
     operation["parameters"] = [{"$ref": "#/components/parameters/cloud"}]
     if method in ("GET", "DELETE"):
         operation["parameters"] += [
