@@ -22,7 +22,7 @@ from botocore.hooks import HierarchicalEmitter
 from omisim.base.hosts import make_endpoint
 from omisim.base.process import hold_at_fork
 from omisim.clients.botocore_parts import AnswerParsers, CloudTimeSigner, FormSigner, encode_headers
-from omisim.clients.intercept.stack import send_to_cloud
+from omisim.clients.intercept.stack import normalize_headers, send_to_cloud
 from omisim.clients.replaced_values import isolated_environ
 from omisim.doors.fcu.shapes import LOADER
 from omisim.doors.front import FrontDoor
@@ -75,7 +75,7 @@ def _make_sender(door: FrontDoor, service: str) -> Callable[..., AWSResponse]:
     def send(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
         host, _, target = request.url.partition("//")[2].partition("/")
         try:
-            headers = _lower_names(request.headers)
+            headers = normalize_headers(getattr(request.headers, "_dict", request.headers))  # botocore's items are slow
             response = send_to_cloud(door, service, request.method, host, f"/{target}", headers, request.body)
         except Dropped as error:
             raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
@@ -111,12 +111,6 @@ def _make_stream(method: str, response: HttpResponse) -> urllib3.HTTPResponse:
     return urllib3.HTTPResponse(
         BytesIO(response.body), response.headers, preload_content=False, decode_content=False, request_method=method
     )
-
-
-def _lower_names(headers: Any) -> dict[str, str]:
-    """Return botocore's headers under their lower-case names. Its own `items` looks up every name once more."""
-    items = getattr(headers, "_dict", headers).items()
-    return {str(name).lower(): value if value.__class__ is str else value.decode() for name, value in items}
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "MAX_CACHED", "MAX_PARSED", "WITHOUT_BODY", "HttpRequest", "HttpResponse", "clean_header", "is_header_value",
+    "is_latin_1",
 ]  # fmt: skip
 
 MAX_CACHED = 4096  # bytes of a body, or of a query string; what a longer request makes is not cached
@@ -50,8 +51,17 @@ def is_header_value(text: str) -> bool:
     return _CONTROL.search(text) is None
 
 
+def is_latin_1(text: str) -> bool:
+    """Whether each character of a text is one byte in a header."""
+    return all(character <= "\xff" for character in text)
+
+
 def clean_header(text: str) -> str:
-    """Return the value of a header as HTTP transmits it: on one line, in Latin-1, which holds the bytes of UTF-8."""
+    """Return the value of a header as HTTP transmits it: on one line, a byte in each character (Latin-1).
+
+    A text with other characters becomes the bytes of UTF-8.
+    """
     if text.isascii() and is_header_value(text):
         return text
-    return _CONTROL.sub(" ", text).encode(errors="replace").decode("latin-1")
+    line = _CONTROL.sub(" ", text)
+    return line if is_latin_1(line) else line.encode(errors="replace").decode("latin-1")

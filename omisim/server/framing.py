@@ -178,8 +178,7 @@ class RequestBuffer:
         headers = {name: ", ".join(filter(None, parts)) for name, parts in values.items()}
         self._set_length(headers, is_1_0=version == "1.0")
         options = [option.strip(" \t") for option in headers.get("connection", "").lower().split(",")]
-        # an empty name of a cloud is refused: it is the unset variable of a script
-        self._headers = {n: v for n, v in headers.items() if n not in _HIDDEN and (v or n == CLOUD_HEADER)}
+        self._headers = {name: value for name, value in headers.items() if name not in _HIDDEN}
         is_for_proxy = not target.startswith("/") and target != "*"
         path, _, query = (f"/{_cut_host(target)}" if is_for_proxy else target).partition("?")
         request = HttpRequest(method, self._headers.get("host", ""), path, self._headers, query=query)

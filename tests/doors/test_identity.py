@@ -315,10 +315,10 @@ class TestHttpRequests:
         assert send_refused(door, cloud, request) == (400, "3010", "REQ-003")
 
     @pytest.mark.parametrize(
-        "kind", ["application/json", "Application/JSON; charset=utf-8", "application/x-amz-json-1.1"]
+        "kind", ["application/json", "Application/JSON; charset=utf-8", "application/x-amz-json-1.1", ""]
     )
     def test_with_a_variant_of_the_json_type_are_accepted(self, cloud: Cloud, door: Door, kind: str) -> None:
-        """Parameters and case of the content type do not matter. [REQ-003]"""
+        """Parameters and case of the content type do not matter; an empty one is absent. [REQ-003]"""
         request = with_header("ReadRegions", "")
         assert send_request(door, cloud, replace(request, headers={**request.headers, "content-type": kind}))[0] == 200
 

@@ -96,6 +96,11 @@ class TestRequests:
         (received,) = feed(HEAD + b"X-A: 1\r\nx-b:2 \r\nx-a: \xe9\r\n\r\n")
         assert received.request == make_request(headers={"x-a": "1, \xe9", "x-b": "2"})
 
+    def test_have_a_header_without_a_value(self) -> None:
+        """What an empty value means is for the application: metadata of an object may be empty (RFC 9110, 5.5)."""
+        (received,) = feed(HEAD + b"X-A:\r\nX-B: \r\n\r\n")
+        assert received.request == make_request(headers={"x-a": "", "x-b": ""})
+
     def test_wait_for_permission_to_send_a_body(self) -> None:
         """`Expect: 100-continue` is answered where a body is to come, and not shown to the application."""
         buffer = RequestBuffer(LIMITS)

@@ -137,7 +137,7 @@ def _route(host: str, path: str) -> tuple[str, str | None]:
 def _check_content_type(request: HttpRequest) -> None:
     """Refuse a body whose content type is not JSON (REQ-003); an empty body may have any type."""
     if request.body and not request.body.isspace():
-        content_type = request.headers.get("content-type", "application/json")
+        content_type = request.headers.get("content-type") or "application/json"
         if content_type.partition(";")[0].strip().lower() not in _JSON_TYPES:
             raise refuse("REQ-003", content_type=content_type)
 

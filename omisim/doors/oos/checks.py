@@ -10,7 +10,7 @@ from omisim.model import AccountRow, Bucket, StoredObject, Upload
 from omisim.state.buckets import Place, StorageError, get_bucket, is_allowed, is_bucket_name
 from omisim.state.state import State
 
-__all__ = ["check_acl", "check_copy", "check_owners", "check_permission"]
+__all__ = ["check_acl", "check_copy", "check_owners", "check_permission", "is_range"]
 
 _CANNED_ACLS = (
     "private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
@@ -19,6 +19,7 @@ _CANNED_ACLS = (
 _PERMISSIONS = ("read", "write", "read-acp", "write-acp", "full-control")
 _GRANTEE = r"\s*(?:id|uri)=(?:\"[^\",]+\"|[^\",\s]+)\s*"
 _GRANTEES = re.compile(f"{_GRANTEE}(?:,{_GRANTEE})*", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=(?:-[0-9]{1,18}|([0-9]{1,18})-([0-9]{1,18})?)")
 _COPY_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
 
@@ -99,3 +100,9 @@ def check_copy(state: State, request: HttpRequest, source: Place | None) -> None
     if match is None or not int(match[1]) <= int(match[2]) < len(item.body):
         reason = f"x-amz-copy-source-range must be bytes=first-last within {len(item.body)} bytes, not {text[:50]!r}"
         raise StorageError("InvalidArgument", reason)
+
+
+def is_range(text: str) -> bool:
+    """Whether the value of a Range header is one range of bytes. S3 ignores any other value, which moto cannot read."""
+    match = _RANGE.fullmatch(text)
+    return match is not None and (match[2] is None or int(match[1]) <= int(match[2]))

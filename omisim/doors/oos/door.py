@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -13,10 +14,10 @@ from xml.sax.saxutils import escape, unescape
 
 from omisim.base.foreign import parse_count
 from omisim.base.suggest import describe_unknown
-from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value
+from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header_value, is_latin_1
 from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.bodies import read_body
-from omisim.doors.oos.checks import check_acl, check_copy, check_owners, check_permission
+from omisim.doors.oos.checks import check_acl, check_copy, check_owners, check_permission, is_range
 from omisim.doors.oos.configurations import describe_absence
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, check_headers, find_operation
@@ -71,6 +72,7 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     `host_time` is the host's UTC time: the date of a signed header may match it instead of the cloud's clock.
     Raises Dropped when a fault drops the connection.
     """
+    request = replace(request, headers=_drop_empty(request.headers))
     try:
         with engine.atomic():
             request_id, outcome = _handle(engine, request, host_time)
@@ -93,6 +95,11 @@ def handle(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> Http
     if request.method == "HEAD" or response.status in WITHOUT_BODY:  # moto has one with 304
         return HttpResponse(response.status, b"", {**response.headers, **common})
     return HttpResponse(response.status, body, {"content-length": str(len(body)), **response.headers, **common})
+
+
+def _drop_empty(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers without those of an empty value, which ask for nothing, except for metadata and grants."""
+    return {name: value for name, value in headers.items() if value or name.startswith(("x-amz-meta-", "x-amz-grant-"))}
 
 
 def _clean_xml(body: bytes) -> bytes:
@@ -164,8 +171,9 @@ def _parse(engine: Engine, request: HttpRequest, host_time: dt.datetime) -> _Tas
     operation = find_operation(request.method, place, query)
     check_headers(request.headers)
     for name, value in query.items():
-        if name.startswith("response-") and not is_header_value(value):
-            raise StorageError("InvalidArgument", f"{name} must not contain control characters", "OOS-003")
+        if name.startswith("response-") and not (is_header_value(value) and is_latin_1(value)):
+            reason = f"{name} must be in ISO-8859-1, as the value of a header, without control characters"
+            raise StorageError("InvalidArgument", reason, "OOS-003")
     source = _parse_copy_source(request, place)
     name = operation.name
     if name == "ListObjects" and query.get("list-type") == "2":
@@ -216,6 +224,8 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     body, headers = read_body(request, task.operation.name)
     headers |= {**_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
+    if task.name not in ("GetObject", "HeadObject") or not is_range(headers.get("range", "")):
+        headers.pop("range", None)
     if task.operation.name == "CreateBucket":  # the host names the Region
         body = b""
     response = bridge.send(request.method, url, headers, body)
