@@ -18,6 +18,7 @@ from omisim.doors.http import WITHOUT_BODY, HttpRequest, HttpResponse, is_header
 from omisim.doors.identity import find_claimed_account, find_claimed_key
 from omisim.doors.oos.bodies import read_body
 from omisim.doors.oos.checks import check_acl, check_copy, check_owners, check_permission, is_range
+from omisim.doors.oos.conditions import resolve_conditions
 from omisim.doors.oos.configurations import describe_absence
 from omisim.doors.oos.moto_bridge import MotoBridge, StorageRequest
 from omisim.doors.oos.operations import Operation, check_headers, find_operation
@@ -224,6 +225,8 @@ def _answer(tx: Transaction, request: HttpRequest, task: _Task, fault: Fault | N
     body, headers = read_body(request, task.operation.name)
     headers |= {**_MOTO_CREDENTIALS, "host": "s3.amazonaws.com"}
     headers.pop("expect", None)
+    target = place if task.source is None else task.source
+    resolve_conditions(task.name, headers, tx.state.get("object", target.object_id))
     if task.name not in ("GetObject", "HeadObject") or not is_range(headers.get("range", "")):
         headers.pop("range", None)
     if task.operation.name == "CreateBucket":  # the host names the Region
