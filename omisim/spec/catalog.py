@@ -92,16 +92,19 @@ class PlatformCatalog:
         return frozenset(code for row in self.marketplace for code in row["product_codes"])
 
     def entities(self) -> Iterator[Entity]:
-        """Yield the platform's accounts and their OMIs with their snapshots, Region by Region."""
+        """Yield the platform's accounts, then their OMIs with their snapshots from the oldest on, Region by Region."""
         for region in self.regions:
             outscale = _make_platform_account(OUTSCALE, region)
             marketplace = _make_platform_account(MARKETPLACE, region)
             yield from (outscale, marketplace)
-            for row in self.images:
-                yield from _make_image_entities(outscale, row, public=True)
-            for row in self.marketplace:
-                if region in row["regions"]:
-                    yield from _make_image_entities(marketplace, row, public=row["offer"] in ("byol", "free"))
+            rows = [(outscale, row, True) for row in self.images]
+            rows += [
+                (marketplace, row, row["offer"] in ("byol", "free"))
+                for row in self.marketplace
+                if region in row["regions"]
+            ]
+            for owner, row, public in sorted(rows, key=lambda entry: entry[1]["created"]):
+                yield from _make_image_entities(owner, row, public=public)
 
 
 @cache

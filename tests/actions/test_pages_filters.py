@@ -21,6 +21,7 @@ from omisim.actions.framework.registry import ACTIONS, Action
 from omisim.base.clock import Clock
 from omisim.model import Image
 from omisim.model.filters.dicts import FiltersImageDict, FiltersSnapshotDict
+from omisim.spec.catalog import load_catalog
 
 
 def read_pages(account: Account, action: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
@@ -45,6 +46,14 @@ class TestPages:
                 break
             token = {"NextPageToken": answer["NextPageToken"]}
         assert ids == whole
+
+    @pytest.mark.parametrize("region", load_catalog().regions)
+    @pytest.mark.parametrize(("action", "rows"), [("ReadImages", "Images"), ("ReadSnapshots", "Snapshots")])
+    def test_begin_with_the_oldest_of_the_catalogue(self, region: str, action: str, rows: str) -> None:
+        """What the platform has published comes in order of its creation dates too. [PAG-004]"""
+        listed = Cloud().account("alice", region=region).call(action)[rows]
+        dates = [row["CreationDate"] for row in listed]
+        assert dates == sorted(dates)
 
     def test_need_the_filters_of_their_token(self, alice: Account) -> None:
         """A token is valid with the filters it was given for. [PAG-005]"""
