@@ -8,14 +8,13 @@ from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
 from omisim.base.foreign import parse_date
 from omisim.base.frozen import replace
-from omisim.model import AccessKey, AccessKeySecretKey, TextOrEmpty, ids, view_as
+from omisim.model import AccessKey, AccessKeySecretKey, AccessKeyState, TextOrEmpty, ids, view_as
 from omisim.model.base import hide_secrets
 from omisim.model.filters import FiltersAccessKeys
 from omisim.model.filters.dicts import FiltersAccessKeysDict
 from omisim.spec.rules import refuse
 
 MAX_KEYS = 10
-STATES = ("ACTIVE", "INACTIVE")
 
 
 @action("CreateAccessKey", "AccessKey")
@@ -77,7 +76,7 @@ def update_access_key(
     """
     changes = (state, expiration_date, tag, clear_expiration_date or None, clear_tag or None)
     call.check(any(value is not None for value in changes), "AK-005")
-    call.check(state in (None, *STATES), "AK-005/state", state=state)
+    call.check(state in (None, *AccessKeyState), "AK-005/state", state=state)
     _check_user(call, user_name)
     expires = _parse_date(call, None if clear_expiration_date else expiration_date, "AK-004/update")
     key = call.get_owned(AccessKey, access_key_id, "AK-007/update")
@@ -92,7 +91,7 @@ def update_access_key(
     )
     changed = call.put(changed)
     if state not in (None, key.state):
-        changed = call.move(changed, "activate" if state == "ACTIVE" else "deactivate")
+        changed = call.move(changed, "activate" if state == AccessKeyState.ACTIVE else "deactivate")
     return hide_secrets(changed)
 
 

@@ -21,6 +21,7 @@ from omisim.model.answers import (
 from omisim.model.base import (
     ANY,
     ENDED_VM_STATES,
+    AccessKeyState,
     AccountId,
     Entity,
     ImageId,
@@ -130,7 +131,7 @@ from omisim.model.vms import WINDOWS_CODES, AdminPassword, ConsoleOutput, Vm, Vm
 
 __all__ = [
     "ANY", "ENDED_EXPORT_STATES", "ENDED_VM_STATES", "ENTITIES", "WINDOWS_CODES", "AccessKey", "AccessKeySecretKey",
-    "AccountId", "AccountRow", "ActionsOnNextBoot", "AdminPassword", "BlockDeviceMappingCreated",
+    "AccessKeyState", "AccountId", "AccountRow", "ActionsOnNextBoot", "AdminPassword", "BlockDeviceMappingCreated",
     "BlockDeviceMappingImage", "BlockDeviceMappingVmCreation", "BlockDeviceMappingVmUpdate", "BsuCreated",
     "BsuToCreate", "BsuToUpdateVm",
     "Bucket", "Catalog", "CatalogEntry", "Catalogs", "ClientToken", "ConsoleOutput", "Content", "Due", "Entity",

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import ClassVar
 
 from omisim.base.frozen import frozen
-from omisim.model.base import Entity, internal, secret
+from omisim.model.base import AccessKeyState, Entity, internal, secret
 from omisim.model.parts import ResourceTag
 
 
@@ -51,14 +51,14 @@ class AccessKey(Entity):
     creation_date: dt.datetime
     expiration_date: dt.datetime | None = None
     last_modification_date: dt.datetime
-    state: str = "ACTIVE"
+    state: AccessKeyState = AccessKeyState.ACTIVE
     tag: str | None = None
     account_id: str = internal("")
     secret_key: str = secret()
 
     def is_valid(self, now: dt.datetime) -> bool:
         """Whether requests may be signed with the key at a time: it is active and has not expired (AUTH-008)."""
-        return self.state == "ACTIVE" and (self.expiration_date is None or self.expiration_date > now)
+        return self.state is AccessKeyState.ACTIVE and (self.expiration_date is None or self.expiration_date > now)
 
 
 @frozen(kw_only=True)
@@ -70,7 +70,7 @@ class AccessKeySecretKey:
     expiration_date: dt.datetime | None
     last_modification_date: dt.datetime
     secret_key: str = field(repr=False)
-    state: str
+    state: AccessKeyState
     tag: str | None
 
 

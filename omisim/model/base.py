@@ -151,6 +151,13 @@ class VmState(StrEnum):
 ENDED_VM_STATES = (VmState.SHUTTING_DOWN, VmState.TERMINATED)  # a VM does not come back from them
 
 
+class AccessKeyState(StrEnum):
+    """States of an access key."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
 class NetState(StrEnum):
     """States of a Net (NET-018)."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from support.expect import expect_refusal
 from support.storing import TARGET, create_bucket
 
 from omisim import Account, Cloud
+from omisim.model import ENTITIES, Entity, GroupHold
 from omisim.spec.cell_rules import list_cell_rules
 from omisim.spec.diagrams import render_mermaid, render_text
 from omisim.spec.errors import ERRORS
@@ -233,6 +235,14 @@ def test_transitions_lead_to_known_states_only(kind: str) -> None:
     """No table leads to a state that it does not have."""
     moves = LIFECYCLES[kind].moves
     assert {to.state for events in moves.values() for to in events.values()} <= {*moves, None}
+
+
+@pytest.mark.parametrize("entity", [row for row in ENTITIES if row.kind in LIFECYCLES and row is not GroupHold])
+def test_states_of_an_entity_are_an_enumeration(entity: type[Entity]) -> None:
+    """The state of each kind with a lifecycle that the API shows is a StrEnum that has every state of its table."""
+    states = get_type_hints(entity)["state"]
+    assert issubclass(states, StrEnum)
+    assert {*LIFECYCLES[entity.kind].moves} <= {*states}
 
 
 @pytest.mark.parametrize("kind", LIFECYCLES)
