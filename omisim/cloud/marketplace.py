@@ -7,7 +7,7 @@ apply to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from omisim.base.frozen import frozen, replace
@@ -77,19 +77,21 @@ class Marketplace:
         the seller's or not available, and for an unknown offer or Region.
         """
         check_known("offer", offer, OFFERS)
-        if isinstance(regions, str):
-            raise ValueError(f"regions must be a sequence of Regions, for example ({regions!r},), not {regions!r}")
+        if isinstance(regions, str) or not isinstance(regions, Iterable):
+            example = regions if isinstance(regions, str) else DEFAULT_REGIONS[0]
+            raise ValueError(f"regions must be a sequence of Regions, for example ({example!r},), not {regions!r}")
+        regions = tuple(dict.fromkeys(regions))
         if not regions:
             raise ValueError(f"regions must name at least one Region, not {regions!r}")
         for region in regions:
             check_known("region", region, load_catalog().regions)
         with self.engine.transaction("marketplace") as tx:
-            source = _find_source(tx, _check_account(seller).account_id, image_id)
+            source = _find_source(tx, _check_account(tx, seller).account_id, image_id)
             row = MarketplaceProduct(
                 account_id=seller.account_id,
                 offer=offer,
                 product_code=tx.new_id("product_type"),
-                regions=tuple(dict.fromkeys(regions)),
+                regions=regions,
                 seller=seller.name,
             )
             return _publish(tx, tx.add(row), source)
@@ -116,7 +118,7 @@ class Marketplace:
                 raise ValueError(
                     f"{row.product_code} is {row.offer}: every account may launch it without a subscription"
                 )
-            if _check_account(buyer).region not in row.regions:
+            if _check_account(tx, buyer).region not in row.regions:
                 raise ValueError(
                     f"{row.product_code} is published in {', '.join(row.regions)}; {buyer.name} is in {buyer.region}"
                 )
@@ -132,7 +134,7 @@ class Marketplace:
             row = _find_published(tx, product)
             if row.offer != "subscription":
                 raise ValueError(f"{row.product_code} is {row.offer}: only a subscription has an activation date")
-            if _check_account(buyer).account_id not in row.subscribers:
+            if _check_account(tx, buyer).account_id not in row.subscribers:
                 raise ValueError(f"{buyer.name} has no subscription to {row.product_code}")
             return _grant(tx, replace(row, active=_include(row.active, buyer)))
 
@@ -174,8 +176,9 @@ def _find_published(tx: Transaction, product: Product) -> MarketplaceProduct:
     return row
 
 
-def _check_account(caller: Caller) -> Caller:
-    if not hasattr(caller, "account_id"):
+def _check_account(tx: Transaction, caller: Caller) -> Caller:
+    account_id = getattr(caller, "account_id", None)
+    if account_id is None or tx.state.get("account", account_id) is None:
         raise ValueError(f"the seller or buyer must be an Account of cloud.account(), not {caller!r}")
     return caller
 

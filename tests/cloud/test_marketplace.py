@@ -270,6 +270,25 @@ class TestMarketplaceRefuses:
         with pytest.raises(ValueError, match=r"for example \('eu-west-2',\)"):
             cloud.marketplace.publish(alice, image.image_id, regions="eu-west-2")
 
+    def test_regions_that_are_not_a_list(self, cloud: Cloud, seller: Account, source: Image) -> None:
+        """A value that names no Regions is refused like a single name."""
+        with pytest.raises(ValueError, match=r"for example \('cloudgouv-eu-west-1',\), not 3"):
+            cloud.marketplace.publish(seller, source.image_id, regions=3)  # type: ignore[arg-type]  # the mistake
+
+    @pytest.mark.parametrize("offer", ["hourly", "subscription"])
+    def test_a_buyer_of_another_cloud(self, cloud: Cloud, seller: Account, source: Image, offer: Offer) -> None:
+        """A buyer is an account of the product's cloud, as one before a reset or of another cloud is not."""
+        stranger = Cloud(seed="other").account("buyer", region=REGION)
+        product = publish(cloud, seller, source, offer)
+        with pytest.raises(ValueError, match=r"must be an Account of .*, not <account buyer"):
+            cloud.marketplace.subscribe(product, stranger)
+
+    def test_a_seller_of_another_cloud(self, cloud: Cloud, source: Image) -> None:
+        """A seller is an account of the same cloud."""
+        stranger = Cloud(seed="other").account("acme", region=REGION)
+        with pytest.raises(ValueError, match=r"must be an Account of .*, not <account acme"):
+            cloud.marketplace.publish(stranger, source.image_id)
+
     def test_a_buyer_given_by_name(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """A buyer is an Account, not its name."""
         image = alice.create_image(vm_id=vm.vm_id, image_name="golden")
