@@ -50,9 +50,7 @@ class ManualClock:
     __slots__ = ("_now",)
 
     def __init__(self, start: dt.datetime = EPOCH) -> None:
-        if not isinstance(start, dt.datetime) or start.utcoffset() is None:
-            raise ValueError(f"start must be a datetime with a time zone, for example UTC, not {start!r}")
-        self._now = _check_time("start", start).astimezone(dt.UTC)
+        self._now = _check_time("start", _check_aware("start", start)).astimezone(dt.UTC)
 
     def __repr__(self) -> str:
         """Show the virtual time."""
@@ -84,12 +82,15 @@ class ManualClock:
 class SystemClock:
     """Wall time in UTC plus the seconds advanced so far. It never runs backwards, and a rollback does not turn it.
 
-    `offset` is the time advanced so far, `latest` the latest time that the clock has shown.
+    `offset` is the time advanced so far, `latest` the latest time that the clock has shown. Raises ValueError for an
+    offset that is not a timedelta, and for a time without a time zone.
     """
 
     def __init__(self, offset: dt.timedelta = dt.timedelta(), latest: dt.datetime | None = None) -> None:
+        if not isinstance(offset, dt.timedelta):
+            raise ValueError(f"offset must be a timedelta, for example timedelta(hours=1), not {offset!r}")
         self.offset: dt.timedelta = offset
-        self._latest = latest or dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._latest = dt.datetime.min.replace(tzinfo=dt.UTC) if latest is None else _check_aware("latest", latest)
 
     def __repr__(self) -> str:
         """Show the offset."""
@@ -162,6 +163,12 @@ def parse_seconds(seconds: float, now: dt.datetime) -> dt.timedelta:
     if span > LATEST - now:
         raise ValueError(f"the clock cannot move by {seconds!r} seconds: it must not pass the year {LATEST.year - 1}")
     return span
+
+
+def _check_aware(name: str, at: dt.datetime) -> dt.datetime:
+    if not isinstance(at, dt.datetime) or at.utcoffset() is None:
+        raise ValueError(f"{name} must be a datetime with a time zone, for example UTC, not {at!r}")
+    return at
 
 
 def _check_time(name: str, at: dt.datetime) -> dt.datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -340,6 +341,18 @@ class TestClocks:
         cloud = Cloud(clock=SystemClock(dt.timedelta(days=7000 * 365)))
         with freeze_time("5026-01-01"):
             assert volume_of(cloud.account("alice")).creation_date == LATEST
+
+    @pytest.mark.parametrize(
+        ("arguments", "refusal"),
+        [
+            ({"offset": 3600}, "offset must be a timedelta, for example timedelta(hours=1), not 3600"),
+            ({"latest": dt.datetime(2026, 1, 1)}, "latest must be a datetime with a time zone"),  # noqa: DTZ001 - the mistake
+        ],
+    )
+    def test_of_the_system_refuse_other_values(self, arguments: dict[str, Any], refusal: str) -> None:
+        """A `SystemClock` says what it takes when it is made, not when the cloud first reads it."""
+        with pytest.raises(ValueError, match=re.escape(refusal)):
+            SystemClock(**arguments)
 
     def test_of_the_system_follow_freezegun(self) -> None:
         """SystemClock is wall time, frozen or not."""
