@@ -166,8 +166,19 @@ def _patch_sdk_profiles(home: Path, profiles: list[str]) -> Iterator[None]:
     """
     from osc_sdk_python import credentials  # noqa: PLC0415 - an optional dependency
 
-    original: Callable[..., Any] = credentials.Profile.from_standard_configuration
+    with ExitStack() as stack:
+        stack.enter_context(replaced_attribute(credentials, "STD_PATH", str(home / ".osc" / "config.json")))
+        if hasattr(credentials, "ORIGINAL_PATH"):  # SDKs before 0.42 read this file of the machine too
+            stack.enter_context(replaced_attribute(credentials, "ORIGINAL_PATH", str(home / ".oapi_credentials")))
+        if hasattr(credentials, "Profile"):  # in SDKs before 0.39, the variables override the file
+            read = _read_sdk_profiles(credentials.Profile.from_standard_configuration, home, profiles)
+            stack.enter_context(
+                replaced_attribute(credentials.Profile, "from_standard_configuration", staticmethod(read))
+            )
+        yield
 
+
+def _read_sdk_profiles(original: Callable[..., Any], home: Path, profiles: list[str]) -> Callable[..., Any]:
     def from_standard_configuration(path: str | None = None, profile: str | None = None) -> Any:
         is_ours = not path and "OSC_CONFIG_FILE" not in os.environ
         if is_ours and "OSC_ACCESS_KEY" in os.environ:
@@ -180,13 +191,7 @@ def _patch_sdk_profiles(home: Path, profiles: list[str]) -> Iterator[None]:
                 error.add_note(f"omisim: {describe_unknown('profile', name, profiles)}. {PROFILE_ADVICE}")
             raise
 
-    with (
-        replaced_attribute(credentials, "STD_PATH", str(home / ".osc" / "config.json")),
-        replaced_attribute(
-            credentials.Profile, "from_standard_configuration", staticmethod(from_standard_configuration)
-        ),
-    ):
-        yield
+    return from_standard_configuration
 
 
 def _get_session() -> Any:

@@ -62,13 +62,23 @@ def make_gateway(engine: Engine, account: Account, *, limiter: bool = False) -> 
 def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
     """Keep the parsed API description for every new Gateway, and turn off its rate limiter unless `limiter`."""
     from osc_sdk_python import Gateway  # noqa: PLC0415 - the caller has checked that it is installed
-    from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
 
+    with kept_description(Gateway), _replaced_limiter(limiter=limiter):
+        yield
+
+
+@contextmanager
+def _replaced_limiter(*, limiter: bool) -> Iterator[None]:
     global _real_acquire  # noqa: PLW0603 - the first context finds the function of the SDK
+    try:
+        from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
+    except ImportError:  # an SDK before 0.35, which has none
+        yield
+        return
     if _real_acquire is None:
         _real_acquire = RateLimiter.acquire
     acquire = _real_acquire if limiter else _acquire_immediately
-    with kept_description(Gateway), replaced_attribute(RateLimiter, "acquire", acquire):
+    with replaced_attribute(RateLimiter, "acquire", acquire):
         yield
 
 

@@ -348,6 +348,30 @@ class TestLeavingEnvironmentsInAnyOrder:
             assert osc_sdk_python.limiter.RateLimiter.acquire is not real
 
 
+class TestEnvironmentWithAnOlderSdk:
+    """Before 0.39 osc-sdk-python had no profiles, before 0.35 no limiter, and up to 0.41 a second file."""
+
+    @pytest.fixture(autouse=True)
+    def _older_sdk(self, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(osc_sdk_python.credentials, "Profile")
+        monkeypatch.setitem(sys.modules, "osc_sdk_python.limiter", None)
+        original = str(machine / ".oapi_credentials")
+        monkeypatch.setattr(osc_sdk_python.credentials, "ORIGINAL_PATH", original, raising=False)
+
+    @pytest.mark.usefixtures("inside")
+    def test_serves_the_other_clients(self) -> None:
+        """An environment needs no part of the SDK that an older version lacks."""
+        boto3.client("s3").create_bucket(Bucket="golden")
+
+    def test_hides_both_files_of_the_machine(self, inside: Environment) -> None:
+        """No credentials of the machine are read, from the file that the SDK has given up either."""
+        paths = osc_sdk_python.credentials.STD_PATH, osc_sdk_python.credentials.ORIGINAL_PATH
+        assert [Path(path).relative_to(inside.home) for path in paths] == [
+            Path(".osc", "config.json"),
+            Path(".oapi_credentials"),
+        ]
+
+
 def process_state() -> object:
     """Return what an environment replaces in this process."""
     parts = (
