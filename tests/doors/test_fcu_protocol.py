@@ -77,6 +77,20 @@ class TestRequests:
         nested = {"Action": "GetConsoleOutput", "InstanceId.1.1": vm.vm_id}
         assert error_of(ask(alice, nested)) == (400, "InvalidParameterType")
 
+    def test_to_actions_of_outscale_begin_in_either_case(self, alice: Account, vm: Vm) -> None:
+        """Clients capitalize the parameters of OUTSCALE's own actions differently; libcloud sends `instanceId`."""
+        for instance_id, key_name in (("InstanceId", "KeyName"), ("instanceId", "keyName")):
+            alice.create_keypair(keypair_name=key_name)
+            request = {"Action": "ModifyInstanceKeypair", instance_id: vm.vm_id, key_name: key_name}
+            assert texts_of(ask(alice, request), "return") == ["true"]
+            assert alice.read_vms()[0].keypair_name == key_name
+
+    @pytest.mark.parametrize("prefix", ["s", "S"])
+    def test_to_import_a_snapshot_begin_in_either_case(self, alice: Account, prefix: str) -> None:
+        """The parameters that OUTSCALE documents in lower case are found when they are capitalized. [SNP-012]"""
+        request = {"Action": "ImportSnapshot", f"{prefix}napshotSize": "1", f"{prefix}napshotLocation": "nowhere"}
+        assert error_of(ask(alice, request))[1] != "MissingParameter"
+
     @pytest.mark.parametrize(
         "name",
         [

@@ -79,6 +79,7 @@ class FcuAction:
         input_shape, self._output = like.input_shape, operation.output_shape
         members = {query_name(member, key): member for key, member in input_shape.members.items()}
         self.namespace = OUTSCALE_NAMESPACE if is_outscale_operation(row.name) else ""
+        self._own_names = {_capitalize(name): name for name in members} if self.namespace else {}
         self.dialect: Dialect = Dialect(spell=_make_speller(row), pages=False, api="fcu", own=FCU_ONLY)
         self._read_inputs = compile_inputs(row.parameters, input_shape)
         self._readers = {name: make_reader(members[name]) for name in _list_controls(row) if name in members}
@@ -96,7 +97,7 @@ class FcuAction:
         record: CallRecord | None = None
         try:
             if row.prepare:
-                parsed = self._parse_tree(PREPARE[row.prepare](context, self._check_prepared(query.make_tree())))
+                parsed = self._parse_tree(PREPARE[row.prepare](context, self._check_prepared(self._make_tree(query))))
             else:
                 parsed = self._parse_cached(query)
             ignored = self._check_unknown(engine, parsed.unknown) if parsed.unknown else ()
@@ -144,7 +145,17 @@ class FcuAction:
         return tree
 
     def _parse(self, query: Query) -> Parsed:
-        return self._parse_tree(query.make_tree())
+        return self._parse_tree(self._make_tree(query))
+
+    def _make_tree(self, query: Query) -> Tree:
+        """Return the parameters, named as the action names them.
+
+        Clients capitalize those of OUTSCALE's own actions differently: libcloud sends `keyName`, osc-cli `KeyName`.
+        """
+        tree = query.make_tree()
+        if self._own_names:
+            return {self._own_names.get(_capitalize(name), name): node for name, node in tree.items()}
+        return tree
 
     def _parse_tree(self, tree: Tree) -> Parsed:
         """Read a request."""
@@ -201,6 +212,10 @@ def _list_controls(row: Row) -> Iterator[str]:
     yield from row.ids
     if row.lists:
         yield from ("Filter", "MaxResults", row.pages, *row.scopes)
+
+
+def _capitalize(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _as_list(value: Any) -> list[str]:
