@@ -226,6 +226,22 @@ class TestImages:
 
 
 class TestSnapshots:
+    def test_restorable_by_self_are_the_callers_own_and_those_shared_with_it(
+        self, ec2: Any, alice: Account, bob: Account
+    ) -> None:
+        """`self` selects the caller's own snapshots, which need no permission: fog reads all snapshots with it."""
+
+        def create(owner: Account) -> str:
+            volume_id = owner.create_volume(subregion_name=ZONE, size=1).volume_id
+            return owner.create_snapshot(volume_id=volume_id).snapshot_id
+
+        own, shared, public = create(alice), create(bob), create(bob)
+        allowed = {shared: {"account_ids": [alice.account_id]}, public: {"global_permission": True}}
+        for snapshot_id, additions in allowed.items():
+            bob.update_snapshot(snapshot_id=snapshot_id, permissions_to_create_volume={"additions": additions})
+        shown = ec2.describe_snapshots(RestorableByUserIds=["self"])["Snapshots"]
+        assert [snapshot["SnapshotId"] for snapshot in shown] == [own, shared]
+
     def test_are_made_copied_shared_and_deleted(self, ec2: Any, alice: Account, bob: Account) -> None:
         """The life of a snapshot."""
         volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=4)["VolumeId"]

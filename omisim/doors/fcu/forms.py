@@ -176,6 +176,13 @@ def _select_permitted(field: str) -> Callable[[Context, Sequence[str]], Select]:
     return scope
 
 
+def _select_restorable(context: Context, users: Sequence[str]) -> Select:
+    """Select by permissions to create volumes; `self` selects the caller's own snapshots too, as EC2 documents it."""
+    is_permitted = _select_permitted("permissions_to_create_volume")(context, users)
+    owner = context.account_id if "self" in users else None
+    return lambda snapshot: snapshot.account_id == owner or is_permitted(snapshot)
+
+
 def _select_running(_: Context, all_instances: bool | None) -> Select:
     return lambda entity: bool(all_instances) or entity.vm_state is VmState.RUNNING
 
@@ -183,7 +190,7 @@ def _select_running(_: Context, all_instances: bool | None) -> Select:
 SCOPES: Mapping[str, Callable[[Context, Any], Select]] = {
     "executable_by": _select_permitted("permissions_to_launch"),
     "owners": _select_owners,
-    "restorable_by": _select_permitted("permissions_to_create_volume"),
+    "restorable_by": _select_restorable,
     "running": _select_running,
 }
 
