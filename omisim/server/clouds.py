@@ -75,15 +75,20 @@ class Clouds:
         """Return the cloud with this name. Raises HttpError, with the most similar name, if there is none."""
         hosted = self._by_name.get(name)
         if hosted is None:
-            similar = suggest(name, islice(reversed(tuple(self._by_name)), MAX_SIMILAR))
-            raise HttpError(HTTPStatus.NOT_FOUND, f"this server has no cloud {name[:100]!r}{similar}")
+            raise _describe_missing(name, suggest(name, islice(reversed(tuple(self._by_name)), MAX_SIMILAR)))
         return hosted
 
     def find(self, request: HttpRequest) -> HostedCloud:
-        """Return the cloud of a request. Raises HttpError if its header names an unknown one."""
+        """Return the cloud of a request to a service. Raises HttpError if its header names an unknown one.
+
+        The error has no similar name: keys derive from names, and the sender need not have any.
+        """
         name = request.headers.get(CLOUD_HEADER)
         if name is not None:
-            return self.get(name)
+            hosted = self._by_name.get(name)
+            if hosted is None:
+                raise _describe_missing(name)
+            return hosted
         if len(self._by_name) == 1:
             return self.first
         return self.find_by_key(find_claimed_key(request)) or self.first
@@ -169,6 +174,10 @@ class Clouds:
                 if cloud.account(account).access_key:
                     cloud.set_access_key(account, *make_first_access_key(seed, account))
         return cloud
+
+
+def _describe_missing(name: str, similar: str = "") -> HttpError:
+    return HttpError(HTTPStatus.NOT_FOUND, f"this server has no cloud {name[:100]!r}{similar}")
 
 
 def _check_shipped(scenario: str) -> str:
