@@ -1,4 +1,4 @@
-"""The pytest plugin: its options, its hooks, and its fixtures. It imports only pytest until a fixture is used."""
+"""The pytest plugin: its options, its hooks, and its fixtures. Until a fixture is used, it needs only pytest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import pytest
 
 from omisim.pytest_plugin.fixtures import *  # noqa: F403 - pytest finds the fixtures of a plugin by their names in it
 from omisim.pytest_plugin.fixtures import WATCHED, watch_override
-from omisim.pytest_plugin.guard import end_guard, failing_for_strays, guard_session, guard_test
+from omisim.pytest_plugin.guard import (
+    collect_restores,
+    end_guard,
+    failing_for_strays,
+    guard_session,
+    guard_test,
+    restore_again,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -171,6 +178,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
+    collect_restores(item.config)
     if any(name.startswith("omi_") for name in getattr(item, "fixturenames", ())):
         guard_test(item)
     with failing_for_strays(item):
@@ -179,12 +187,13 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """End the guard of a test after its last fixture."""
+    """End the guard of a test after its last fixture, and what its contexts left to fixtures that ended later."""
     try:
         with failing_for_strays(item):
             return (yield)
     finally:
         end_guard(item)
+        restore_again(item)
 
 
 @pytest.hookimpl(wrapper=True)

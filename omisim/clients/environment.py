@@ -26,7 +26,7 @@ from omisim.base.suggest import describe_unknown
 from omisim.clients.gateway import speed_up_gateways
 from omisim.clients.intercept import intercept_requests
 from omisim.clients.intercept.children import OTHER_SERVICES, REFUSING, child_variables
-from omisim.clients.replaced_values import isolated_environ, replaced_attribute, replaced_value
+from omisim.clients.replaced_values import isolated_environ_of_code, replaced_attribute, replaced_value
 from omisim.clients.threads import disown_threads
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def enter_environment(
             stack.enter_context(speed_up_gateways(limiter=limiter))
         if osc_cli := sys.modules.get("osc_sdk.sdk"):
             stack.enter_context(replaced_attribute(osc_cli, "CONF_PATHS", [home / ".osc" / "config.json"]))
-        stack.enter_context(isolated_environ(*HIDDEN_PREFIXES, **variables))
+        stack.enter_context(isolated_environ_of_code(*HIDDEN_PREFIXES, **variables))
         endpoints = [name for name in variables if name.startswith("AWS_ENDPOINT_URL")]
         refusing = dict.fromkeys((*endpoints, "OSC_ENDPOINT_API"), REFUSING) | {"AWS_ENDPOINT_URL": OTHER_SERVICES}
         stack.enter_context(child_variables(refusing | (running.env(account) if running else {})))

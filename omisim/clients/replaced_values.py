@@ -15,6 +15,7 @@ from typing import Any
 __all__ = [
     "collected_restores",
     "isolated_environ",
+    "isolated_environ_of_code",
     "original_environ",
     "replaced_attribute",
     "replaced_value",
@@ -55,12 +56,18 @@ def replaced_value(
                 del _STACKS[place]
 
 
+def _find_innermost(place: object) -> Any:
+    """Return the value inside the innermost open context of a place, or None."""
+    with _LOCK:
+        return _STACKS[place][-1][1] if place in _STACKS else None
+
+
 @contextmanager
 def collected_restores(restores: list[Callable[[Mapping[str, str]], None]]) -> Iterator[None]:
     """Add to `restores` a function for each value whose context ends inside the block.
 
     Called later, with the environment variables that the process had before all contexts, it restores the value once
-    more, but only if it finds that of the context: others have put it back.
+    more, but only if it finds that of the context, and no open context has the same: others have put it back.
     """
     _COLLECTORS.append(restores)
     try:
@@ -88,21 +95,24 @@ def replaced_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     def read() -> Any:
         return vars(owner).get(name, _INHERITED)
 
+    def is_in_use() -> bool:
+        return _find_innermost((owner, name)) is value
+
     with replaced_value((owner, name), read, write, lambda _: value) as entry:
         try:
             yield
         finally:
-            restore_again(lambda _: write(entry[0]) if read() is value else None)
+            restore_again(lambda _: write(entry[0]) if read() is value and not is_in_use() else None)
 
 
 @contextmanager
-def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
+def isolated_environ(*prefixes: str, **variables: str) -> Iterator[list[dict[str, str]]]:
     """Remove the environment variables with these prefixes and set `variables`, until the context exits.
 
-    Other variables that change meanwhile keep their values.
+    Other variables that change meanwhile keep their values. The context is the variables before it, and inside.
     """
     if not variables and not any(name.startswith(prefixes) for name in os.environ):
-        yield  # without reading and writing all variables twice, which is half of the time of a Gateway
+        yield [{}, {}]  # without reading and writing all variables twice, which is half of the time of a Gateway
         return
 
     inside: dict[str, str] = {}
@@ -122,10 +132,20 @@ def isolated_environ(*prefixes: str, **variables: str) -> Iterator[None]:
                 _write_variable(name, value)
 
     with replaced_value(os.environ.__class__, lambda: dict(os.environ), write, change) as entry:
+        yield entry
+
+
+@contextmanager
+def isolated_environ_of_code(*prefixes: str, **variables: str) -> Iterator[None]:
+    """Enter `isolated_environ` for code under test, which may read and replace variables inside."""
+    with isolated_environ(*prefixes, **variables) as entry:
         try:
             yield
         finally:
-            restore_again(lambda real: _restore_variables(entry[0], entry[1], real))
+            before, inside = entry
+            names = [name for name in {**before, **inside} if before.get(name) != inside.get(name)]
+            changes = [(name, before.get(name), inside.get(name)) for name in names]
+            restore_again(lambda real: _restore_variables(changes, real))
 
 
 def original_environ() -> dict[str, str]:
@@ -135,16 +155,15 @@ def original_environ() -> dict[str, str]:
         return dict(stack[0][0] if stack else os.environ)
 
 
-def _restore_variables(before: Mapping[str, str], inside: Mapping[str, str], real: Mapping[str, str]) -> None:
+def _restore_variables(changes: list[tuple[str, str | None, str | None]], real: Mapping[str, str]) -> None:
     """Give each variable that has the value inside a context the value before it.
 
     One that the context hid, and that is missing, returns only with its real value: a test may have set the other.
     """
-    for name in {**before, **inside}:
-        value = before.get(name)
-        if value == inside.get(name) or os.environ.get(name) != inside.get(name):
-            continue
-        if value is None or name in inside or value == real.get(name):
+    in_use: Mapping[str, str] = _find_innermost(os.environ.__class__) or {}
+    for name, value, inside in changes:
+        is_left = os.environ.get(name) == inside and (inside is None or in_use.get(name) != inside)
+        if is_left and (value is None or inside is not None or value == real.get(name)):
             _write_variable(name, value)
 
 

@@ -1,4 +1,4 @@
-"""The fixtures, which wrap the public API. Like `omisim.plugin`, this module imports only pytest until one is used."""
+"""The fixtures, which wrap the public API. Like `omisim.plugin`, this module needs only pytest until one is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from omisim.pytest_plugin.guard import STRAYS, guard_test, restored_after_test
+from omisim.pytest_plugin.guard import STRAYS, guard_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,8 +128,7 @@ def omi_env(omi_account: Account, request: pytest.FixtureRequest) -> Iterator[En
     with _fail_without_extra():
         stack = ExitStack()
         limiter, server = options.get("limiter", False), options.get("children", False)
-        context = omi_account.environment(limiter=limiter, server=server)
-        environment = stack.enter_context(restored_after_test(request.node, context))
+        environment = stack.enter_context(omi_account.environment(limiter=limiter, server=server))
     with stack:
         request.node.stash.setdefault(STRAYS, []).append(environment.strays)
         yield environment
@@ -154,8 +153,7 @@ def omi_sleep(omi_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[None
 
     if "timing" not in read_marker(request.node):
         omi_cloud.engine.change_timing("clock")  # the cloud may have been created before this fixture was requested
-    context = omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False))
-    with restored_after_test(request.node, context):
+    with omi_cloud.sleeping(virtual_time=_merge_options(request).get("virtual_time", False)):
         yield
 
 

@@ -1,24 +1,23 @@
 """The guard: a test that uses a fixture of omisim cannot send a request to OUTSCALE outside omi_env.
 
-Like `omisim.plugin`, this module imports only pytest until a guard starts.
+Like `omisim.plugin`, this module needs only pytest until a guard starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TypeVar
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-__all__ = ["STRAYS", "end_guard", "failing_for_strays", "guard_session", "guard_test", "restored_after_test"]
-
-_T = TypeVar("_T")
+__all__ = [
+    "STRAYS", "collect_restores", "end_guard", "failing_for_strays", "guard_session", "guard_test", "restore_again",
+]  # fmt: skip
 
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
 _GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
 _RESTORES = pytest.StashKey[list[Callable[[Mapping[str, str]], None]]]()
-_ENVIRON = pytest.StashKey[Mapping[str, str]]()  # the variables of the process, before the first test that is guarded
+_ENVIRON = pytest.StashKey[Mapping[str, str]]()  # the variables of the process before the first test
 
 
 def guard_session(config: pytest.Config) -> None:
@@ -38,17 +37,24 @@ def guard_session(config: pytest.Config) -> None:
         config.add_cleanup(guard.close)
 
 
+def collect_restores(config: pytest.Config) -> None:
+    """Collect, from the first test on, what the contexts that end in tests restore, for `restore_again`."""
+    if _RESTORES in config.stash:
+        return
+    from omisim.clients.replaced_values import collected_restores, original_environ
+
+    config.stash[_ENVIRON], config.stash[_RESTORES] = original_environ(), []
+    collecting = ExitStack()
+    collecting.enter_context(collected_restores(config.stash[_RESTORES]))
+    config.add_cleanup(collecting.close)
+
+
 def guard_test(item: pytest.Item) -> None:
     """Refuse the requests of a test to OUTSCALE outside omi_env until `end_guard`, unless `omisim_guard` is set."""
     if _GUARD in item.stash:
         return
-    if _ENVIRON not in item.config.stash:
-        from omisim.clients.replaced_values import original_environ
-
-        item.config.stash[_ENVIRON] = original_environ()
     item.stash[_GUARD] = ExitStack()
     item.config.add_cleanup(item.stash[_GUARD].close)  # an interrupted test has no teardown
-    item.stash[_GUARD].callback(_restore_again, item)
     if item.config.getini("omisim_guard") is not None:
         return  # guarded by the whole session, or not at all
     from omisim.clients.intercept import guard_hosts, keep_patches
@@ -67,27 +73,15 @@ def end_guard(item: pytest.Item) -> None:
         del item.stash[_GUARD]
 
 
-@contextmanager
-def restored_after_test(item: pytest.Item, context: AbstractContextManager[_T]) -> Iterator[_T]:
-    """Enter a context that replaces values of the process, and restore them once more after the test's last fixture.
+def restore_again(item: pytest.Item) -> None:
+    """Restore, after the last fixture of a test, what the contexts that ended in it had replaced.
 
-    A fixture that was set up before, such as monkeypatch, ends later, and puts back what it found inside.
+    A fixture that was set up before a context, such as monkeypatch, ends later, and puts back what it found inside.
     """
-    from omisim.clients.replaced_values import collected_restores
-
-    with ExitStack() as stack:
-        value = stack.enter_context(context)
-        try:
-            yield value
-        finally:
-            with collected_restores(item.stash.setdefault(_RESTORES, [])):
-                stack.close()
-
-
-def _restore_again(item: pytest.Item) -> None:
-    for restore in item.stash.get(_RESTORES, []):
+    restores = item.config.stash[_RESTORES]
+    for restore in restores.copy():  # one that finds nothing to restore adds itself again
         restore(item.config.stash[_ENVIRON])
-    item.stash[_RESTORES] = []
+    restores.clear()
 
 
 @contextmanager

@@ -74,6 +74,61 @@ class TestLateFixture:
         """
         run_plugin(pytester, source).assert_outcomes(passed=2)
 
+    @pytest.mark.parametrize(
+        "test",
+        [
+            "@omisim.mock\n    def test_changes(monkeypatch): change(monkeypatch)",
+            "def test_changes(monkeypatch):\n        with omisim.mock(): change(monkeypatch)",
+            "@omisim.unittest.with_cloud\n    def test_changes(monkeypatch, cloud): change(monkeypatch)",
+            "def test_changes(monkeypatch):\n        with alice.environment(): change(monkeypatch)",
+            "def test_changes(monkeypatch):\n        with alice.cloud.sleeping(): change(monkeypatch)",
+        ],
+    )
+    def test_leaves_nothing_of_a_context_in_a_test_behind(self, pytester: pytest.Pytester, test: str) -> None:
+        """The contexts of a test's body leave as little as the fixtures, although monkeypatch ends after them."""
+        source = f"""{SOURCE}
+    import omisim.unittest
+
+    alice = omisim.Cloud().account("alice")
+
+    def change(monkeypatch):
+        for name in ("HOME", "OSC_SECRET_KEY", "OSC_PROFILE", "AWS_ENDPOINT_URL_S3"):
+            monkeypatch.setenv(name, "x")
+        monkeypatch.setattr(osc_sdk_python.credentials, "STD_PATH", "x")
+        monkeypatch.setattr(time, "sleep", print)
+
+    {test}
+
+    def test_later():
+        assert read() == BEFORE
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
+    def test_leaves_a_context_that_is_still_open(self, pytester: pytest.Pytester) -> None:
+        """The environment of a module stays whole after tests, although its setup has left one of the same account."""
+        source = """
+    import os
+
+    import pytest
+    from osc_sdk_python.limiter import RateLimiter
+
+    import omisim
+
+    @pytest.fixture(scope="module", autouse=True)
+    def environment():
+        alice = omisim.Cloud().account("alice")
+        with alice.environment():
+            pass
+        with alice.environment() as environment:
+            yield environment, RateLimiter.acquire
+
+    @pytest.mark.parametrize("turn", range(2))
+    def test_in_the_module(environment, turn):
+        assert environment[0].variables.items() <= os.environ.items()
+        assert RateLimiter.acquire is environment[1]
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
     def test_keeps_what_a_wider_fixture_has_set_meanwhile(self, pytester: pytest.Pytester) -> None:
         """A variable that a session fixture sets or deletes during the first test stays so for the next one."""
         source = f"""{SOURCE}
