@@ -65,9 +65,9 @@ def get_default_group(state: State, account_id: str, net_id: str | None) -> Secu
 def resolve_groups(
     call: Call, net_id: str | None, ids: Sequence[str] | None, names: Sequence[str] = ()
 ) -> tuple[SecurityGroupLight, ...]:
-    """Return the requested groups, which must belong to the Net or to the public Cloud (VM-009).
+    """Return the requested groups of a VM or a NIC, which must belong to the Net or to the public Cloud (VM-009).
 
-    Without ids and names, returns the default group.
+    Without ids and names, returns the default group. Refuses more groups than the quota allows (QTA-014/vm).
     """
     me = call.account.account_id
     if not ids and not names:
@@ -83,6 +83,7 @@ def resolve_groups(
         matching_groups = call.state.find_by("security_group", "name", (me, net_id, name))
         if call.check(matching_groups, "VM-009", security_group=name):
             groups[matching_groups[0].security_group_id] = _view_light_group(matching_groups[0])
+    check_each(call, "vm_sg_limit", None, len(groups))
     return tuple(groups.values())
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import find_nics
-from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
 from omisim.actions.vm_attributes import (
     add_section_tags,
@@ -185,7 +184,6 @@ def update_vm(
     call.check(shape is not None, "VMT-001", vm_type=vm_type)
     check_keypair(call, keypair_name)
     groups = resolve_groups(call, vm.net_id, security_group_ids) if security_group_ids else None
-    check_each(call, "vm_sg_limit", None, len(groups or ()))
     check_secure_boot(call, boot.secure_boot if boot else None, vm.boot_mode)
     stop_only = (nested_virtualization, performance, user_data, vm_type, bsu_optimized)
     links = _update_links(call, vm, as_parsed_list(block_device_mappings))

@@ -10,7 +10,6 @@ from omisim.actions.addresses import count_free_addresses
 from omisim.actions.framework.call import Call, as_parsed_list
 from omisim.actions.nic_links import LAST_DEVICE, make_nic_link
 from omisim.actions.nics import add_nic, check_requested_ips, check_unlinked, choose_addresses, read_count
-from omisim.actions.quotas import check_each
 from omisim.actions.security_groups import resolve_groups
 from omisim.base.frozen import frozen, replace
 from omisim.model import Nic, NicForVmCreation, OrDict, PrivateIpLight, SecurityGroupLight, Subnet, Vm
@@ -89,13 +88,11 @@ def plan_networks(
     if subnet_id is None:
         call.check(not private_ips, "VM-013/subnet", private_ips=private_ips)
         groups = resolve_groups(call, None, group_ids, group_names or ())
-        check_each(call, "vm_sg_limit", None, len(groups))
         return Networks(groups=groups)
     requested_ips = tuple(PrivateIpLight(is_primary=not n, private_ip=ip) for n, ip in enumerate(private_ips or ()))
     check_requested_ips(call, requested_ips)
     subnet = call.get_owned(Subnet, subnet_id, "VM-012/subnet")
     groups = resolve_groups(call, subnet.net_id, group_ids, group_names or ())
-    check_each(call, "vm_sg_limit", None, len(groups))
     if requested_ips:
         choose_addresses(call, subnet, requested_ips)
     return Networks(nics=(PlannedNic(subnet, requested_ips=requested_ips, groups=groups, description=PRIMARY),))

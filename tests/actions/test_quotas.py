@@ -158,6 +158,32 @@ class TestNetworkQuotas:
             else:
                 assert dave.can(action, **request)
 
+    @pytest.mark.parametrize("action", ["CreateVms", "CreateNic", "UpdateNic", "UpdateVm"])
+    def test_on_groups_holds_for_each_nic(self, action: str) -> None:
+        """The groups of a NIC are limited, however it gets them. [QTA-014/vm]"""
+        dave = make_limited_account(vm_sg_limit=2)
+        net_id = dave.create_net(ip_range="10.0.0.0/16").net_id
+        subnet_id = dave.create_subnet(net_id=net_id, ip_range="10.0.1.0/24").subnet_id
+        groups = [
+            dave.create_security_group(net_id=net_id, security_group_name=name, description="for a test")
+            for name in ("a", "b", "c")
+        ]
+        image_id = dave.read_images()[0].image_id
+        (vm,) = dave.create_vms(image_id=image_id, subnet_id=subnet_id)
+        assert vm.nics is not None
+        nic = {"SecurityGroupIds": [group.security_group_id for group in groups], "SubnetId": subnet_id}
+
+        def make_request(nic: dict[str, Any]) -> dict[str, Any]:
+            return {
+                "CreateVms": {"ImageId": image_id, "Nics": [{"DeviceNumber": 0, **nic}]},
+                "CreateNic": nic,
+                "UpdateNic": {"NicId": vm.nics[0].nic_id, "SecurityGroupIds": nic["SecurityGroupIds"]},
+                "UpdateVm": {"VmId": vm.vm_id, "SecurityGroupIds": nic["SecurityGroupIds"]},
+            }[action]
+
+        assert expect_refusal(dave, action, **make_request(nic)).rule == "QTA-014/vm"
+        assert dave.can(action, **make_request({**nic, "SecurityGroupIds": nic["SecurityGroupIds"][:2]}))
+
     def test_on_rules_counts_both_directions(self) -> None:
         """The outbound rule that a group of a Net begins with counts, and each range of a rule. [QTA-014/rule]"""
         dave = make_limited_account(vpc_sg_rule_limit=2)
