@@ -105,6 +105,33 @@ def test_a_grant_names_its_grantees(oos: Any, bob: Account, form: str) -> None:
     bob.client("oos").head_object(Bucket=BUCKET, Key="a")
 
 
+@pytest.mark.parametrize("form", ["bucket", "object", "header", "upload"])
+def test_an_access_control_list_has_at_most_100_grants(oos: Any, alice: Account, form: str) -> None:
+    """The owner's does not count, and a full list hinders no later request. [OOS-004]"""
+
+    def put(count: int) -> None:
+        ids = [f"{number:012}" for number in range(count)]
+        owner = {"ID": alice.account_id}
+        grants = [{"Grantee": {"Type": "CanonicalUser", "ID": each}, "Permission": "READ"} for each in ids]
+        grants.append({"Grantee": {"Type": "CanonicalUser", **owner}, "Permission": "FULL_CONTROL"})
+        policy = {"Owner": owner, "Grants": grants}
+        header = ", ".join(f"id={each}" for each in [*ids, alice.account_id])
+        match form:
+            case "bucket":
+                oos.put_bucket_acl(Bucket=BUCKET, AccessControlPolicy=policy)
+            case "object":
+                oos.put_object(Bucket=BUCKET, Key="a")
+                oos.put_object_acl(Bucket=BUCKET, Key="a", AccessControlPolicy=policy)
+            case "header":
+                oos.put_object(Bucket=BUCKET, Key="a", GrantRead=header)
+            case "upload":
+                oos.create_multipart_upload(Bucket=BUCKET, Key="a", GrantRead=header)
+
+    put(100)
+    oos.put_object(Bucket=BUCKET, Key="b")
+    assert refusal_of(put, count=101) == (400, "MalformedACLError")
+
+
 def test_an_unknown_permission_is_refused(oos: Any, bob: Account) -> None:
     """A list with a permission that S3 does not have is not taken. [OOS-006]"""
     oos.put_object(Bucket=BUCKET, Key="a")

@@ -17,11 +17,12 @@ from omisim.doors.oos.backend import call_moto, use_backend
 from omisim.doors.oos.entries import describe_rows
 from omisim.model import Bucket, Grant, StoredObject, Upload, UploadPart
 from omisim.model.ids import derive_hex
-from omisim.state.buckets import Place
+from omisim.state.buckets import Place, StorageError
 from omisim.state.transaction import Transaction
 
 __all__ = ["MotoBridge", "StorageRequest"]
 
+MAX_GRANTS = 100  # of an access control list
 _ALL_KEYS = ("ListObjects", "ListObjectVersions", "DeleteBucket", "DeleteObjects")
 
 
@@ -263,7 +264,10 @@ def _to_moto_acl(grants: tuple[Grant, ...]) -> Any:
 
 
 def _from_moto_acl(acl: Any, owner: str) -> tuple[Grant, ...]:
-    """Return the grants of a moto access control list, without those of the owner, who may do everything."""
+    """Return the grants of a moto access control list, without those of the owner, who may do everything.
+
+    Raises StorageError for more grants than S3 takes.
+    """
     grants = [
         Grant(grantee.uri or grantee.id, permission)
         for grant in (acl.grants if acl else ())
@@ -271,4 +275,7 @@ def _from_moto_acl(acl: Any, owner: str) -> tuple[Grant, ...]:
         for permission in ([grant.permissions] if isinstance(grant.permissions, str) else grant.permissions)
         if grantee.id not in (models.OWNER, owner)
     ]
+    if len(grants) > MAX_GRANTS:
+        reason = f"an access control list has at most {MAX_GRANTS} grants besides the owner's, not {len(grants)}"
+        raise StorageError("MalformedACLError", reason, "OOS-004")
     return tuple(dict.fromkeys(grants))
