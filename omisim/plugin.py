@@ -45,6 +45,8 @@ SCOPE_ADVICE = """These fixtures are function-scoped. For a module or a class, o
         return cloud"""
 SWEEP = "omisim_sweep"
 SWEPT = "omisim_sweep_report"
+RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()  # the test of a session
+SHARED: pytest.StashKey[object] = pytest.StashKey()  # the value of an omi_cloud that is wider than a test
 EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Give each example a fork of the cloud:
 
     from omisim.testing.forks import fork_each_example
@@ -153,10 +155,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Watch the cloud of a test that overrides omi_cloud."""
+    """Watch the cloud of a suite that overrides omi_cloud, of any scope."""
     value = yield
-    if fixturedef.argname == "omi_cloud" and fixturedef.scope == "function":
-        watch_override(request.node, value)
+    if fixturedef.argname == "omi_cloud":
+        watch_override(request.session.stash[RUNNING], value)
+        if fixturedef.scope != "function":
+            request.node.stash[SHARED] = value
+            fixturedef.addfinalizer(lambda: request.node.stash.__delitem__(SHARED))
     return value
 
 
@@ -179,6 +184,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
     collect_restores(item.config)
+    item.session.stash[RUNNING] = item
+    for node in item.listchain():
+        if "omi_cloud" in getattr(item, "fixturenames", ()) and SHARED in node.stash:
+            watch_override(item, node.stash[SHARED])
     if any(name.startswith("omi_") for name in getattr(item, "fixturenames", ())):
         guard_test(item)
     with failing_for_strays(item):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.plugged import run_plugin, run_plugin_isolated
 
@@ -283,6 +285,40 @@ class TestReportSection:
         result = run_plugin(pytester, source)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["What happened:", "*CreateVolume by alice*", "  volume vol-* is new (available)"])
+
+    @pytest.mark.parametrize("scope", ["class", "module", "package", "session"])
+    def test_shows_the_shared_cloud_of_an_overridden_fixture(self, pytester: pytest.Pytester, scope: str) -> None:
+        """Each failing test shows what happened in it, its fixtures included, in a cloud that is wider than a test."""
+        source = f"""
+            import pytest
+            from omisim import Cloud
+
+            @pytest.fixture(scope="{scope}")
+            def omi_cloud():
+                cloud = Cloud()
+                cloud.account("alice").create_volume(subregion_name="eu-west-2a", size=1)
+                return cloud
+
+            @pytest.fixture
+            def volume(omi_account, request):
+                return omi_account.create_volume(subregion_name="eu-west-2a", size=request.param)
+
+            @pytest.mark.parametrize("volume", [2, 3], indirect=True)
+            class TestShared:
+                def test_fails(self, volume, omi_account):
+                    omi_account.create_snapshot(volume_id=volume.volume_id)
+                    assert False
+
+            def test_of_another_cloud(): pass
+        """
+        result = run_plugin(pytester, source, "--omisim-timeline")
+        result.assert_outcomes(failed=2, passed=1)
+        calls = re.findall(r"(\w+) by alice .*?(Size=\d|VolumeId)", result.stdout.str())
+        assert calls == [
+            (action, text)
+            for size in (2, 3)
+            for action, text in (("CreateVolume", f"Size={size}"), ("CreateSnapshot", "VolumeId"))
+        ]
 
     def test_is_left_out_without_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test that uses no cloud has no such section."""
