@@ -10,7 +10,7 @@ from omisim.state.state import State
 
 __all__ = ["render_cloud"]
 
-KINDS = {"image": "OMIs", "snapshot": "snapshots", "volume": "volumes", "vm": "VMs", "image_export": "exports"}
+KINDS = {"image": "OMIs", "snapshot": "snapshots", "volume": "volumes", "vm": "VMs", "image_export": "OMI export tasks"}
 
 
 def render_cloud(state: State, title: str, accounts: tuple[str, ...]) -> str:

@@ -83,11 +83,11 @@ class TestLayout:
         expect(page.locator("#panel-resource").get_by_role("heading", name="golden")).to_be_in_viewport()
 
     def test_shows_part_of_a_large_group(self, page: Page, server: Running, alice: Account) -> None:
-        """Of 200 key pairs, 40 cards are on the board until the user asks for more."""
+        """Of 200 keypairs, 40 cards are on the board until the user asks for more."""
         for number in range(200):
             alice.create_keypair(keypair_name=f"key-{number}")
         page.goto(f"{server.url}/_omisim/#token={server.token}")
-        page.get_by_role("button", name="Key pairs").click()
+        page.get_by_role("button", name="Keypairs").click()
         expect(page.locator(".card")).to_have_count(40)
         page.get_by_role("button", name="Show 160 more").click()
         expect(page.locator(".card")).to_have_count(200)
