@@ -21,13 +21,11 @@ from omisim.base.private_file import write_private
 from omisim.base.suggest import suggest
 from omisim.tools.look import add_source, add_views
 from omisim.tools.model_commands import add_model_commands
-from omisim.tools.output import TIMINGS, CommandParser, add_command, report_error
+from omisim.tools.output import INTERRUPTED, TIMINGS, CommandParser, add_command, report_error
 from omisim.tools.probe.options import add_options
 from omisim.tools.server_commands import add_server_commands
 
 __all__ = ["main", "parsers"]
-
-INTERRUPTED = 130  # the exit status after Ctrl-C, as in shells
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -152,7 +150,7 @@ def _tour(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return report_error("tour", error)
     except EOFError:  # the student has closed standard input
-        return report_error("tour", "stopped")
+        return report_error("tour", "stopped", INTERRUPTED)
     except ImportError as error:
         return report_error("tour", f"{error}; pip install 'omisim[all]' installs what the tour needs")
 
@@ -190,7 +188,7 @@ def _check(options: argparse.Namespace) -> int:
     try:
         return run(options)
     except (ImportError, ValueError, ChildProcessError) as error:
-        return report_error("check", error, 2)  # 1: a law is broken
+        return report_error("check", error)
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -223,7 +221,7 @@ def _demo(options: argparse.Namespace) -> int:
     except OSError as error:
         return report_error("demo", error)
     except EOFError:  # standard input is closed
-        return report_error("demo", "stopped")
+        return report_error("demo", "stopped", INTERRUPTED)
     except ImportError as error:  # rich, the SDK, boto3 or moto
         return report_error("demo", f"{error}; pip install 'omisim[all]' installs what the demo needs")
     return 0

@@ -64,7 +64,7 @@ def _print_rules(options: argparse.Namespace) -> int:
         kind = options.kind and parse_kind(options.kind)
         measured = _read_measured(options.measured)
     except ValueError as error:
-        return report_error("rules", error, 2)
+        return report_error("rules", error)
     action = "" if options.action is None else _find_action(options.action)
     rules = [
         rule

@@ -21,6 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # those of state/settings.py, which takes 40 ms to import
 TIMINGS = ("eager", "clock", "manual", "reads")
 AUTH_MODES = ("strict", "lenient", "off")
+FAILED = 2  # the exit status of a command that could not run; 1 is a negative result
+INTERRUPTED = 130  # the exit status after Ctrl-C, as in shells
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -61,7 +63,7 @@ def add_command(commands: Any, name: str, text: str, run: Callable[[argparse.Nam
 
     def run_if_useful(options: argparse.Namespace) -> int:
         useless = parser.find_useless(options)
-        return report_error(name, useless, 2) if useless else run(options)
+        return report_error(name, useless) if useless else run(options)
 
     parser.set_defaults(run=run_if_useful)
     return parser
@@ -98,7 +100,7 @@ def print_text(text: object, stream: TextIO | None = None) -> None:
     print(_CONTROL.sub(lambda match: ascii(match[0])[1:-1], str(text)), file=stream)
 
 
-def report_error(command: str, error: object, status: int = 1) -> int:
+def report_error(command: str, error: object, status: int = FAILED) -> int:
     """Print the error of a command in one line, and return the exit status. An OSError names its file and reason.
 
     Raises a BrokenPipeError, with which the whole command line ends.

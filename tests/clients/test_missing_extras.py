@@ -90,7 +90,7 @@ class TestMissingExtra:
         ("command", "package", "extra"), [(command, *case) for command, cases in COMMANDS.items() for case in cases]
     )
     def test_is_named_by_the_command_line(self, command: str, package: str, extra: str) -> None:
-        """A command ends with status 1 and one line."""
+        """A command ends with status 2 and one line."""
         code = f"""
             from contextlib import redirect_stderr
             from omisim.tools.cli import main
@@ -99,7 +99,7 @@ class TestMissingExtra:
         """
         text = run_without(package, code)
         assert f"pip install 'omisim[{extra}]'" in text
-        assert text.splitlines()[-1] == "status 1"
+        assert text.splitlines()[-1] == "status 2"
 
     @pytest.mark.parametrize("package", ["osc_sdk_python", "botocore", "httpx", "aiohttp"])
     def test_does_not_matter_to_an_environment(self, package: str) -> None:

@@ -316,7 +316,7 @@ class TestSecrets:
         with cloud.serve() as server:
             assert cli.main(["dump", "--url", server.url, f"--token={server.token}", *words]) == 0
             assert (alice.secret_key in capsys.readouterr().out) is bool(words)
-            assert cli.main(["dump", "--url", server.url, "--token=wrong", *words]) == 1
+            assert cli.main(["dump", "--url", server.url, "--token=wrong", *words]) == 2
         assert "requires its token" in capsys.readouterr().err
 
 

@@ -364,12 +364,12 @@ class TestCommands:
         assert job.account("alice").access_key in capsys.readouterr().out
         assert main(["dump", *options]) == 0
         assert json.loads(capsys.readouterr().out)["rows"]["access_key"].keys() == {job.account("alice").access_key}
-        assert main(["dump", *options[:-1], "jop"]) == 1
+        assert main(["dump", *options[:-1], "jop"]) == 2
         assert "did you mean job?" in capsys.readouterr().err
 
     def test_refuse_an_empty_name_of_a_cloud(self, server: Running, capsys: pytest.CaptureFixture[str]) -> None:
         """`--cloud "$JOB"` with an unset variable does not lead to the first cloud."""
-        assert main(["env", "alice", "--url", server.url, "--token", server.token, "--cloud", ""]) == 1
+        assert main(["env", "alice", "--url", server.url, "--token", server.token, "--cloud", ""]) == 2
         assert capsys.readouterr().err == "omisim env: this server has no cloud ''\n"
 
 

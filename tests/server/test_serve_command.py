@@ -121,7 +121,7 @@ class TestServeCommand:
         monkeypatch.setenv("OMISIM_URL", process.variables["OMISIM_URL"])
         monkeypatch.setenv("OMISIM_TOKEN", process.variables["OMISIM_TOKEN"])
         assert main(["env"]) == 0
-        assert main(["env", "nobody"]) == 1
+        assert main(["env", "nobody"]) == 2
         assert process.variables["OMISIM_TOKEN"] == "secret"
         requests.post(f"{process.variables['OMISIM_URL']}/api/v1/ReadVms", data=b"{}", timeout=60)
         assert process.stop() == (0, "")
@@ -172,7 +172,7 @@ class TestServeCommand:
         self, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """A wrong option is one clear line and exit status 1."""
-        assert main(["serve", "--port", "0", *words]) == 1
+        assert main(["serve", "--port", "0", *words]) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
@@ -181,7 +181,7 @@ class TestServeCommand:
         """The port of another program is refused with its number, without an error number."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-            assert main(["serve", "--port", str(port)]) == 1
+            assert main(["serve", "--port", str(port)]) == 2
         reason = f"cannot listen on 127.0.0.1, port {port}: Address already in use; port 0 picks a free one"
         assert capsys.readouterr().err == f"omisim serve: {reason}\n"
 
@@ -207,14 +207,14 @@ class TestServeCommand:
 
     def test_refuses_a_port_that_is_taken(self, server: Running, capsys: pytest.CaptureFixture[str]) -> None:
         """A port in use is one clear line."""
-        assert main(["serve", "--port", server.url.rpartition(":")[2]]) == 1
+        assert main(["serve", "--port", server.url.rpartition(":")[2]]) == 2
         assert capsys.readouterr().err.startswith("omisim serve: ")
 
     def test_refuses_a_damaged_state_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """A file that is not a dump is refused, and not changed."""
         for text in ("", "{}", '{"omisim": 1}'):
             (tmp_path / "state.json").write_text(text)
-            assert main(["serve", "--port", "0", "--state", str(tmp_path / "state.json")]) == 1
+            assert main(["serve", "--port", "0", "--state", str(tmp_path / "state.json")]) == 2
             assert "state.json" in capsys.readouterr().err
             assert (tmp_path / "state.json").read_text() == text
 
@@ -222,7 +222,7 @@ class TestServeCommand:
         """A replay starts with a new cloud, so a recording cannot start with a state file."""
         state, record = tmp_path / "state.json", tmp_path / "record"
         state.touch()
-        assert main(["serve", "--port", "0", "--state", str(state), "--record", str(record)]) == 1
+        assert main(["serve", "--port", "0", "--state", str(state), "--record", str(record)]) == 2
         assert f"{state} already exists" in capsys.readouterr().err
         assert not record.exists()
 
@@ -247,7 +247,7 @@ class TestServeCommand:
 
     def test_has_an_env_command_that_reports_no_server(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`omisim env` without a server is one clear line."""
-        assert main(["env", "--url", "http://127.0.0.1:1"]) == 1
+        assert main(["env", "--url", "http://127.0.0.1:1"]) == 2
         reason = "no server answers at http://127.0.0.1:1: Connection refused; `omisim serve` starts one"
         assert capsys.readouterr().err == f"omisim env: {reason}\n"
 
@@ -257,7 +257,7 @@ class TestServeCommand:
         """A shell that does not trust the certificate of `--tls` learns which variable is missing."""
         with cloud.serve(tls=True) as server:
             monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-            assert main(["env", "--url", server.url, "--token", server.token]) == 1
+            assert main(["env", "--url", server.url, "--token", server.token]) == 2
         error = capsys.readouterr().err
         assert error.startswith(f"omisim env: the certificate of {server.url} is not trusted (")
         assert error.endswith("): export SSL_CERT_FILE as `omisim serve` prints it\n")
@@ -276,7 +276,7 @@ class TestServeCommand:
         """A URL with the wrong scheme, or a host that the certificate does not name, is answered with the cure."""
         with run_server(Cloud(), host="0.0.0.0", token="t", tls=tls) as server:
             monkeypatch.setenv("SSL_CERT_FILE", server.ca or "")
-            assert main(["env", "--url", f"{host}:{urlsplit(server.url).port}", "--token=t"]) == 1
+            assert main(["env", "--url", f"{host}:{urlsplit(server.url).port}", "--token=t"]) == 2
         assert capsys.readouterr().err.endswith(f": {cure}\n")
 
     @pytest.mark.parametrize("answer", ANSWERS_OF_OTHERS)
@@ -294,7 +294,7 @@ class TestServeCommand:
 
             speaker = Thread(target=speak)
             speaker.start()
-            assert main(["env", "--url", f"http://127.0.0.1:{listening.getsockname()[1]}"]) == 1
+            assert main(["env", "--url", f"http://127.0.0.1:{listening.getsockname()[1]}"]) == 2
             speaker.join()
         error = capsys.readouterr().err
         assert "not an omisim server" in error

@@ -665,5 +665,5 @@ class TestCommand:
             cloud.set_access_key("alice", "AKAKAKAKAKAKAKAKAKAK", "SKSK")
             cloud.account("alice").create_access_key()
         for key, reason in (("AKAKAKAKAKAKAKAKAKAK:OTHER", "already has another secret key"), ("A/K:S", "access_key")):
-            assert main(["serve", "--port", "0", "--state", str(path), "--account", f"alice:{key}"]) == 1
+            assert main(["serve", "--port", "0", "--state", str(path), "--account", f"alice:{key}"]) == 2
             assert reason in capsys.readouterr().err

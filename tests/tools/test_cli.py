@@ -87,7 +87,7 @@ class TestDemo:
         monkeypatch.setattr("omisim.tools.demo.play", lambda: story)
         assert main(["demo", "--svg", str(tmp_path / "demo.svg")]) == 0
         assert (tmp_path / "demo.svg").read_text("utf-8").startswith("<svg ")
-        assert main(["demo", "--svg", str(tmp_path / "missing" / "demo.svg")]) == 1
+        assert main(["demo", "--svg", str(tmp_path / "missing" / "demo.svg")]) == 2
         out, error = capsys.readouterr()
         assert (out, len(error.splitlines())) == ("", 1)
 
@@ -142,7 +142,7 @@ class TestExplain:
 
     def test_refuses_an_unknown_rule(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown rule id is refused in one line."""
-        assert main(["explain", "OMI-999"]) == 1
+        assert main(["explain", "OMI-999"]) == 2
         assert "unknown word 'OMI-999'; similar: " in capsys.readouterr().err
 
 
@@ -381,7 +381,7 @@ class TestLifecycleCommand:
 
     def test_refuses_an_unknown_kind_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown kind is refused with the known ones."""
-        assert main(["lifecycle", "snapshoot"]) == 1
+        assert main(["lifecycle", "snapshoot"]) == 2
         error = capsys.readouterr().err
         assert "vm, volume, volume_link" in error
         assert "did you mean snapshot?" in error
@@ -396,7 +396,7 @@ class TestLifecycleCommand:
         """`--format svg` needs a kind."""
         assert main(["lifecycle", "vm", "--format", "svg"]) == 0
         assert capsys.readouterr().out.startswith("<svg ")
-        assert main(["lifecycle", "--format", "svg"]) == 1
+        assert main(["lifecycle", "--format", "svg"]) == 2
         assert "draws one KIND" in capsys.readouterr().err
 
 
@@ -423,7 +423,7 @@ class TestImagesCommand:
 
     def test_refuses_an_unknown_region_with_the_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown Region is refused with the known ones."""
-        assert main(["images", "--region", "mars"]) == 1
+        assert main(["images", "--region", "mars"]) == 2
         assert capsys.readouterr().err.startswith("omisim images: region must be one of eu-west-2, ")
 
 
@@ -513,4 +513,4 @@ class TestOutput:
         """What cannot be written is reported in one line, also if it is shorter than a buffer."""
         run = run_shell(f"omisim {command} > /dev/full")
         assert run.stderr == f"omisim {command.split(maxsplit=1)[0]}: No space left on device\n"
-        assert run.returncode == 1
+        assert run.returncode == 2

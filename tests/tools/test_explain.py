@@ -205,24 +205,24 @@ def test_knows_the_timings_and_the_client_token() -> None:
 
 
 def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown word ends with status 1 and similar words."""
-    assert main(["explain", "CreatImage"]) == 1
+    """An unknown word ends with status 2 and similar words."""
+    assert main(["explain", "CreatImage"]) == 2
     assert "unknown word 'CreatImage'; similar: CreateImage" in capsys.readouterr().err
-    assert main(["explain", "vm/CreateImage/pendin"]) == 1
+    assert main(["explain", "vm/CreateImage/pendin"]) == 2
     assert "similar: vm/CreateImage/pending, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("resource_id", ["ami-12345678", "image-export-0123abcd"])
 def test_names_the_commands_that_show_a_resource(capsys: pytest.CaptureFixture[str], resource_id: str) -> None:
     """For the id of a resource, `omisim explain` names the commands that show a resource."""
-    assert main(["explain", resource_id]) == 1
+    assert main(["explain", resource_id]) == 2
     expected = f"; `omisim lineage {resource_id}` and `omisim timeline {resource_id}` show a resource of a cloud\n"
     assert capsys.readouterr().err.endswith(expected)
-    assert main(["explain", "prodct", "code"]) == 1
+    assert main(["explain", "prodct", "code"]) == 2
     assert "product code" in capsys.readouterr().err
-    assert main(["explain", ""]) == main(["explain", " ", "_"]) == main(["explain", "x" * 10_000]) == 1
+    assert main(["explain", ""]) == main(["explain", " ", "_"]) == main(["explain", "x" * 10_000]) == 2
     capsys.readouterr()
-    assert main(["explain", "☃"]) == 1
+    assert main(["explain", "☃"]) == 2
     assert "list what is known" in capsys.readouterr().err
 
 

@@ -67,7 +67,7 @@ def test_shows_the_state_file_of_a_server(capsys: pytest.CaptureFixture[str], tm
     commands = [["lineage", "golden"], ["who-can", "golden"], ["timeline", "golden"]]
     with open_state_file(str(state), lambda: Cloud.from_scenario("shared-image"), lambda _: None):
         for command in commands:
-            assert main([*command, "--state", str(state)]) == 1
+            assert main([*command, "--state", str(state)]) == 2
             assert capsys.readouterr().err.endswith("another server uses this file\n")
     before = state.read_bytes()
     for command in commands:
@@ -120,7 +120,7 @@ def test_reports_a_problem_on_one_line(
     """A mistake ends with status 1 and a line on standard error."""
     monkeypatch.delenv("OMISIM_URL", raising=False)
     monkeypatch.chdir(Path(__file__).parents[2])
-    assert main(command) == 1
+    assert main(command) == 2
     error = capsys.readouterr().err
     assert problem in error
     assert len(error.splitlines()) == 1
@@ -140,7 +140,7 @@ def test_escapes_what_could_steer_the_terminal(
     dump = tmp_path / "cloud.json"
     dump.write_text(json.dumps(cloud.dump()), "utf-8")
     assert main([command, image.image_id, "--state", str(dump)]) == 0
-    assert main([command, "x\x1b[2J\x9b1m", "--state", str(dump)]) == 1
+    assert main([command, "x\x1b[2J\x9b1m", "--state", str(dump)]) == 2
     printed = capsys.readouterr()
     assert not {"\x1b", "\x9b"}.intersection(printed.out + printed.err)
     assert r"x\x1b[2J\x9b1m" in printed.err
@@ -159,7 +159,7 @@ def test_refuses_a_lineage_that_is_too_deep_for_json(capsys: pytest.CaptureFixtu
     dump = tmp_path / "cloud.json"
     dump.write_text(json.dumps(cloud.dump()), "utf-8")
     source = (root, "--state", str(dump), "--format", "json", "--most")
-    assert main(["lineage", *source, "2000"]) == 1
+    assert main(["lineage", *source, "2000"]) == 2
     assert "choose fewer with --most" in capsys.readouterr().err
     assert main(["lineage", *source, "100"]) == 0
 
@@ -187,13 +187,13 @@ class TestNamesOfOmis:
         self, state: str, capsys: pytest.CaptureFixture[str], command: str
     ) -> None:
         """The name that was probably meant is shown."""
-        assert main([command, "goldn", "--state", state]) == 1
+        assert main([command, "goldn", "--state", state]) == 2
         error = "no resource has the id or name 'goldn'; did you mean golden?"
         assert capsys.readouterr().err == f"omisim {command}: {error}\n"
 
     def test_of_several_accounts_are_refused_with_the_ids(self, state: str, capsys: pytest.CaptureFixture[str]) -> None:
         """Only within an account is the name of an OMI unique."""
-        assert main(["who-can", "base", "--state", state]) == 1
+        assert main(["who-can", "base", "--state", state]) == 2
         error = capsys.readouterr().err
         assert error.startswith("omisim who-can: several OMIs have the name 'base': ami-")
         assert (error.count("ami-"), error.endswith("; choose one by its id\n")) == (2, True)

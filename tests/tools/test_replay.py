@@ -366,7 +366,7 @@ class TestServerRecording:
             ["--record", str(tmp_path / "r.jsonl")],
             ["--record", fresh, "--state", str(tmp_path / "state.json")],
         ):
-            assert main(["serve", "--port", "0", *words]) == 1
+            assert main(["serve", "--port", "0", *words]) == 2
             assert "--record" in capsys.readouterr().err
 
 

@@ -316,7 +316,7 @@ class TestCheck:
         """The error names the line, in one line and without a traceback; a refusal names its rule."""
         script = tmp_path / "solution.py"
         script.write_text(source, "utf-8")
-        assert main(["tour", "--lesson", "1", "--check", str(script)]) == 1
+        assert main(["tour", "--lesson", "1", "--check", str(script)]) == 2
         error = capsys.readouterr().err
         assert problem in error
         assert "Traceback" not in error
@@ -364,7 +364,7 @@ class TestCheck:
     )
     def test_reports_wrong_options(self, capsys: pytest.CaptureFixture[str], options: list[str], problem: str) -> None:
         """A mistake is one line on standard error."""
-        assert main(["tour", *options]) == 1
+        assert main(["tour", *options]) == 2
         error = capsys.readouterr().err
         assert problem in error
         assert len(error.splitlines()) == 1
@@ -396,7 +396,7 @@ class TestTour:
             raise EOFError
 
         monkeypatch.setattr("omisim.tools.tour.command._choose_pause", lambda _options: closed)
-        assert main(["tour", "--lesson", "1"]) == 1
+        assert main(["tour", "--lesson", "1"]) == 130
 
     def test_does_not_wait_without_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
         """In a pipe, or with --yes, nothing is asked."""

@@ -29,14 +29,14 @@ from omisim.probe.plan import estimate, uses_storage
 from omisim.probe.report import Report
 from omisim.probe.runner import Limits, Stopped
 from omisim.probe.session import Interrupted, Session
-from omisim.tools.output import describe_error, report_error
+from omisim.tools.output import FAILED, INTERRUPTED, describe_error, report_error
 from omisim.tools.probe.exploring import explore
 from omisim.tools.probe.output import Saver, check_outputs, print_coverage, print_plan, show_progress, write_outputs
 from omisim.tools.probe.selection import find_chosen_rules, read_old_report, select_experiments
 
 __all__ = ["run"]
 
-AGREES, DIFFERS, FAILED, INTERRUPTED = 0, 1, 2, 130
+AGREES, DIFFERS = 0, 1
 LOOPBACK_PAUSE = 0.2
 MAX_SECONDS = 1e9
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     except Interrupted:
         return INTERRUPTED
     except (Stopped, Unreachable, ValueError, OSError) as error:
-        return report_error("probe", error, FAILED)
+        return report_error("probe", error)
 
 
 def _read_limits(options: argparse.Namespace) -> Limits:

@@ -27,13 +27,13 @@ def run(options: argparse.Namespace) -> int:
         accepted = read_file(options.accept, acceptances) if options.accept else ()
         fill = read_file(options.fill, fillings) if options.fill else {}
     except ValueError as error:
-        return report_error("replay", error, 2)
+        return report_error("replay", error)
     try:
         report = replay(
             recorded, accepted, region=options.region, timing=options.timing, values=options.values, fill=fill
         )
     except ValueError as error:
-        return report_error("replay", f"{options.file}: {error}", 2)
+        return report_error("replay", f"{options.file}: {error}")
     if options.json:
         summary = [{"action": one[0], "rule": one[1], "count": count} for one, count in report.summary.items()]
         print(json.dumps({**asdict(report), "severity": report.severity, "summary": summary}, indent=2))
