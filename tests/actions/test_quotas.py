@@ -171,13 +171,14 @@ class TestNetworkQuotas:
         image_id = dave.read_images()[0].image_id
         (vm,) = dave.create_vms(image_id=image_id, subnet_id=subnet_id)
         assert vm.nics is not None
+        nic_id = vm.nics[0].nic_id
         nic = {"SecurityGroupIds": [group.security_group_id for group in groups], "SubnetId": subnet_id}
 
         def make_request(nic: dict[str, Any]) -> dict[str, Any]:
             return {
                 "CreateVms": {"ImageId": image_id, "Nics": [{"DeviceNumber": 0, **nic}]},
                 "CreateNic": nic,
-                "UpdateNic": {"NicId": vm.nics[0].nic_id, "SecurityGroupIds": nic["SecurityGroupIds"]},
+                "UpdateNic": {"NicId": nic_id, "SecurityGroupIds": nic["SecurityGroupIds"]},
                 "UpdateVm": {"VmId": vm.vm_id, "SecurityGroupIds": nic["SecurityGroupIds"]},
             }[action]
 
