@@ -13,8 +13,8 @@ from typing import Any, NoReturn, TextIO
 from omisim.base.suggest import suggest
 
 __all__ = [
-    "AUTH_MODES", "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width", "parse_kind", "print_row",
-    "print_text", "report_error",
+    "AUTH_MODES", "FAILED", "INTERRUPTED", "TIMINGS", "CommandParser", "add_command", "describe_error", "get_width",
+    "parse_kind", "print_row", "print_text", "report_error",
 ]  # fmt: skip
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
