@@ -1,4 +1,4 @@
-"""The pytest plugin: its options, its hooks, and its fixtures. Until a fixture is used, it needs only pytest."""
+"""The pytest plugin: its options, its hooks, and its fixtures. It imports only pytest until a fixture is used."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from omisim.pytest_plugin.fixtures import *  # noqa: F403 - pytest finds the fixtures of a plugin by their names in it
 from omisim.pytest_plugin.fixtures import WATCHED, watch_override
 from omisim.pytest_plugin.guard import (
-    collect_restores,
     end_guard,
     failing_for_strays,
     guard_session,
     guard_test,
+    note_environ,
     restore_again,
 )
 
@@ -183,7 +183,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
-    collect_restores(item.config)
+    note_environ(item.config)
     item.session.stash[RUNNING] = item
     for node in item.listchain():
         if "omi_cloud" in getattr(item, "fixturenames", ()) and SHARED in node.stash:

@@ -7,25 +7,26 @@ Others may put back a value that they found inside a context, after its end: `mo
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
 __all__ = [
-    "collected_restores",
     "isolated_environ",
     "isolated_environ_of_code",
     "original_environ",
     "replaced_attribute",
     "replaced_value",
+    "restore_after_test",
     "restore_again",
 ]
 
 _LOCK = RLock()
 _INHERITED = object()  # the value of an attribute that its owner does not have itself
 _STACKS: dict[object, list[list[Any]]] = {}  # a place → the values around and in each open context, the innermost last
-_COLLECTORS: list[list[Callable[[Mapping[str, str]], None]]] = []
+_RESTORES: list[Callable[[Mapping[str, str]], None]] = []
 
 
 @contextmanager
@@ -62,24 +63,21 @@ def _find_innermost(place: object) -> Any:
         return _STACKS[place][-1][1] if place in _STACKS else None
 
 
-@contextmanager
-def collected_restores(restores: list[Callable[[Mapping[str, str]], None]]) -> Iterator[None]:
-    """Add to `restores` a function for each value whose context ends inside the block.
+def restore_after_test(restore: Callable[[Mapping[str, str]], None]) -> None:
+    """Let pytest's plugin call a function after the test, with the variables that the process had before all tests.
 
-    Called later, with the environment variables that the process had before all contexts, it restores the value once
-    more, but only if it finds that of the context, and no open context has the same: others have put it back.
+    The function restores a value once more, but only if it finds that of a context that has ended, and no open context
+    has the same: others have put it back.
     """
-    _COLLECTORS.append(restores)
-    try:
-        yield
-    finally:
-        _COLLECTORS[:] = [other for other in _COLLECTORS if other is not restores]
+    if "omisim.plugin" in sys.modules:  # which imports nothing until a test needs it
+        _RESTORES.append(restore)
 
 
-def restore_again(restore: Callable[[Mapping[str, str]], None]) -> None:
-    """Let each open `collected_restores` collect a function."""
-    for restores in _COLLECTORS:
-        restores.append(restore)
+def restore_again(environ: Mapping[str, str]) -> None:
+    """Call the functions of `restore_after_test`."""
+    for restore in _RESTORES.copy():  # one that finds nothing to restore adds itself again
+        restore(environ)
+    _RESTORES.clear()
 
 
 @contextmanager
@@ -102,7 +100,7 @@ def replaced_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
         try:
             yield
         finally:
-            restore_again(lambda _: write(entry[0]) if read() is value and not is_in_use() else None)
+            restore_after_test(lambda _: write(entry[0]) if read() is value and not is_in_use() else None)
 
 
 @contextmanager
@@ -145,7 +143,7 @@ def isolated_environ_of_code(*prefixes: str, **variables: str) -> Iterator[None]
             before, inside = entry
             names = [name for name in {**before, **inside} if before.get(name) != inside.get(name)]
             changes = [(name, before.get(name), inside.get(name)) for name in names]
-            restore_again(lambda real: _restore_variables(changes, real))
+            restore_after_test(lambda real: _restore_variables(changes, real))
 
 
 def original_environ() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The fixtures, which wrap the public API. Like `omisim.plugin`, this module needs only pytest until one is used."""
+"""The fixtures, which wrap the public API. Like `omisim.plugin`, this module imports only pytest until one is used."""
 
 from __future__ import annotations
 

@@ -1,23 +1,25 @@
 """The guard: a test that uses a fixture of omisim cannot send a request to OUTSCALE outside omi_env.
 
-Like `omisim.plugin`, this module needs only pytest until a guard starts.
+Like `omisim.plugin`, this module imports only pytest until a guard starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
 __all__ = [
-    "STRAYS", "collect_restores", "end_guard", "failing_for_strays", "guard_session", "guard_test", "restore_again",
+    "STRAYS", "end_guard", "failing_for_strays", "guard_session", "guard_test", "note_environ", "restore_again",
 ]  # fmt: skip
 
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
 _GUARD = pytest.StashKey[ExitStack]()  # of a test: its guard; of the session: what makes guards cheap
-_RESTORES = pytest.StashKey[list[Callable[[Mapping[str, str]], None]]]()
 _ENVIRON = pytest.StashKey[Mapping[str, str]]()  # the variables of the process before the first test
+_REPLACED_VALUES = "omisim.clients.replaced_values"  # which a context of omisim loads
 
 
 def guard_session(config: pytest.Config) -> None:
@@ -37,16 +39,11 @@ def guard_session(config: pytest.Config) -> None:
         config.add_cleanup(guard.close)
 
 
-def collect_restores(config: pytest.Config) -> None:
-    """Collect, from the first test on, what the contexts that end in tests restore, for `restore_again`."""
-    if _RESTORES in config.stash:
-        return
-    from omisim.clients.replaced_values import collected_restores, original_environ
-
-    config.stash[_ENVIRON], config.stash[_RESTORES] = original_environ(), []
-    collecting = ExitStack()
-    collecting.enter_context(collected_restores(config.stash[_RESTORES]))
-    config.add_cleanup(collecting.close)
+def note_environ(config: pytest.Config) -> None:
+    """Note, before the first test, the environment variables of the process."""
+    if _ENVIRON not in config.stash:
+        replaced_values = sys.modules.get(_REPLACED_VALUES)
+        config.stash[_ENVIRON] = replaced_values.original_environ() if replaced_values else dict(os.environ)
 
 
 def guard_test(item: pytest.Item) -> None:
@@ -78,10 +75,9 @@ def restore_again(item: pytest.Item) -> None:
 
     A fixture that was set up before a context, such as monkeypatch, ends later, and puts back what it found inside.
     """
-    restores = item.config.stash[_RESTORES]
-    for restore in restores.copy():  # one that finds nothing to restore adds itself again
-        restore(item.config.stash[_ENVIRON])
-    restores.clear()
+    replaced_values = sys.modules.get(_REPLACED_VALUES)
+    if replaced_values is not None:
+        replaced_values.restore_again(item.config.stash[_ENVIRON])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, Final
 
-from omisim.clients.replaced_values import replaced_attribute, restore_again
+from omisim.clients.replaced_values import replaced_attribute, restore_after_test
 
 __all__ = ["Patches"]
 
@@ -60,7 +60,7 @@ def _restore(owner: Any, name: str, replacement: Any, real: Any) -> None:
     if isinstance(owner, type):
         _drop_copies(owner, name, replacement)
     if getattr(owner, name, None) is not replacement:  # freezegun, or monkeypatch, has replaced it since
-        restore_again(lambda _: _restore(owner, name, replacement, real))
+        restore_after_test(lambda _: _restore(owner, name, replacement, real))
         return
     if real is _MISSING:
         delattr(owner, name)
