@@ -31,7 +31,7 @@ INI = {
     "history": "the number of changes and calls to keep",
     "scenario": "a path relative to the rootdir, or the name of a scenario that omisim ships",
     "region": "the default Region of accounts and official OMIs",
-    "accounts": "the accounts of every cloud, for example: alice bob@us-east-2",
+    "accounts": "the accounts of a cloud whose marker names none, for example: alice bob@us-east-2",
     "limiter": "true keeps the rate limiter of osc-sdk-python",
     "children": "true lets child processes of omi_env reach the cloud, by a server",
     "virtual_time": "true lets time.time, time.monotonic and time.perf_counter follow the clock under omi_sleep",

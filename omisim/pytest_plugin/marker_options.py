@@ -101,6 +101,9 @@ def make_base(config: pytest.Config) -> Cloud:
 def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) -> Cloud:
     """Return the cloud of one test: a fork of `start`, the suite's cloud, configured by the test's markers.
 
+    A marker's accounts and Region replace those of the ini options, so that they need a new cloud too; to an omi_base
+    that the suite has prepared they are added.
+
     Raises ValueError if a marker sets an option that is fixed at creation (seed, clock, catalog, scenario) and the
     suite has prepared omi_base, if a marker is invalid, and if omi_base returns something else than a cloud.
     """
@@ -109,10 +112,13 @@ def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) ->
         raise ValueError(f"omi_base must return a Cloud, not {start!r}{remedy}")
     check_options(item.config, item)  # again: a hook or a fixture may have added a marker since the collection
     options = ({"timing": "clock"} if sleeping else {}) | read_marker(item)
-    if fixed := [name for name in FIXED_OPTIONS if name in options]:
-        if not _is_same(start, make_base(item.config)):
+    fixed = [name for name in FIXED_OPTIONS if name in options]
+    suite = read_ini(item.config)
+    if fixed or ("accounts" in suite and not options.keys().isdisjoint(("accounts", "region"))):
+        if _is_same(start, make_base(item.config)):
+            return _create(item.config, _merge(suite, options))
+        if fixed:
             raise ValueError(f"the marker cannot set {fixed[0]}: omi_base has already created the cloud")
-        return _create(item.config, _merge(read_ini(item.config), options))
     cloud = start.fork()
     cloud.engine.session.copy_faults(start.engine.session)
     if options:

@@ -452,6 +452,33 @@ class TestIniOptions:
         """
         run_plugin(pytester, source).assert_outcomes(passed=2)
 
+    def test_name_accounts_that_a_marker_replaces(self, pytester: pytest.Pytester) -> None:
+        """Accounts, quotas and the Region of a marker take precedence over those of the suite, with and without seed."""
+        pytester.makeini("[pytest]\nomisim_accounts = alice bob")
+        source = """
+            import pytest
+
+            @pytest.mark.parametrize("turn", [
+                pytest.param(1, marks=pytest.mark.omisim(timing="clock")),
+                pytest.param(2, marks=pytest.mark.omisim(seed=8)),
+            ])
+            class TestMarkers:
+                @pytest.mark.omisim(accounts=["dan"])
+                def test_names(self, omi_cloud, omi_account, turn):
+                    assert (omi_cloud.accounts, omi_account.name) == (("dan",), "dan")
+
+                @pytest.mark.omisim(accounts={"alice": {"quotas": {"vm_limit": 2}}})
+                def test_quotas(self, omi_cloud, omi_account, turn):
+                    assert omi_cloud.accounts == ("alice",)
+                    assert omi_cloud.account("alice", quotas={"vm_limit": 2}) is omi_account
+
+                @pytest.mark.omisim(region="us-east-2")
+                def test_region(self, omi_cloud, omi_account, turn):
+                    assert omi_cloud.accounts == ("alice", "bob")
+                    assert omi_account.region == "us-east-2"
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=6)
+
     @pytest.mark.parametrize(
         ("option", "line"),
         [
