@@ -88,6 +88,17 @@ class TestRequests:
         for row_id in (own, other, "vol-00000000"):
             find(requests("DeleteVolume", cloud, alice), partial(_names, row_id), settings=MANY)
 
+    @pytest.mark.parametrize("action", ["CreateVms", "DeleteImage", "UpdateImage"])
+    def test_shrink_to_one_without_dry_run(self, action: str) -> None:
+        """A counter-example about an unknown id shrinks to a request without DryRun, which has nothing to do with it."""
+        cloud, alice = world()
+        smallest = find(
+            requests(action, cloud, alice),
+            lambda request: request.get("ImageId") == "ami-00000000",
+            settings=settings(MANY, derandomize=True),
+        )
+        assert "DryRun" not in smallest
+
     @given(data=st.data(), action=st.sampled_from(["ReadImages", "ReadVms", "ReadSnapshots", "ReadTags"]))
     def test_have_filters_that_the_read_knows(self, data: st.DataObject, action: str) -> None:
         """Drawn filters exist for the read, though their values may be in a wrong order. [REQ-008, FLT-009]"""
