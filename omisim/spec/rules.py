@@ -118,8 +118,9 @@ class Rule:
         """Return the lines about the facts of a call; without them, the templates with the names of the facts."""
         if facts is None:
             return [("Details", self.show(self.details)), ("Fix", self.show(self.fix))]
-        in_fix = [name for name in _find_names(self.fix) if isinstance(facts.get(name), list | tuple)]  # not twice
-        texts = {name: _shorten(value) for name, value in facts.items() if value is not None and name not in in_fix}
+        in_texts = [name for name in _find_names(self.fix) if isinstance(facts.get(name), list | tuple)]  # not twice
+        in_texts.append("hint")  # a sentence of the details
+        texts = {name: _shorten(value) for name, value in facts.items() if value is not None and name not in in_texts}
         fact_lines = [("", f"  {name} = {text}") for name, text in texts.items() if text]
         return [("Refused", self.render_details(facts)), *fact_lines, ("Fix", _show_facts(self.fix, facts))]
 

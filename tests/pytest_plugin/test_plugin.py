@@ -453,7 +453,7 @@ class TestIniOptions:
         run_plugin(pytester, source).assert_outcomes(passed=2)
 
     def test_name_accounts_that_a_marker_replaces(self, pytester: pytest.Pytester) -> None:
-        """Accounts, quotas and the Region of a marker take precedence over those of the suite, with and without seed."""
+        """Accounts, quotas and the Region of a marker override those of the suite, with and without a seed."""
         pytester.makeini("[pytest]\nomisim_accounts = alice bob")
         source = """
             import pytest

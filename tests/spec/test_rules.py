@@ -186,6 +186,14 @@ class TestApiError:
         assert refusal.value.facts["hint"] == ""
         assert "hint" not in refusal.value.explain()
 
+    def test_explains_a_suggestion_once(self, alice: Account) -> None:
+        """`explain` shows a did-you-mean suggestion in the line of the refusal, and not again as a fact."""
+        with pytest.raises(ApiError) as refusal:
+            alice.call("ReadImagess")
+        text = refusal.value.explain()
+        assert text.count("Did you mean ReadImages?") == 1
+        assert "hint" not in text
+
     def test_lists_every_known_parameter_once(self, alice: Account) -> None:
         """The list of the filters of a read is long, and it is shown as a whole. [REQ-008]"""
         with pytest.raises(ApiError) as refusal:

@@ -90,7 +90,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("action", ["CreateVms", "DeleteImage", "UpdateImage"])
     def test_shrink_to_one_without_dry_run(self, action: str) -> None:
-        """A counter-example about an unknown id shrinks to a request without DryRun, which has nothing to do with it."""
+        """A counter-example about an unknown id shrinks to a request without the unrelated DryRun."""
         cloud, alice = world()
         smallest = find(
             requests(action, cloud, alice),

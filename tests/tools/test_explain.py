@@ -204,6 +204,13 @@ def test_knows_the_timings_and_the_client_token() -> None:
     assert explain("client token")[0].title == "ClientToken"
 
 
+def test_knows_the_parameters_that_most_actions_have() -> None:
+    """DryRun and the parameters of pages, which no single action explains, are words of the glossary."""
+    titles = {word: [explanation.title for explanation in explain(word)] for word in ("DryRun", "NextPageToken")}
+    assert titles == {"DryRun": ["dry run"], "NextPageToken": ["paging"]}
+    assert explain("ResultsPerPage") == explain("paging")
+
+
 def test_suggests_near_matches(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown word ends with status 2 and similar words."""
     assert main(["explain", "CreatImage"]) == 2
