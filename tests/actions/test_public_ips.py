@@ -67,19 +67,18 @@ class TestPublicIpOnVm:
         alice.start_vms(vm_ids=[vm.vm_id])
         assert reread(alice, vm).public_ip == ip.public_ip
 
-    @pytest.mark.parametrize("tagged", [True, False])
-    def test_is_released_by_a_stopped_vm_under_a_switch(self, tagged: bool) -> None:
-        """Under the switch it is released, unless a tag of the VM names it. [VM-050, TAG-016]"""
+    @pytest.mark.parametrize(("key", "is_kept"), [(AUTO_ATTACH, True), ("Name", False)])
+    def test_is_released_by_a_stopped_vm_under_a_switch(self, key: str, is_kept: bool) -> None:
+        """Under the switch it is released, unless the tag for it names it. [VM-050, TAG-016]"""
         alice = Cloud(switches={"stopped_public_ip": "released"}).account("alice")
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
         ip = alice.create_public_ip()
         alice.link_public_ip(public_ip_id=ip.public_ip_id, vm_id=vm.vm_id)
-        if tagged:
-            alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": AUTO_ATTACH, "value": ip.public_ip}])
+        alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": key, "value": ip.public_ip}])
         alice.stop_vms(vm_ids=[vm.vm_id])
-        assert reread(alice, vm).public_ip == (ip.public_ip if tagged else None)
+        assert reread(alice, vm).public_ip == (ip.public_ip if is_kept else None)
         alice.start_vms(vm_ids=[vm.vm_id])
-        assert (reread(alice, vm).public_ip == ip.public_ip) == tagged
+        assert (reread(alice, vm).public_ip == ip.public_ip) == is_kept
 
     def test_is_released_by_a_terminated_vm(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A terminated VM has no public IP. [VM-047]"""

@@ -100,6 +100,12 @@ class TestAutoAttach:
         """User data that is changed while the VM is stopped counts at its next start. [PIP-017]"""
         assert restart(alice, vm, encode(f"tags.{AUTO_ATTACH}={ip.public_ip}")).public_ip == ip.public_ip
 
+    def test_takes_no_other_tag_for_it(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
+        """Other tags of the VM link no public IP, even if their values are addresses. [PIP-017]"""
+        address = alice.create_public_ip().public_ip
+        alice.create_tags(resource_ids=[vm.vm_id], tags=[{"key": key, "value": address} for key in ("Name", "z")])
+        assert restart(alice, vm, encode(f"tags.{AUTO_ATTACH}={ip.public_ip}")).public_ip == ip.public_ip
+
     def test_leaves_a_public_ip_where_it_is_linked(self, alice: Account, vm: Vm, ip: PublicIp) -> None:
         """A VM starts with an address of its own if its public IP is linked to another VM. [PIP-017]"""
         alice.link_public_ip(public_ip=ip.public_ip, vm_id=vm.vm_id)
