@@ -59,6 +59,7 @@ class TestImports:
             "base/process.py",
             "clients/",
             "doors/oos/",
+            "pytest_plugin/guard.py",
             "server/",
             "tools/",
         )

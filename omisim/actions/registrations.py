@@ -26,6 +26,8 @@ from omisim.state.lineage import get_product_codes
 
 __all__ = ["check_disk_sources", "register_image"]
 
+_LINUX = (LINUX,)  # one tuple for all OMIs: a tuple of each would take 48 bytes
+
 
 def register_image(
     call: Call,
@@ -49,7 +51,7 @@ def register_image(
     disks = [replace(m, bsu=_complete_disk(call, m.bsu)) for m in mappings if m.bsu is not None]
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
-    defaults = {"boot_modes": ("legacy",), "product_codes": codes or (LINUX,)}
+    defaults = {"boot_modes": ("legacy",), "product_codes": codes or _LINUX}
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**defaults, **requested})
     snapshot_ids = dict.fromkeys(image.snapshot_ids)
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshot_ids))

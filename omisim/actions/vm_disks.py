@@ -37,14 +37,15 @@ def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVm
         if mapping.no_device is not None:
             devices.pop(name, None)
         elif mapping.bsu is not None:
-            other = name == ROOT and mapping.bsu.snapshot_id not in (None, root)
-            if mapping.bsu.snapshot_id is not None and (other or name != ROOT):
-                requested_snapshots.append(get_usable(call, Snapshot, mapping.bsu.snapshot_id, "OMI-012"))
-            call.check(not other, "BDM-005", snapshot_id=mapping.bsu.snapshot_id)
+            snapshot_id = mapping.bsu.snapshot_id
+            if snapshot_id is not None and (name, snapshot_id) != (ROOT, root):
+                requested_snapshots.append(get_usable(call, Snapshot, snapshot_id, "OMI-012"))
             requested[name] = mapping.bsu
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
         elif mapping.virtual_device_name is None:  # changes nothing of a device of the OMI
             devices.setdefault(name, BsuToCreate())  # refused below: a new device needs a size (OMI-059)
+    replaced = devices[ROOT].snapshot_id if ROOT in requested else root
+    call.check(replaced == root, "BDM-005", snapshot_id=replaced)
     call.check(len(devices) <= MAX_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MAX_VOLUMES_PER_VM)
     disks = [_plan_disk(call, name, bsu, requested.get(name), of_image.get(name)) for name, bsu in devices.items()]
     for snapshot in requested_snapshots:

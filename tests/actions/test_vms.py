@@ -187,6 +187,16 @@ class TestDisksOfALaunch:
         new = {"DeviceName": "/dev/sdc", **mapping}
         assert expect_refusal(alice, "CreateVms", ImageId=two.image_id, BlockDeviceMappings=[new]).rule == "OMI-059"
 
+    def test_of_unknown_snapshots_are_refused_before_another_snapshot_of_the_root(
+        self, alice: Account, two: Image
+    ) -> None:
+        """That all snapshots exist is checked before one of them is compared with the OMI. [BDM-005, REQ-014]"""
+        over = [
+            {"DeviceName": "/dev/sda1", "Bsu": {"SnapshotId": two.snapshot_ids[1]}},
+            {"DeviceName": "/dev/sdc", "Bsu": {"SnapshotId": "snap-00000000"}},
+        ]
+        assert expect_refusal(alice, "CreateVms", ImageId=two.image_id, BlockDeviceMappings=over).rule == "OMI-012"
+
     def test_stay_those_of_the_image_where_a_mapping_gives_nothing(self, alice: Account, two: Image) -> None:
         """A mapping that names a device of the OMI and nothing else overrides nothing. [BDM-001]"""
         over = [{"DeviceName": "/dev/sda1"}, {"DeviceName": "/dev/sdb", "Bsu": {}}]

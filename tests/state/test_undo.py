@@ -339,7 +339,7 @@ class TestDump:
             ("route_table.routes.0.destination_ip_range", "", "must be an IPv4 range in CIDR notation, not ''"),
             ("account.region", "mars", "there is no Region 'mars'"),
             ("origin.account_id", "0", "there is no account '0'"),
-            ("access_key.state", "LOST", "there is no state 'LOST'"),
+            ("access_key.state", "LOST", "must be one of ACTIVE, INACTIVE, not 'LOST'"),
             ("image_export.state", "preparing", "there is no state 'preparing'"),
         ],
     )
