@@ -1,4 +1,4 @@
-"""`omisim explain WORD`: rules, switches, errors, actions, states, kinds of resources, and words of the glossary.
+"""`omisim explain WORD`: rules, switches, errors, actions, states, kinds of resources, words of the glossary, names.
 
 It loads the tables it needs and nothing else: an answer takes a fraction of a second.
 """
@@ -21,8 +21,8 @@ from omisim.spec.legend import NOTES
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import Rule, get_action_page, load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
+from omisim.tools.api_names import Place, list_actions, list_api_names, read_action
 from omisim.tools.word_tables import (
-    list_actions,
     list_fcu_actions,
     list_fcu_errors,
     list_not_served,
@@ -31,12 +31,12 @@ from omisim.tools.word_tables import (
     list_words,
     load_glossary,
     load_switches,
-    read_action,
 )  # fmt: skip
 
 __all__ = ["Explanation", "explain", "suggest_words", "to_json"]
 
 _RESOURCE_ID = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{8}")
+_API_NAME = re.compile(r"([A-Z][a-z0-9]+)+|[a-z0-9]+(_[a-z0-9]+)+")
 MAX_RULES = 12  # listed with an error or an action
 
 
@@ -44,9 +44,9 @@ MAX_RULES = 12  # listed with an error or an action
 class Explanation:
     """The answer for a word.
 
-    `kind` is "rule", "switch", "error", "status", "action", "state", "resource" or "word", `title` the word as omisim
-    spells it, `text` the explanation, `facts` further lines as (name, text), and `data` the row that it comes from, for
-    programs.
+    `kind` is "rule", "switch", "error", "status", "action", "state", "resource", "word" or "name" (of a parameter, a
+    filter or a field), `title` the word as omisim spells it, `text` the explanation, `facts` further lines as (name,
+    text), and `data` the row that it comes from, for programs.
     """
 
     kind: str
@@ -79,7 +79,8 @@ def explain(word: str) -> tuple[Explanation, ...]:
         _explain_rule, _explain_switch, _explain_error, _explain_fcu_error, _explain_storage_error, _explain_status,
         _explain_action, _explain_storage_operation, _explain_term, _explain_vm_type, _explain_resource, _explain_state,
     )  # fmt: skip
-    return tuple(explanation for find in finders for explanation in find(word.strip(), key))
+    found = [explanation for find in finders for explanation in find(word.strip(), key)]
+    return (*found, *_explain_name(word.strip(), key, is_known=bool(found)))
 
 
 def suggest_words(word: str) -> str:
@@ -92,6 +93,11 @@ def suggest_words(word: str) -> str:
 
 def _simplify(word: str) -> str:
     return word.strip().replace("_", " ").replace("-", " ").lower()
+
+
+def _join(key: str) -> str:
+    """Return a key without spaces, by which no_reboot and NoReboot are equal."""
+    return key.replace(" ", "")
 
 
 # --- rules
@@ -219,7 +225,7 @@ def _explain_term(word: str, key: str) -> Iterator[Explanation]:
     if key == "glossary":
         yield Explanation("word", "glossary", ", ".join([*load_glossary(), *list_products()]))
     for term, row in load_glossary().items():
-        if key in _list_spellings(term, row):
+        if _join(key) in _list_spellings(term, row):
             facts = [("Also", ", ".join(row["also"]))] if "also" in row else []
             facts += [("AWS", row["ec2"])] if "ec2" in row else []
             facts += [(rule, load_rules()[rule].says) for rule in row.get("rules", ())]
@@ -233,7 +239,7 @@ def _explain_term(word: str, key: str) -> Iterator[Explanation]:
 
 
 def _list_spellings(term: str, row: Mapping[str, Any]) -> set[str]:
-    singular = {_simplify(name) for name in list_term_names(term, row)}
+    singular = {_join(_simplify(name)) for name in list_term_names(term, row)}
     return singular | {f"{name}s" for name in singular}
 
 
@@ -255,7 +261,7 @@ def _explain_vm_type(word: str, _key: str) -> Iterator[Explanation]:
 def _explain_resource(_word: str, key: str) -> Iterator[Explanation]:
     for kind, lifecycle in LIFECYCLES.items():
         if key == _simplify(kind) and not any(
-            key in _list_spellings(term, row) for term, row in load_glossary().items()
+            _join(key) in _list_spellings(term, row) for term, row in load_glossary().items()
         ):
             states = ", ".join(lifecycle.moves)
             yield Explanation("resource", kind, f"its states are {states}", (("See", f"omisim lifecycle {kind}"),))
@@ -271,6 +277,45 @@ def _explain_state(word: str, _key: str) -> Iterator[Explanation]:
             yield Explanation("state", title, text + (f"it is left by {leads}" if leads else "the last one"), see)
         elif any(word.lower() in refusals for refusals in lifecycle.refused.values()):  # restarting, a kind of pending
             yield Explanation("state", title, NOTES[kind], see)
+
+
+# --- names of the API
+
+
+def _explain_name(word: str, key: str, *, is_known: bool) -> Iterator[Explanation]:
+    """Explain a parameter, a filter or a field. A word that means something else must have its spelling."""
+    if is_known and not _API_NAME.fullmatch(word):
+        return
+    name = {name.lower(): name for name in list_api_names()}.get(_join(key))
+    if name is None:
+        return
+    snake = re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower()
+    places: dict[str, dict[str, list[str]]] = {}
+    for place in list_api_names()[name]:
+        places.setdefault(place.role, {}).setdefault(place.type, []).append(_show_place(place))
+    *others, last = (f"{get_article(role)} {role}" for role in places)
+    roles = f"{', '.join(others)} and {last}" if others else last
+    facts = [
+        (role.capitalize(), "; ".join(f"{kind} in {', '.join(owners)}" for kind, owners in kinds.items()))
+        for role, kinds in places.items()
+    ]
+    data = {"places": [place._asdict() for place in list_api_names()[name]]}
+    text = f"{roles} of the API, {snake} in Python"
+    yield Explanation("name", name, text, (*facts, *_list_rules(_find_rules(name, snake))), data)
+
+
+def _show_place(place: Place) -> str:
+    inside = place.path and place.role != "filter"
+    return place.owner + (f".{place.path}" if inside else "") + (" (required)" if place.required else "")
+
+
+def _find_rules(name: str, snake: str) -> list[Rule]:
+    """Return the rules whose statement names a parameter, then those whose refusal does, by name or as a fact."""
+    named = re.compile(rf"\b{name}\b" + (rf"|{{{snake}}}" if "_" in snake else ""))
+    rules = [
+        rule for rule in load_rules().values() if rule.says and named.search(f"{rule.says} {rule.details} {rule.fix}")
+    ]
+    return sorted(rules, key=lambda rule: not named.search(rule.says))
 
 
 def to_json(explanations: tuple[Explanation, ...], proofs: Mapping[str, list[str]]) -> str:

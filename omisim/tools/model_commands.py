@@ -35,9 +35,14 @@ def add_model_commands(commands: Any) -> None:
     rules.add_argument("--measured", metavar="REPORT", help="show what a report of `omisim probe` says of each rule")
     rules.add_argument("--json", action="store_true", help="print JSON")
     explain = add_command(
-        commands, "explain", "explain any word: a rule, an error, an action, a state, a concept", _print_explanations
+        commands,
+        "explain",
+        "explain any word: a rule, an error, an action, a parameter, a state, a concept",
+        _print_explanations,
     )
-    explain.add_argument("word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, product code")
+    explain.add_argument(
+        "word", metavar="WORD", nargs="+", help="for example OMI-022, 9029, CreateImage, UserData, product code"
+    )
     explain.add_argument("--json", action="store_true", help="print JSON")
     lifecycle = add_command(
         commands, "lifecycle", "show the states of a kind, and the actions allowed in each", _print_lifecycles

@@ -1,8 +1,7 @@
-"""The words that `omisim explain` knows, by table. Actions are read from their source, without importing them."""
+"""The words that `omisim explain` knows, by table. They are read without importing actions."""
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -15,13 +14,13 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
+from omisim.tools.api_names import list_actions, list_api_names
 
 __all__ = [
-    "list_actions", "list_fcu_actions", "list_fcu_errors", "list_not_served", "list_products", "list_term_names",
-    "list_words", "load_glossary", "load_switches", "read_action",
+    "list_fcu_actions", "list_fcu_errors", "list_not_served", "list_products", "list_term_names",
+    "list_words", "load_glossary", "load_switches",
 ]  # fmt: skip
 
-_ACTIONS = files("omisim").joinpath("actions")  # not files("omisim.actions"), which imports the package
 _FCU = files("omisim").joinpath("doors", "fcu")
 
 
@@ -34,7 +33,7 @@ def list_words() -> tuple[str, ...]:
     words = [*load_rules(), *glossary, *errors, *list_actions(), *list_not_served(), *list_fcu_actions(), *LIFECYCLES]
     words += [*states, *list_products(), *list_fcu_errors(), *load_storage_errors(), *sorted(STORAGE_OPERATIONS)]
     statuses = [*(kind.status for kind in ERRORS.values()), *(row["status"] for row in load_storage_errors().values())]
-    words += [*map(str, statuses), *load_switches()]
+    words += [*map(str, statuses), *load_switches(), *list_api_names()]
     return tuple(dict.fromkeys(filter(None, words)))
 
 
@@ -80,44 +79,11 @@ def list_fcu_errors() -> Mapping[str, Mapping[str, str]]:
 
 
 @cache
-def list_actions() -> Mapping[str, str]:
-    """Return the file of each action, found without importing it."""
-    rows = {}
-    for file in _ACTIONS.iterdir():
-        if file.name.endswith(".py"):
-            for part in file.read_text("utf-8").split('\n@action("')[1:]:
-                rows[part.partition('"')[0]] = file.name
-    return dict(sorted(rows.items()))
-
-
-@cache
 def list_fcu_actions() -> Mapping[str, str]:
     """Return the action of omisim that does each action of FCU with another name, without parsing the tables."""
     texts = [file.read_text("utf-8") for file in _FCU.iterdir() if file.name.endswith(".toml")]
     rows = dict(re.findall(r'^\[actions\.(\w+)\]\n(?:[^\[\n].*\n)*?calls\s*= "(\w+)"', "\n".join(texts), re.MULTILINE))
     return {name: own_name for name, own_name in sorted(rows.items()) if name.lower() != own_name.lower()}
-
-
-def read_action(name: str) -> tuple[str, list[str]]:
-    """Return the docstring of an action and the API names of its parameters; a star marks the required ones."""
-    tree = ast.parse(_ACTIONS.joinpath(list_actions()[name]).read_text("utf-8"))
-    function = next(
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and any(
-            isinstance(d, ast.Call) and d.args and ast.unparse(d.args[0]) == repr(name) for d in node.decorator_list
-        )
-    )
-    names = [
-        _api_name(argument.arg) + ("*" if default is None else "")
-        for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-    ]
-    return " ".join((ast.get_docstring(function) or "").split()), names
-
-
-def _api_name(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 @cache

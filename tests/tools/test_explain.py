@@ -24,7 +24,18 @@ from omisim.tools.cli import main
 from omisim.tools.explain import explain
 from omisim.tools.word_tables import list_words, load_glossary
 
-WORDS = ("9029", "CreateImage", "product code", "OOS", "in-use", "OMI-022", "vm/StartVms/running", "0006", "OMI")
+WORDS = (
+    "9029",
+    "CreateImage",
+    "product code",
+    "OOS",
+    "in-use",
+    "OMI-022",
+    "vm/StartVms/running",
+    "0006",
+    "OMI",
+    "TpmMandatory",
+)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
