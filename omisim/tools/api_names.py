@@ -1,30 +1,25 @@
-"""The names of the API: parameters, filters and fields of answers, each with the places that have it.
+"""The names of the API: actions, and parameters, filters and fields of answers with the places that have them.
 
-They are read from the source of the actions and of the model: to import these takes longer.
+To import this module takes a moment, since it imports all actions.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
-from importlib.resources import files
-from typing import NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-__all__ = ["Place", "list_actions", "list_api_names", "read_action"]
+from omisim.actions.framework.registry import ACTIONS, Action
+from omisim.actions.framework.schema import Shape
+from omisim.model.serialize import api_name
+
+__all__ = ["Place", "list_actions", "list_api_names", "list_parameters"]
 
 ROLES = ("parameter", "filter", "field")  # in this order
-_PACKAGE = files("omisim")  # not files("omisim.actions"), which imports that package
-# compiled when they are used, which takes a moment
-_ACTION = (
-    r'@action\("\w+"(?:, ("?\w+"?)(?=[,)]))?[^\n]*\)\n'
-    r'def \w+\(\s*\w+: Call,?\s*(?:\*,\s*)?(.*?),?\s*\) -> ([^\n]+?):(?:  #[^\n]*)?\n    """(.*?)"""'
-)
-_ALIAS = r"^(\w+) = ((?:Annotated|tuple)\[.*)$"
-_MEMBER = r"^ *(\w+): (?!ClassVar)(.+?)(?: = (.+?))?(?:  #.*)?$"
-_INTERNAL = ("internal(", "secret(")  # declare a field that no answer has
-_WRAPPERS = {"Annotated", "OrDict", "Sequence", "dt", "tuple"}
-_TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number", "datetime": "date"}
+_TYPES: Mapping[Any, str] = {bool: "boolean", int: "integer", float: "number", dt.datetime: "date"}
 
 
 class Place(NamedTuple):
@@ -41,137 +36,65 @@ class Place(NamedTuple):
     required: bool = False
 
 
-class _Member(NamedTuple):
-    name: str
-    annotation: str
-    default: str
+def list_actions() -> Mapping[str, Action]:
+    """Return the actions that omisim serves, in alphabetical order."""
+    return dict(sorted(ACTIONS.items()))
 
 
-class _Action(NamedTuple):
-    answer: str
-    parameters: tuple[_Member, ...]
-    returns: str
-    summary: str
-
-
-@cache
-def list_actions() -> Mapping[str, str]:
-    """Return the source of each action, by name in alphabetical order."""
-    parts = [part for text in _read_texts("actions") for part in re.split(r'\n(?=@action\(")', text)[1:]]
-    return dict(sorted((part.split('"', 2)[1], part) for part in parts))
-
-
-def read_action(name: str) -> tuple[str, list[str]]:
-    """Return the docstring of an action and the API names of its parameters; a star marks the required ones."""
-    action = _parse_action(name)
-    return action.summary, [f"{each.name}{'' if each.default else '*'}" for each in action.parameters]
+def list_parameters(action: Action) -> list[str]:
+    """Return the API names of the parameters of an action; a star marks the required ones."""
+    return [api_name(field.name) + "*" * field.required for field in action.shape.fields.values()]
 
 
 @cache
 def list_api_names() -> Mapping[str, tuple[Place, ...]]:
     """Return the places of each name, without DryRun and the parameters of pages, which most actions have."""
     places: dict[str, set[Place]] = {}
-    for name, place in (*_list_parameters(), *_list_fields()):
-        places.setdefault(name, set()).add(place)
+    for action in ACTIONS.values():
+        for name, place in (*_walk_request(action.name, action.shape), *_walk_answer(action)):
+            places.setdefault(name, set()).add(place)
     return {
         name: tuple(sorted(places[name], key=lambda place: (ROLES.index(place.role), place))) for name in sorted(places)
     }
 
 
-def _list_parameters() -> Iterator[tuple[str, Place]]:
-    for action in list_actions():
-        for member, path in _walk(_parse_action(action).parameters):
-            role = "filter" if path[:1] == ("Filters",) else "parameter"
-            yield member.name, Place(role, action, ".".join(path), _describe(member), required=not member.default)
+def _walk_request(action: str, shape: Shape, *path: str) -> Iterator[tuple[str, Place]]:
+    for field in shape.fields.values():
+        name, noun = api_name(field.name), _name_type(field.shape.cls if field.shape else field.type, many=field.many)
+        role = "filter" if path[:1] == ("Filters",) else "parameter"
+        yield name, Place(role, action, ".".join(path), noun, field.required)
+        if field.shape:
+            yield from _walk_request(action, field.shape, *path, name)
 
 
-def _list_fields() -> Iterator[tuple[str, Place]]:
-    owners: dict[str, tuple[_Member, ...]] = {}
-    for name in list_actions():
-        action = _parse_action(name)
-        cls, _ = _resolve(action.returns)
-        members = _load_classes().get(cls, ())
-        if action.answer.startswith('"'):  # the key of the result; without quotes, a class whose fields are the keys
-            key = _Member(action.answer.strip('"'), action.returns, "")
-            yield key.name, Place("field", name, "", _describe(key))
-            owners[cls] = members
-        elif action.answer:
-            owners[name] = members
-    for owner, members in owners.items():
-        for member, path in _walk(members):
-            yield member.name, Place("field", owner, ".".join(path), _describe(member))
+def _walk_answer(action: Action) -> Iterator[tuple[str, Place]]:
+    """Yield the key of an answer and the fields of its resources, or the fields of an answer that is one object."""
+    cls, is_list = _resolve(get_type_hints(action.function)["return"])
+    if isinstance(action.answer, str):
+        yield action.answer, Place("field", action.name, "", _name_type(cls, many=is_list))
+    if action.answer and isinstance(cls, type) and is_dataclass(cls):
+        yield from _walk_fields(action.name if isinstance(action.answer, type) else cls.__name__, cls)
 
 
-def _walk(members: Iterable[_Member], path: tuple[str, ...] = ()) -> Iterator[tuple[_Member, tuple[str, ...]]]:
-    """Yield members and those of their objects at any depth, with the path to each."""
-    for member in members:
-        yield member, path
-        yield from _walk(_load_classes().get(_resolve(member.annotation)[0], ()), (*path, member.name))
+def _walk_fields(owner: str, cls: Any, *path: str) -> Iterator[tuple[str, Place]]:
+    hints = get_type_hints(cls)
+    for field in fields(cls):
+        if field.metadata.get("wire", True):
+            name, (part, is_list) = api_name(field.name), _resolve(hints[field.name])
+            yield name, Place("field", owner, ".".join(path), _name_type(part, many=is_list))
+            if is_dataclass(part):
+                yield from _walk_fields(owner, part, *path, name)
 
 
-def _describe(member: _Member) -> str:
-    """Return the type of a member in words."""
-    cls, is_list = _resolve(member.annotation)
-    noun = _TYPES.get(cls) or ("object" if _load_classes().get(cls) else "string")  # an enumeration has no members
-    return f"list of {noun}s" if is_list else noun
+def _resolve(hint: Any) -> tuple[Any, bool]:
+    """Return the class of a value, or of the items of a list, and whether it is a list."""
+    if get_origin(hint) is None:
+        return hint, False
+    inner = next(part for part in get_args(hint) if part is not NoneType)
+    cls, is_list = _resolve(inner)
+    return cls, is_list or get_origin(hint) is tuple
 
 
-@cache
-def _resolve(annotation: str) -> tuple[str, bool]:
-    """Return the class that an annotation names first, such as `str` or `Placement`, and whether it is a list."""
-    cls = next(name for name in re.findall(r"\w+", annotation) if name not in _WRAPPERS)
-    alias, is_list = _load_aliases().get(cls), re.search(r"\b(?:tuple|Sequence)\[", annotation) is not None
-    if alias is None:
-        return cls, is_list
-    cls, is_alias_of_list = _resolve(alias)
-    return cls, is_list or is_alias_of_list
-
-
-# --- the source
-
-
-@cache
-def _parse_action(name: str) -> _Action:
-    found = re.match(_ACTION, list_actions()[name], re.DOTALL)
-    assert found is not None, name
-    answer, parameters, returns, docstring = found.groups("")
-    lines = re.sub(r", (?=\w+: )", "\n", " ".join(parameters.split()))
-    return _Action(answer, tuple(_read_members(lines)), returns, " ".join(docstring.split()))
-
-
-@cache
-def _load_classes() -> Mapping[str, tuple[_Member, ...]]:
-    """Return the fields of each class of the model that requests and answers contain, the inherited ones first."""
-    bases, own = {}, {}
-    for part in (part for text in _read_model() for part in text.split("\nclass ")[1:]):
-        head, _, rest = part.partition(":\n")
-        body = re.split(r"\n(?=\S)", rest, maxsplit=1)[0]
-        name, *bases[name] = re.findall(r"\w+", re.sub(r"\[.*", "", head))
-        # a class with slots of its own is not a dataclass
-        members = () if "__slots__" in body else _read_members(body)
-        own[name] = tuple(member for member in members if not member.default.startswith(_INTERNAL))
-
-    def gather(name: str) -> tuple[_Member, ...]:
-        return tuple(member for base in bases.get(name, ()) for member in gather(base)) + own.get(name, ())
-
-    return {name: gather(name) for name in own}
-
-
-@cache
-def _load_aliases() -> Mapping[str, str]:
-    texts = _read_model() + _read_texts("actions")
-    return dict(pair for text in texts for pair in re.findall(_ALIAS, text, re.MULTILINE))
-
-
-def _read_members(text: str) -> Iterator[_Member]:
-    for name, annotation, default in re.findall(_MEMBER, text, re.MULTILINE):
-        yield _Member("".join(part.capitalize() for part in name.split("_")), annotation, default)
-
-
-def _read_model() -> tuple[str, ...]:
-    return _read_texts("model") + _read_texts("model/filters")
-
-
-@cache
-def _read_texts(folder: str) -> tuple[str, ...]:
-    return tuple(file.read_text("utf-8") for file in _PACKAGE.joinpath(folder).iterdir() if file.name.endswith(".py"))
+def _name_type(cls: Any, *, many: bool) -> str:
+    noun = _TYPES.get(cls, "object" if is_dataclass(cls) else "string")  # an enumeration has texts
+    return f"list of {noun}s" if many else noun

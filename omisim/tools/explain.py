@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omisim.base.frozen import frozen
 from omisim.base.suggest import suggest
@@ -21,7 +21,6 @@ from omisim.spec.legend import NOTES
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import Rule, get_action_page, load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
-from omisim.tools.api_names import Place, list_actions, list_api_names, read_action
 from omisim.tools.word_tables import (
     list_fcu_actions,
     list_fcu_errors,
@@ -32,6 +31,9 @@ from omisim.tools.word_tables import (
     load_glossary,
     load_switches,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from omisim.tools.api_names import Place
 
 __all__ = ["Explanation", "explain", "suggest_words", "to_json"]
 
@@ -181,11 +183,13 @@ def _explain_status(word: str, _key: str) -> Iterator[Explanation]:
 
 def _explain_action(word: str, _key: str) -> Iterator[Explanation]:
     action_name = word.replace("_", "").lower()  # a typed method is named read_images
-    if not action_name.isalnum() or action_name.isdigit():  # reading the files of all actions takes a moment
+    if not action_name.isalnum() or action_name.isdigit():  # to load the actions takes a moment
         return
-    for name in list_actions():
+    from omisim.tools.api_names import list_actions, list_parameters
+
+    for name, action in list_actions().items():
         if name.lower() == action_name:
-            summary, parameters = read_action(name)
+            summary, parameters = " ".join((action.function.__doc__ or "").split()), list_parameters(action)
             rules = [rule for rule in load_every_rule().values() if rule.says and rule.is_about(name)]
             shown = [parameter.replace("*", " (required)") for parameter in parameters]
             facts = [("Parameters", ", ".join(shown) or "none")]
@@ -286,6 +290,8 @@ def _explain_name(word: str, key: str, *, is_known: bool) -> Iterator[Explanatio
     """Explain a parameter, a filter or a field. A word that means something else must have its spelling."""
     if is_known and not _API_NAME.fullmatch(word):
         return
+    from omisim.tools.api_names import list_api_names
+
     name = {name.lower(): name for name in list_api_names()}.get(_join(key))
     if name is None:
         return

@@ -1,4 +1,4 @@
-"""The words that `omisim explain` knows, by table. They are read without importing actions."""
+"""The words that `omisim explain` knows, by table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from omisim.spec.errors import ERRORS
 from omisim.spec.lifecycle import LIFECYCLES
 from omisim.spec.rules import load_rules
 from omisim.spec.storage_operations import STORAGE_OPERATIONS, load_storage_errors
-from omisim.tools.api_names import list_actions, list_api_names
 
 __all__ = [
     "list_fcu_actions", "list_fcu_errors", "list_not_served", "list_products", "list_term_names",
@@ -27,6 +26,8 @@ _FCU = files("omisim").joinpath("doors", "fcu")
 @cache
 def list_words() -> tuple[str, ...]:
     """Return every word that has an explanation, without the rules of single states."""
+    from omisim.tools.api_names import list_actions, list_api_names
+
     glossary = [name for term, row in load_glossary().items() for name in list_term_names(term, row)]
     errors = [name for kind in ERRORS.values() for name in (kind.name, kind.code, kind.type, kind.fcu or "")]
     states = [state for lifecycle in LIFECYCLES.values() for state in lifecycle.moves]
