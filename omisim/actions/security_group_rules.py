@@ -91,7 +91,8 @@ def delete_security_group_rule(
     group = _get_group(call, security_group_id, flow)
     rules_by_ports = _index_by_ports(_get_rules(group, flow))
     for rule in _parse_rules(call, group, "to_unlink"):
-        missing = [target for target in _list_targets(rule) if target not in _find_overlap(rules_by_ports, rule)]
+        there = frozenset(_find_overlap(rules_by_ports, rule))
+        missing = [target for target in _list_targets(rule) if target not in there]
         call.check(not missing, "SG-028", security_group_id=security_group_id, missing=missing)
         if not missing:
             _remove_rule(rules_by_ports, rule)
@@ -249,9 +250,9 @@ def _remove_rule(rules: ByPorts, requested: SecurityGroupRule) -> None:
     existing = rules.get(ports)
     if existing is None:
         return  # without a target, which is refused already; why_not goes on
-    ranges = tuple(text for text in existing.ip_ranges or () if text not in (requested.ip_ranges or ()))
-    removed_members = requested.security_groups_members or ()
-    members = tuple(member for member in existing.security_groups_members or () if member not in removed_members)
+    removed = frozenset((*(requested.ip_ranges or ()), *(requested.security_groups_members or ())))
+    ranges = tuple(text for text in existing.ip_ranges or () if text not in removed)
+    members = tuple(member for member in existing.security_groups_members or () if member not in removed)
     if ranges or members:
         rules[ports] = replace(existing, ip_ranges=ranges or None, security_groups_members=members or None)
     else:

@@ -107,7 +107,7 @@ def apply_change(granted: PermissionsOnResource, change: PermissionsOnResourceCr
         ids |= dict.fromkeys(add.account_ids or ())
         public = public or add.global_permission is True
     if remove is not None:
-        removed_ids = remove.account_ids or ()
+        removed_ids = frozenset(remove.account_ids or ())
         ids = {account: None for account in ids if account not in removed_ids}
         public = public and remove.global_permission is not True
     return PermissionsOnResource(account_ids=tuple(ids), global_permission=public)

@@ -27,7 +27,7 @@ from omisim.state.layers import Layers
 from omisim.state.state import State
 from omisim.state.table import Table
 
-__all__ = ["COUNTS", "Ids", "count_copied", "make_crowded_clouds", "measure"]
+__all__ = ["COUNTS", "Ids", "compare_sizes", "count_copied", "make_crowded_clouds", "measure"]
 
 COUNTS = (500, 5_000)  # of each kind and account
 QUOTAS: tuple[QuotaName, ...] = (
@@ -73,6 +73,16 @@ def measure(work: Callable[[], object]) -> int:
         finally:
             sys.settrace(earlier)
     return count
+
+
+def compare_sizes(make: Callable[[int], Callable[[], object]], sizes: tuple[int, int]) -> tuple[int, int]:
+    """Return the costs of the functions that `make` returns for two sizes. Each runs once before."""
+    costs = []
+    for size in sizes:
+        work = make(size)
+        work()
+        costs.append(measure(work))
+    return costs[0], costs[1]
 
 
 def count_copied(state: State, fork: State) -> int:

@@ -96,7 +96,8 @@ def find_by_ids(row: Row, ids: Mapping[str, Sequence[str]], rows: Sequence[Any])
             if value not in found_ids:
                 raise make_not_found(spec["kind"], value)
         if values:
-            selected = [entity for entity in selected if get_id(entity) in values]
+            requested = frozenset(values)
+            selected = [entity for entity in selected if get_id(entity) in requested]
     return selected
 
 
