@@ -151,7 +151,7 @@ def _parse_login(header: str) -> tuple[str, str]:
 
 
 def _find_account(engine: Engine, login: str, region: str | None) -> AccountRow | None:
-    accounts: list[AccountRow] = list(engine.state.rows("account").values())
+    accounts: list[AccountRow] = engine.state.find_by("account", "login", login)
     return next((row for row in accounts if row.email == login and region in (None, row.region)), None)
 
 

@@ -6,17 +6,23 @@ The costs are numbers of lines and rows (`support/growth.py`), so they are the s
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from support.catalogue import SUBREGION
-from support.growth import ADDRESS, EXPORTED, Ids, count_copied, fill, make_crowded_clouds, measure
+from support.growth import ADDRESS, EXPORTED, Ids, compare_sizes, count_copied, fill, make_crowded_clouds, measure
 
-from omisim import ApiError, Cloud
+from omisim import Account, ApiError, Cloud
 from omisim.actions.framework.registry import ACTIONS
 from omisim.base.clock import EPOCH
+from omisim.doors.http import HttpRequest
+from omisim.doors.oapi import OapiDoor
+from omisim.model import Bucket
 from omisim.state.state import State
 
 pytestmark = pytest.mark.usefixtures("unrecorded")
@@ -294,6 +300,37 @@ def test_a_read_without_filters_visits_what_the_caller_sees() -> None:
     assert find_growing({action: call(action, {}, "carol") for action in READS}) == {}
 
 
+def storage(operation: str, **parameters: Any) -> Work:
+    """Return the function that makes a request of alice's to object storage, which may be refused."""
+
+    def work(cloud: Cloud, _: Ids) -> None:
+        with suppress(ClientError):
+            getattr(cloud.account("alice").client("oos"), operation)(**parameters)
+
+    return work
+
+
+# requests to a bucket with many objects
+OBJECT = {"Bucket": EXPORTED["OsuBucket"], "Key": "new"}
+STORAGE: Mapping[str, Work] = {
+    "a new object": storage("put_object", **OBJECT),
+    "a missing object": storage("get_object", **OBJECT),
+    "a deletion": storage("delete_object", **OBJECT),
+    "a deletion of several": storage("delete_objects", Bucket=OBJECT["Bucket"], Delete={"Objects": [{"Key": "new"}]}),
+    "a deletion of the bucket": storage("delete_bucket", Bucket=OBJECT["Bucket"]),
+    "a list of buckets": storage("list_buckets"),
+    "a page": storage("list_objects_v2", Bucket=OBJECT["Bucket"], MaxKeys=10),
+    "a page of the first version": storage("list_objects", Bucket=OBJECT["Bucket"], MaxKeys=10),
+    "a later page": storage("list_objects_v2", Bucket=OBJECT["Bucket"], MaxKeys=10, StartAfter="5"),
+    "a page of versions": storage("list_object_versions", Bucket=OBJECT["Bucket"], MaxKeys=10),
+}
+
+
+def test_a_request_to_object_storage_does_not_slow_down_with_other_objects() -> None:
+    """A request costs as much as the objects that it names or shows, however many the bucket has."""
+    assert find_growing(STORAGE) == {}
+
+
 NOT_BY_PAGE = {
     "ReadNics": "the NICs of the crowd belong to the same VM",
     "ReadVms": "the volumes and NICs of the crowd belong to the same VM",
@@ -389,3 +426,41 @@ WORKS: Mapping[str, Work] = {
 def test_what_is_done_with_a_cloud_does_not_slow_down() -> None:
     """Refusals, explanations, forks, savepoints and comparisons cost the same beside many resources."""
     assert find_growing(WORKS) == {}
+
+
+ACCOUNTS: Mapping[str, Callable[[Cloud, Account], object]] = {
+    "a call": lambda _, alice: alice.call("ReadVolumes"),
+    "a Basic login": lambda cloud, alice: OapiDoor(cloud.engine).handle(log_in(alice), cloud.now),
+    "a check of a login": lambda _, alice: alice.call(
+        "CheckAuthentication", Login=alice.email, Password=alice.password
+    ),
+    "a list of buckets": lambda _, alice: alice.client("oos").list_buckets(),
+    "a bucket": lambda _, alice: alice.client("oos").head_bucket(Bucket="alice"),
+}
+
+
+def log_in(account: Account) -> HttpRequest:
+    """Return a request with the login and the password of an account."""
+    login = b64encode(f"{account.email}:{account.password}".encode()).decode()
+    headers = {"content-type": "application/json", "authorization": f"Basic {login}"}
+    return HttpRequest("POST", "api.eu-west-2.outscale.com", "/api/v1/ReadAccessKeys", headers, b"{}")
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_other_accounts_do_not_slow_down_a_call(name: str) -> None:
+    """A call costs the same however many other accounts there are, each with a bucket."""
+
+    def make(size: int) -> Callable[[], object]:
+        cloud = Cloud()
+        names = [*(f"other-{number}" for number in range(size)), "alice"]
+        for owner in names:
+            account = cloud.account(owner)
+            with cloud.engine.transaction("test") as tx:
+                tx.add(Bucket(
+                    account_id=account.account_id, bucket_id=f"{account.region}/{owner}", creation_date=tx.at,
+                    name=owner, region=account.region,
+                ))  # fmt: skip
+        return partial(ACCOUNTS[name], cloud, account)
+
+    few, many = compare_sizes(make, (20, 200))
+    assert many <= RATIO * few

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import RLock, get_ident
@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from omisim.doors.http import HttpResponse, clean_header
 from omisim.doors.oos.configurations import ONLY_VERSION
+from omisim.doors.oos.pages import find_page
 from omisim.state.buckets import StorageError, check_key
 
 __all__ = ["call_moto", "use_backend"]
@@ -79,7 +80,14 @@ class _Door(responses.S3Response):  # type: ignore[misc]  # moto has no types
 
 
 class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
-    """A backend without paging state between requests: the token of a page is the last name of the page before."""
+    """A backend without paging state between requests: the token of a page is the last name of the page before.
+
+    Of a bucket with many objects, it has those alone that the request concerns: `names` are the names of all, if the
+    request lists them, and `load_keys` loads the objects with some names.
+    """
+
+    names: Sequence[str] = ()
+    load_keys: Callable[[Iterable[str]], None]
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
@@ -95,6 +103,7 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
         if not all(map(_names_object, objects)):
             reason = "an object to delete is named by its Key alone, or with the VersionId null"
             raise StorageError("NotImplemented", reason, "OOS-007")
+        self.load_keys(item["Key"] for item in objects)
         return super().delete_objects(bucket_name, objects, *args, **options)
 
     def complete_multipart_upload(self, bucket_name: str, multipart_id: str, body: Any) -> Any:
@@ -111,6 +120,13 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
         page, is_truncated, token = self.list_objects_v2(bucket, prefix, delimiter, None, marker, max_keys)
         prefixes = [item for item in page if isinstance(item, str)]
         return [item for item in page if not isinstance(item, str)], prefixes, is_truncated, token and unquote(token)
+
+    def list_objects_v2(
+        self, bucket: Any, prefix: Any, delimiter: Any, continuation_token: Any, start_after: Any, max_keys: int
+    ) -> Any:
+        after = self._pagination_tokens.get(continuation_token) if continuation_token else start_after
+        self.load_keys(find_page(self.names, prefix or "", delimiter or "", after or "", max_keys))
+        return super().list_objects_v2(bucket, prefix, delimiter, continuation_token, start_after, max_keys)
 
     def list_object_versions(
         self, bucket_name: str, delimiter: Any, key_marker: Any, max_keys: int, prefix: Any, **_unused: Any

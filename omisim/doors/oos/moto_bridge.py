@@ -5,8 +5,11 @@ A backend serves one request. All data is in State, so savepoints, forks and dum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from moto.s3 import models
@@ -23,7 +26,6 @@ from omisim.state.transaction import Transaction
 __all__ = ["MotoBridge", "StorageRequest"]
 
 MAX_GRANTS = 100  # of an access control list
-_ALL_KEYS = ("ListObjects", "ListObjectVersions", "DeleteBucket", "DeleteObjects")
 
 
 class StorageRequest(NamedTuple):
@@ -67,16 +69,17 @@ class MotoBridge:
     def _load(self, backend: Any) -> None:
         place = self._request.place
         places = [named for named in dict.fromkeys((place, self._request.source)) if named is not None]
-        bucket_ids = {named.bucket_id for named in places}
-        for _, bucket in sorted(self._state.rows("bucket").items()):  # as ListBuckets sorts them
-            if bucket.bucket_id in bucket_ids if place.bucket else self._is_own(bucket):
-                self._load_bucket(backend, bucket)
-        if self._request.operation in _ALL_KEYS:
-            for item in self._state.find_by("object", "bucket_id", place.bucket_id):
-                self._load_key(backend, item, with_body=False)
+        for bucket in self._find_buckets(places):
+            self._load_bucket(backend, bucket)
         for item in (self._state.get("object", named.object_id) for named in places):
             if item is not None:
                 self._load_key(backend, item, with_body=True)
+        backend.load_keys = partial(self._load_keys, backend)
+        if self._request.operation in ("ListObjects", "ListObjectVersions", "DeleteBucket"):
+            object_ids = self._state.tables["object"].find_ids("bucket_id", place.bucket_id)
+            backend.names = list(map(str.removeprefix, object_ids, repeat(f"{place.bucket_id}/")))
+            if self._request.operation == "DeleteBucket":
+                self._load_keys(backend, backend.names[:1])  # one object refuses it
         for upload in self._find_uploads():
             self._load_upload(backend, upload)
 
@@ -88,14 +91,26 @@ class MotoBridge:
         upload: Upload | None = self._state.get("upload", upload_id) if upload_id else None
         return (upload,) if upload is not None and upload.bucket_id == bucket_id else ()
 
-    def _is_own(self, bucket: Bucket) -> bool:
-        return bucket.account_id == self._request.caller and bucket.region == self._request.place.region
+    def _find_buckets(self, places: Iterable[Place]) -> Iterable[Bucket]:
+        """Return the buckets of the places; for ListBuckets, the caller's in the Region, sorted by name."""
+        if self._request.place.bucket:
+            return self._state.find_by_ids("bucket", [named.bucket_id for named in places])
+        own = self._state.find_by("bucket", "account_id", self._request.caller)
+        region = self._request.place.region
+        return sorted((bucket for bucket in own if bucket.region == region), key=attrgetter("name"))
 
     def _load_bucket(self, backend: Any, row: Bucket) -> None:
         bucket = models.FakeBucket(row.name, row.account_id, row.region)
         bucket.creation_date = row.creation_date
         bucket.acl = _to_moto_acl(row.grants)
         backend.buckets[row.name] = bucket
+
+    def _load_keys(self, backend: Any, names: Iterable[str]) -> None:
+        """Load the objects of the request's bucket that have these names, without their bodies."""
+        for name in names:
+            item = self._state.get("object", self._request.place._replace(key=name).object_id)
+            if item is not None and item.object_id not in self._keys:
+                self._load_key(backend, item, with_body=False)
 
     def _load_key(self, backend: Any, row: StoredObject, *, with_body: bool) -> None:
         bucket = backend.buckets[row.bucket_id.partition("/")[2]]
