@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from omisim.actions.framework.call import Call, as_parsed
 from omisim.actions.framework.registry import action
+from omisim.actions.tags import TAGGED
 from omisim.model import (
     Entity,
     Net,
@@ -101,7 +102,9 @@ def _count_in_net(call: Call, net: Any, kind: str) -> int:
     return call.state.count(kind, "net_id", net.net_id)
 
 
-# quotas on a single resource, in the order of `_make_resource_key` in `framework/paging.py`
+# kind → its place among the pages of ReadQuotas (`framework/paging.py`)
+_PLACES: Mapping[str, int] = {kind: place for place, (kind, _) in enumerate(TAGGED.values())}
+# quotas on a single resource, in the order of these places
 EACH: Mapping[str, ResourceQuota] = {
     "vm_sg_limit": ResourceQuota("QTA-014/vm", Vm, _count_groups),
     "rtb_rule_limit": ResourceQuota("QTA-015/route", RouteTable, lambda _, table: len(table.routes)),
@@ -169,17 +172,26 @@ def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None =
 
 
 def _list_quotas(call: Call, selection: FiltersQuota) -> Iterator[tuple[str, Iterable[Quota]]]:
-    """Yield the quotas of the account, then those of each of its resources, at least those that match the filters."""
-    ids, wanted = selection.quota_types, selection.quota_names
+    """Yield the quotas of the account, then those of each of its resources, at least those that match the filters.
+
+    Those that earlier pages showed are left out.
+    """
+    ids, wanted, (first_kind, _) = selection.quota_types, selection.quota_names, call.first_tag
     used = {name: quota.count_used(call) for name, quota in QUOTAS.items()}
     make_quota = partial(_make_quota, call.account.account_id, dict(call.account.quotas))
-    yield GLOBAL, [make_quota(name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
+    if not call.first:
+        yield GLOBAL, [make_quota(name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
     for cls, names in groupby(EACH, key=lambda name: EACH[name].cls):
+        place = _PLACES[cls.kind]
         limited = [name for name in names if wanted is None or name in wanted]
-        if not limited:
+        if not limited or place < first_kind:
             continue
-        own = call.own_rows(cls) if ids is None else filter(call.owns, call.state.find_by_ids(cls.kind, ids))
-        for row in own:
+        first = call.first if place == first_kind else 0
+        if ids is None:
+            rows = call.state.find_narrowest(cls.kind, [[("account_id", call.account.account_id)]], first)
+        else:
+            rows = call.state.find_by_ids(cls.kind, ids, first)
+        for row in filter(call.owns, rows):
             amounts = {name: EACH[name].count_used(call, row) for name in limited if not row.is_gone}
             yield row.id, [make_quota(name, n, row.id) for name, n in amounts.items() if n is not None]
 

@@ -12,7 +12,7 @@ from omisim.actions.framework.schema import find_id_problem
 from omisim.actions.sharing import is_visible
 from omisim.base.frozen import replace
 from omisim.model import OrDict, ResourceTag, Tag
-from omisim.model.filters import FiltersTag, compile_filters
+from omisim.model.filters import FiltersTag, compile_filters, match_all
 from omisim.model.filters.dicts import FiltersTagDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -121,11 +121,12 @@ def delete_all_tags(call: Call, resource_ids: Sequence[str]) -> None:
 def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None) -> tuple[Tag, ...]:
     """List the tags of the caller's resources, those of one resource in the order of their keys."""
     vm_type = str(call.switch("vm_tag_type"))
-    parsed_filters = as_parsed(filters)
+    parsed_filters = as_parsed(filters) or match_all(FiltersTag)
     lookups: list[Lookup] = [[("owner of tags", call.account.account_id)]]
     for path, values in compile_filters(parsed_filters)[1]:
         if path in _INDEXES:
             lookups.append([(_INDEXES[path], value) for value in values])
+    types = parsed_filters.resource_types
     first_kind, first_key = call.first_tag
     rows = (
         Tag(
@@ -135,7 +136,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
             value=tag.value,
         )
         for place, (kind, resource_type) in enumerate(TAGGED.values())
-        if place >= first_kind
+        if place >= first_kind and (types is None or resource_type in types or kind == "vm")  # which has two types
         for row in call.state.find_narrowest(kind, lookups, call.first if place == first_kind else 0)
         if call.owns(row)
         for tag in sorted(row.tags, key=attrgetter("key"))

@@ -62,9 +62,10 @@ def read_vms_state(
     """List the states of the caller's running VMs, or with `all_vms` of all of them (VM-054)."""
     parsed_filters = as_parsed(filters) or match_all(FiltersVmsState)
     _check_prefixes(call, parsed_filters.vm_ids)
+    listed = parsed_filters.vm_states if all_vms else (VmState.RUNNING,)
     states = (
         VmStates(subregion_name=vm.placement.subregion_name or "", vm_id=vm.vm_id, vm_state=vm.state)
-        for vm in call.own_rows(Vm, parsed_filters)
+        for vm in call.own_rows(Vm, FiltersVm(vm_ids=parsed_filters.vm_ids, vm_state_names=listed))
         if all_vms or vm.state is VmState.RUNNING
     )
     return call.select(states, parsed_filters)

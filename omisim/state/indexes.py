@@ -171,7 +171,7 @@ INDEXES: Mapping[str, Declared] = {
     "origin": {"parent": Index(("parents",), lambda row: [parent for _, parent in row.parents])},
     "product_type": _by_paths("product_type", *_OWN),
     "public_ip": {
-        **_by_paths("public_ip", *_OWN, "link_public_ip_id", "public_ip"),
+        **_by_paths("public_ip", *_OWN, "link_public_ip_id", "nic_id", "public_ip"),
         **_TAGGED,
         "holder": Index(
             ("link_public_ip_id", "nic_id", "vm_id"),

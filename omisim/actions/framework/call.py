@@ -66,7 +66,8 @@ class Call:
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
         self.values: Mapping[str, Any] = NOTHING  # the parsed parameters that the caller gave
         self.first: int = 0  # the creation number of the first resource of a later page, if it is sorted by it
-        self.first_tag: tuple[int, str] = (0, "")  # of a later page of ReadTags: its place in TAGGED, and its key
+        # of a later page of ReadTags or ReadQuotas: the place of its first kind in TAGGED, and the key of its first tag
+        self.first_tag: tuple[int, str] = (0, "")
         self.limit: int | None = None  # the number of results after which the page is full
         self.decoded: Mapping[Any, Any] = NOTHING  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []

@@ -22,8 +22,8 @@ __all__ = ["MAX_RESULTS", "compute_limit", "find_first", "paginate"]
 
 MAX_RESULTS = 1000
 UNSIZED = "u."  # begins a token whose page only the platform has limited
-# a sort key (`_make_sort_key`) of a resource, or of a tag: then also its place in `TAGGED`, and the tag's key
-_FIRST = re.compile("(?:tag (?P<kind>[0-9]{2}))?(?P<creation>[0-9]{20})(?P<key>.*)", re.DOTALL)
+# a sort key (`_make_sort_key`) of a resource, or of a tag or quota: then also its place in `TAGGED`, and the tag's key
+_FIRST = re.compile("(?:(?:tag|quota) (?P<kind>[0-9]{2}))?(?P<creation>[0-9]{20})(?P<key>.*)", re.DOTALL)
 
 
 def paginate(
