@@ -30,6 +30,7 @@ _LIBRARIES: Final = frozenset(
     {"aiohttp", "anyio", "boto3", "botocore", "httpcore", "httpx", "omisim", "osc_sdk_python", "pytest", "requests"}
     | {"s3transfer", "tenacity", "urllib3", "_pytest"}
 )
+_TIME_LIMITS: Final = ("pytest_timeout",)  # modules whose exceptions end the test, not the code under test
 _MAX_TEXT: Final = 300
 
 
@@ -67,18 +68,20 @@ def perform(cloud: Cloud, code: Code, before: State, budget: int, expected: Expe
     """Run the code on a cloud, and return the record.
 
     `before` is the state to compare with. A run that makes more calls than `budget` never ends. Afterwards the cloud
-    has no faults.
+    has no faults. An exception of a time limit of the test, and KeyboardInterrupt, are raised.
     """
     engine = cloud.engine
     mark, first = cloud.mark(), engine.session.requests
     engine.change_settings(read_switches=set())
     limit = cloud.faults.add(ANY_ACTION, every=budget, times=1, kill=True)
-    with _ignore_kills():
-        value, failure = _execute(cloud, code, limit, expected)
+    try:
+        with _ignore_kills():
+            value, failure = _execute(cloud, code, limit, expected)
+    finally:
+        cloud.faults.clear()
     switches = frozenset(engine.settings.read_switches)
     changes = engine.state.changes_since(mark.position)
     calls = tuple(call for call in engine.session.calls if call.serial > first)
-    cloud.faults.clear()
     return Run(calls, changes, failure, value, take_inventory(cloud, before), switches)
 
 
@@ -105,12 +108,19 @@ def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) 
             value = asyncio.run(_wait_for(value))
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
+    except BaseException as error:  # the code under test may raise anything
+        if any(map(_is_time_limit, _iter_causes(error))):
+            raise
         failure = _classify(error, expected)
     if any(fault.is_dead for fault in cloud.faults):  # however the code, or a thread of it, took the exception
         place = _name_lines(failure.error) if failure and failure.error else ""
         return None, _describe_kill(limit, place)
     return normalize(value), failure
+
+
+def _is_time_limit(error: BaseException) -> bool:
+    """Whether an exception says that the whole test takes too long, for which the run that it hits is not to blame."""
+    return any(frame.f_globals.get("__name__") in _TIME_LIMITS for frame, _ in walk_tb(error.__traceback__))
 
 
 def _describe_kill(limit: Fault, place: str) -> RunFailure:

@@ -216,7 +216,11 @@ class Sweep:
             while not runs or _must_run_again(runs, max_runs=len(stages) + _RERUNS):
                 for deviation in reversed(stages[len(runs)] if len(runs) < len(stages) else ()):  # see World.script
                     deviation.apply(cloud)
-                runs.append(perform(cloud, self._code, before, self._budget, options.expected))
+                try:
+                    runs.append(perform(cloud, self._code, before, self._budget, options.expected))
+                except BaseException as error:  # of a time limit of the test, or KeyboardInterrupt
+                    error.add_note(f"omisim: the sweep tried this deviation: {World(deviations, 'survived').title}")
+                    raise
             call = min(deviation.call or deviation.start for deviation in deviations)
             first = judge(runs[-1], self._clean, cloud, options.holds, call)
             others = () if options.holds or first[0] in HARMLESS else self._list_clean_after(deviations)

@@ -177,3 +177,53 @@ class TestRuns:
         assert "The code keeps state between two runs, or sends times or random values" in str(raised.value)
         assert str(raised.value).endswith("\n  only the first run calls ReadVms {}")
         assert str(raised.value).startswith("sweep over 1 call: 0 runs")
+
+
+class LimitedCode:
+    """Code whose third run, the first with a deviation, is hit by the time limit that pytest-timeout sets."""
+
+    def __init__(self, *, wraps: bool = False) -> None:
+        self.clouds: list[Cloud] = []
+        self.wraps = wraps
+        namespace: dict[str, Any] = {"__name__": "pytest_timeout", "fail": pytest.fail}
+        exec("def end(): fail('Timeout')", namespace)
+        self.end_test = namespace["end"]
+
+    def __call__(self, cloud: Cloud) -> None:
+        """Make a call, except in the third run."""
+        self.clouds.append(cloud)
+        try:
+            if len(self.clouds) == 3:
+                self.end_test()
+        except BaseException as error:
+            if self.wraps:
+                raise RuntimeError from error
+            raise
+        cloud.account("alice").read_vms()
+
+
+class TestTimeLimitOfTheTest:
+    def test_ends_the_sweep(self) -> None:
+        """It is not a finding about the deviation that happens to be tried, and no other run follows."""
+        code = LimitedCode()
+        with pytest.raises(pytest.fail.Exception, match="Timeout"):
+            sweep(setup, code)
+        assert len(code.clouds) == 3
+
+    def test_ends_the_sweep_if_the_code_wraps_it(self) -> None:
+        """Code may report any exception by an error of its own."""
+        with pytest.raises(RuntimeError):
+            sweep(setup, LimitedCode(wraps=True))
+
+    def test_names_the_deviation(self) -> None:
+        """Code that waits only there may be the reason."""
+        with pytest.raises(pytest.fail.Exception) as caught:
+            sweep(setup, LimitedCode(), kinds=["delayed"])
+        assert caught.value.__notes__ == ["omisim: the sweep tried this deviation: call 1, ReadVms takes 600 seconds"]
+
+    def test_leaves_no_fault(self) -> None:
+        """A call that a fixture makes afterwards succeeds."""
+        code = LimitedCode()
+        with pytest.raises(pytest.fail.Exception):
+            sweep(setup, code)
+        assert not list(code.clouds[2].faults)
