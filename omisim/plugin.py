@@ -46,7 +46,7 @@ SCOPE_ADVICE = """These fixtures are function-scoped. For a module or a class, o
 SWEEP = "omisim_sweep"
 SWEPT = "omisim_sweep_report"
 RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()  # the test of a session
-SHARED: pytest.StashKey[object] = pytest.StashKey()  # the value of an omi_cloud that is wider than a test
+LATEST: pytest.StashKey[object] = pytest.StashKey()  # the value of omi_cloud in its scope: it may outlive a test
 EXAMPLE_ADVICE = """A fixture is set up once per test, not once per example. Give each example a fork of the cloud:
 
     from omisim.testing.forks import fork_each_example
@@ -159,9 +159,8 @@ def pytest_fixture_setup(
     value = yield
     if fixturedef.argname == "omi_cloud":
         watch_override(request.session.stash[RUNNING], value)
-        if fixturedef.scope != "function":
-            request.node.stash[SHARED] = value
-            fixturedef.addfinalizer(lambda: request.node.stash.__delitem__(SHARED))
+        request.node.stash[LATEST] = value
+        fixturedef.addfinalizer(lambda: request.node.stash.__setitem__(LATEST, None))
     return value
 
 
@@ -185,9 +184,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Guard a test that uses a fixture of omisim before its first fixture is set up, those of its class included."""
     note_environ(item.config)
     item.session.stash[RUNNING] = item
-    for node in item.listchain():
-        if "omi_cloud" in getattr(item, "fixturenames", ()) and SHARED in node.stash:
-            watch_override(item, node.stash[SHARED])
+    if "omi_cloud" in getattr(item, "fixturenames", ()):
+        for node in item.listchain():
+            watch_override(item, node.stash.get(LATEST, None))
     if any(name.startswith("omi_") for name in getattr(item, "fixturenames", ())):
         guard_test(item)
     with failing_for_strays(item):

@@ -320,6 +320,39 @@ class TestReportSection:
             for action, text in (("CreateVolume", f"Size={size}"), ("CreateSnapshot", "VolumeId"))
         ]
 
+    def test_shows_the_nearest_of_two_shared_clouds(self, pytester: pytest.Pytester) -> None:
+        """A suite may override its own omi_cloud in the same scope, and give it parameters."""
+        override = """
+            import pytest
+            from omisim import Cloud
+
+            @pytest.fixture(scope="module")
+            def omi_cloud():
+                return Cloud(seed="far")
+        """
+        pytester.makeconftest(override)
+        source = """
+            import pytest
+
+            @pytest.fixture(scope="module", params=[1, 2])
+            def omi_cloud(omi_cloud, request):
+                cloud = omi_cloud.fork()
+                cloud.account(f"account-{request.param}")
+                return cloud
+
+            @pytest.mark.parametrize("turn", range(2))
+            def test_fails(omi_cloud, turn):
+                omi_cloud.account(omi_cloud.accounts[0]).create_keypair(keypair_name=f"key-{turn}")
+                assert False
+
+            def test_of_another_cloud(): pass
+        """
+        result = run_plugin(pytester, source)
+        result.assert_outcomes(failed=4, passed=1)
+        assert re.findall(r"CreateKeypair by (\S+) .*(key-\d)", result.stdout.str()) == [
+            (f"account-{number}", f"key-{turn}") for number in (1, 2) for turn in (0, 1)
+        ]
+
     def test_is_left_out_without_a_cloud(self, pytester: pytest.Pytester) -> None:
         """A test that uses no cloud has no such section."""
         run_plugin(pytester, "def test_fails(): assert False").stdout.no_fnmatch_line("*omisim*")
