@@ -39,7 +39,7 @@ class Access:
             reason = f"the Host header names {request.host[:200]!r}, which is not a name of this server (--allow-host)"
             raise HttpError(HTTPStatus.FORBIDDEN, reason)
         origin = request.headers.get("origin")
-        if origin is not None and not self._is_own_origin(origin, request):
+        if origin and not self._is_own_origin(origin, request):
             raise HttpError(HTTPStatus.FORBIDDEN, f"the page {origin[:200]!r} must not send requests to this server")
 
     def _is_own_host(self, host: str) -> bool:
@@ -68,23 +68,22 @@ class Access:
 
     def has_token(self, request: HttpRequest) -> bool:
         """Whether a request has the token in each of the headers that it uses, or a valid cookie."""
-        authorization = request.headers.get("authorization")
-        tokens = [request.headers.get("x-omisim-token")]
-        if authorization is not None:
+        token, authorization = request.headers.get("x-omisim-token"), request.headers.get("authorization")
+        tokens = [token] if token else []
+        if authorization:
             scheme, _, value = authorization.partition(" ")
             tokens.append(value if scheme.lower() == "bearer" else "")
-        sent_tokens = [token for token in tokens if token is not None]
-        if sent_tokens:
-            return all(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in sent_tokens)
+        if tokens:
+            return all(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in tokens)
         return self._has_cookie(request)
 
     def _has_cookie(self, request: HttpRequest) -> bool:
         """Whether a page of this server sends a cookie of `open_session`: a browser says so in headers of its own."""
         origin, method = request.headers.get("origin"), request.method
-        is_read = method in ("GET", "HEAD") and origin is None  # a page's own reads have no Origin
+        is_read = method in ("GET", "HEAD") and not origin  # a page's own reads have no Origin
         if is_read and request.headers.get("sec-fetch-site") != "same-origin":
             return False
-        if not is_read and (origin is None or not self._is_own_origin(origin, request)):
+        if not is_read and not (origin and self._is_own_origin(origin, request)):
             return False
         return self._read_cookie(request) in self._sessions
 
@@ -102,7 +101,7 @@ class Access:
 
     def open_session(self, request: HttpRequest) -> str:
         """Return the Set-Cookie header of a new session for a page of this server. Raises HttpError without Origin."""
-        if request.headers.get("origin") is None:
+        if not request.headers.get("origin"):
             raise HttpError(HTTPStatus.FORBIDDEN, "only a page of this server may exchange the token for a cookie")
         session = secrets.token_urlsafe(32)
         self._sessions[session] = None

@@ -304,6 +304,12 @@ class TestSignatures:
         cloud.advance(seconds=61)
         assert error_of(get(query)) == (401, "RequestExpired")
 
+    def test_may_be_beside_an_empty_header(self, alice: Account) -> None:
+        """An Authorization header without a value is no second signature of a pre-signed request. [FCU-017]"""
+        url = alice.client("fcu").generate_presigned_url("describe_volumes", HttpMethod="GET")
+        request = HttpRequest("GET", HOST, "/", {"authorization": ""}, b"", url.partition("?")[2])
+        assert send(alice, request).status == 200
+
 
 class TestRegions:
     def test_come_from_the_host_the_path_or_the_key(self, alice: Account, cloud: Cloud) -> None:
