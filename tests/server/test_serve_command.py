@@ -171,7 +171,7 @@ class TestServeCommand:
     def test_reports_a_wrong_option_in_one_line(
         self, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A wrong option is one clear line and exit status 1."""
+        """A wrong option is one clear line and exit status 2."""
         assert main(["serve", "--port", "0", *words]) == 2
         error = capsys.readouterr().err
         assert message in error

@@ -117,7 +117,7 @@ def test_shows_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
 def test_reports_a_problem_on_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], problem: str
 ) -> None:
-    """A mistake ends with status 1 and a line on standard error."""
+    """A mistake ends with status 2 and a line on standard error."""
     monkeypatch.delenv("OMISIM_URL", raising=False)
     monkeypatch.chdir(Path(__file__).parents[2])
     assert main(command) == 2

@@ -17,8 +17,8 @@ _CONDITIONS = ("if-match", "if-unmodified-since", "if-none-match", "if-modified-
 def resolve_conditions(name: str, headers: dict[str, str], item: StoredObject | None) -> None:
     """Decide the conditions of a read, or those on the source of a copy, and remove them from the headers.
 
-    `name` is that of the operation, `item` the object. If a read has the object already, the one condition that is left
-    has moto answer 304. Raises StorageError (412).
+    `name` is that of the operation, `item` the object. One condition stays, for which moto answers 304, if the client
+    of a read has the object already. Raises StorageError (412).
     """
     prefix = {"GetObject": "", "HeadObject": "", "CopyObject": OF_SOURCE, "UploadPartCopy": OF_SOURCE}.get(name)
     if prefix is None or item is None:
