@@ -80,9 +80,9 @@ class Marketplace:
         if isinstance(regions, str) or not isinstance(regions, Iterable):
             example = regions if isinstance(regions, str) else DEFAULT_REGIONS[0]
             raise ValueError(f"regions must be a sequence of Regions, for example ({example!r},), not {regions!r}")
-        regions = tuple(dict.fromkeys(regions))
+        regions = tuple(regions)
         if not regions:
-            raise ValueError(f"regions must name at least one Region, not {regions!r}")
+            raise ValueError("regions must name at least one Region")
         for region in regions:
             check_known("region", region, load_catalog().regions)
         with self.engine.transaction("marketplace") as tx:
@@ -91,7 +91,7 @@ class Marketplace:
                 account_id=seller.account_id,
                 offer=offer,
                 product_code=tx.new_id("product_type"),
-                regions=regions,
+                regions=tuple(dict.fromkeys(regions)),
                 seller=seller.name,
             )
             return _publish(tx, tx.add(row), source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from freezegun import freeze_time
 from support.catalogue import find_official
@@ -204,9 +206,9 @@ class TestMarketplaceRefuses:
         with pytest.raises(ValueError, match="hourly, subscription, byol, free"):
             publish(cloud, seller, source, "rent")  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("regions", [(), ("mars-1",)])
+    @pytest.mark.parametrize("regions", [(), ("mars-1",), (["eu-west-2"],)])
     def test_unknown_or_missing_regions(
-        self, cloud: Cloud, seller: Account, source: Image, regions: tuple[str, ...]
+        self, cloud: Cloud, seller: Account, source: Image, regions: tuple[Any, ...]
     ) -> None:
         """A product is published in at least one Region, and each must exist."""
         with pytest.raises(ValueError, match=r"[Rr]egion"):
