@@ -113,9 +113,9 @@ def make_test_cloud(item: pytest.Item, start: Any, *, sleeping: bool = False) ->
     check_options(item.config, item)  # again: a hook or a fixture may have added a marker since the collection
     options = ({"timing": "clock"} if sleeping else {}) | read_marker(item)
     fixed = [name for name in FIXED_OPTIONS if name in options]
-    suite = read_ini(item.config)
-    if fixed or ("accounts" in suite and not options.keys().isdisjoint(("accounts", "region"))):
-        if _is_same(start, make_base(item.config)):
+    if fixed or not options.keys().isdisjoint(("accounts", "region")):
+        suite = read_ini(item.config)
+        if (fixed or "accounts" in suite) and _is_same(start, make_base(item.config)):
             return _create(item.config, _merge(suite, options))
         if fixed:
             raise ValueError(f"the marker cannot set {fixed[0]}: omi_base has already created the cloud")
