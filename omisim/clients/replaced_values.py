@@ -26,7 +26,7 @@ __all__ = [
 _LOCK = RLock()
 _INHERITED = object()  # the value of an attribute that its owner does not have itself
 _STACKS: dict[object, list[list[Any]]] = {}  # a place → the values around and in each open context, the innermost last
-_RESTORES: list[Callable[[Mapping[str, str]], None]] = []
+_RESTORES: list[Callable[[Mapping[str, str]], object]] = []
 
 
 @contextmanager
@@ -63,11 +63,11 @@ def _find_innermost(place: object) -> Any:
         return _STACKS[place][-1][1] if place in _STACKS else None
 
 
-def restore_after_test(restore: Callable[[Mapping[str, str]], None]) -> None:
+def restore_after_test(restore: Callable[[Mapping[str, str]], object]) -> None:
     """Let pytest's plugin call a function after the test, with the variables that the process had before all tests.
 
-    The function restores a value once more, but only if it finds that of a context that has ended, and no open context
-    has the same: others have put it back.
+    The function restores a value once more if others have put back that of a context that has ended, unless it is also
+    that of an open context.
     """
     if "omisim.plugin" in sys.modules:  # which imports nothing until a test needs it
         _RESTORES.append(restore)
@@ -75,7 +75,7 @@ def restore_after_test(restore: Callable[[Mapping[str, str]], None]) -> None:
 
 def restore_again(environ: Mapping[str, str]) -> None:
     """Call the functions of `restore_after_test`."""
-    for restore in _RESTORES.copy():  # one that finds nothing to restore adds itself again
+    for restore in _RESTORES:
         restore(environ)
     _RESTORES.clear()
 

@@ -129,6 +129,29 @@ class TestLateFixture:
         """
         run_plugin(pytester, source).assert_outcomes(passed=2)
 
+    def test_leaves_virtual_time_that_is_still_open(self, pytester: pytest.Pytester) -> None:
+        """The virtual time of a module stays after tests, although its setup has left one and replaced a function."""
+        source = """
+    import time
+
+    import pytest
+
+    import omisim
+
+    @pytest.fixture(scope="module", autouse=True)
+    def sleep():
+        cloud = omisim.Cloud()
+        with pytest.MonkeyPatch.context() as patch, cloud.sleeping():
+            patch.setattr(time, "sleep", print)
+        with cloud.sleeping():
+            yield time.sleep
+
+    @pytest.mark.parametrize("turn", range(2))
+    def test_in_the_module(sleep, turn):
+        assert time.sleep is sleep
+        """
+        run_plugin(pytester, source).assert_outcomes(passed=2)
+
     def test_keeps_what_a_wider_fixture_has_set_meanwhile(self, pytester: pytest.Pytester) -> None:
         """A variable that a session fixture sets or deletes during the first test stays so for the next one."""
         source = f"""{SOURCE}

@@ -22,6 +22,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo = ExitStack()
+        self._replaced: set[tuple[Any, str]] = set()  # owners and names
 
     def undo(self) -> None:
         """Restore everything, the last replacement first."""
@@ -37,8 +38,7 @@ class Patches:
         if real is None:
             return None
         inherited = isinstance(owner, type) and name not in vars(owner)
-        setattr(owner, name, replacement)
-        self._undo.callback(_restore, owner, name, replacement, _MISSING if inherited else real)
+        self._replace(owner, name, replacement, _MISSING if inherited else real)
         return real
 
     def replace_shared(self, owner: Any, name: str, replacement: Any) -> None:
@@ -52,20 +52,30 @@ class Patches:
             for name in names:
                 real, replacement = by_id.get(id(vars(module).get(name)), (None, None))
                 if real is not None:
-                    setattr(module, name, replacement)
-                    self._undo.callback(_restore, module, name, replacement, real)
+                    self._replace(module, name, replacement, real)
+
+    def _replace(self, owner: Any, name: str, replacement: Any, real: Any) -> None:
+        setattr(owner, name, replacement)
+        self._replaced.add((owner, name))
+        self._undo.callback(self._restore, owner, name, replacement, real)
+
+    def _restore(self, owner: Any, name: str, replacement: Any, real: Any) -> None:
+        self._replaced.discard((owner, name))
+        if not _restore(owner, name, replacement, real):  # freezegun, or monkeypatch, has replaced it since
+            restore_after_test(lambda _: (owner, name) in self._replaced or _restore(owner, name, replacement, real))
 
 
-def _restore(owner: Any, name: str, replacement: Any, real: Any) -> None:
+def _restore(owner: Any, name: str, replacement: Any, real: Any) -> bool:
+    """Restore an attribute that has its replacement, and return whether it had."""
     if isinstance(owner, type):
         _drop_copies(owner, name, replacement)
-    if getattr(owner, name, None) is not replacement:  # freezegun, or monkeypatch, has replaced it since
-        restore_after_test(lambda _: _restore(owner, name, replacement, real))
-        return
+    if getattr(owner, name, None) is not replacement:
+        return False
     if real is _MISSING:
         delattr(owner, name)
     else:
         setattr(owner, name, real)
+    return True
 
 
 def _drop_copies(owner: type, name: str, replacement: Any) -> None:
