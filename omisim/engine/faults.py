@@ -133,7 +133,7 @@ class Fault:
 
     def make_endless(self) -> Fault:
         """Return the fault that hits every later call after this one has killed the process."""
-        return Fault(ANY_ACTION, times=None, error=None, kill=True, number=self.number)
+        return Fault(ANY_ACTION, times=None, error=None, kill=True, number=self.number, hits=self.hits)
 
 
 class Faults:

@@ -257,6 +257,13 @@ class TestKill:
                 alice.read_vms()
         assert (len(cloud.faults), len(others), (cloud.now - before).total_seconds()) == (1, 1, 30)
 
+    def test_counts_the_call_that_it_hit(self, cloud: Cloud, alice: Account) -> None:
+        """The fault that stays shows that a call was hit, before any later one is."""
+        cloud.faults.add("ReadVms", kill=True)
+        with pytest.raises(Killed):
+            alice.read_vms()
+        assert [fault.hits for fault in cloud.faults] == [1]
+
     def test_is_in_the_call_log(self, cloud: Cloud, alice: Account) -> None:
         """The record of the call shows that it got no answer."""
         cloud.faults.add("ReadVms", kill=True)
