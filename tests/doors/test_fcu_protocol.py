@@ -305,7 +305,7 @@ class TestSignatures:
         assert error_of(get(query)) == (401, "RequestExpired")
 
     def test_may_be_beside_an_empty_header(self, alice: Account) -> None:
-        """An Authorization header without a value is no second signature of a pre-signed request. [FCU-017]"""
+        """An empty Authorization header does not count as a second signature of a pre-signed request. [FCU-017]"""
         url = alice.client("fcu").generate_presigned_url("describe_volumes", HttpMethod="GET")
         request = HttpRequest("GET", HOST, "/", {"authorization": ""}, b"", url.partition("?")[2])
         assert send(alice, request).status == 200
