@@ -175,7 +175,7 @@ def shared_table(patch: Patch) -> None:
 
     def wrong(state: State) -> State:
         twin = fork(state)
-        vars(twin)["_owned"]["volume"] = twin.tables["volume"]
+        twin.tables, twin._owned = twin.tables.copy(), {"volume": twin.tables["volume"]}  # noqa: SLF001 - the bug
         return twin
 
     patch.setattr(State, "fork", wrong)
