@@ -44,8 +44,8 @@ def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVm
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())
         elif mapping.virtual_device_name is None:  # changes nothing of a device of the OMI
             devices.setdefault(name, BsuToCreate())  # refused below: a new device needs a size (OMI-059)
-    replaced = devices[ROOT].snapshot_id if ROOT in requested else root
-    call.check(replaced == root, "BDM-005", snapshot_id=replaced)
+    of_root = requested[ROOT].snapshot_id if ROOT in requested else None
+    call.check(of_root in (None, root), "BDM-005", snapshot_id=of_root)
     call.check(len(devices) <= MAX_VOLUMES_PER_VM, "BDM-013", count=len(devices), most=MAX_VOLUMES_PER_VM)
     disks = [_plan_disk(call, name, bsu, requested.get(name), of_image.get(name)) for name, bsu in devices.items()]
     for snapshot in requested_snapshots:
