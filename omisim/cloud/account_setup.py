@@ -14,6 +14,7 @@ from omisim.base.frozen import replace
 from omisim.base.suggest import check_known, describe_unknown
 from omisim.base.texts import check_encodable
 from omisim.engine.engine import Engine
+from omisim.engine.scheduler import apply_due
 from omisim.model import AccessKey, AccountRow
 from omisim.spec.catalog import QuotaName, load_catalog
 from omisim.state.initial_state import initial_state, iter_users
@@ -71,7 +72,7 @@ def find_or_create_account(
         _check_new_account(name, region, alias, quotas)
         tx = engine.begin("account")
         if tx.at != EPOCH or not engine.state.equals_fork(initial_state()):
-            return open_account(tx, name, region, alias, quotas)
+            return open_account(engine.begin("account", apply_due(engine)), name, region, alias, quotas)
         prepared, row, key = _prepare_first_account(tx.settings.seed, name, region, alias, tuple(quotas.items()))
         engine.state.take_from(prepared)
         return row, key

@@ -309,14 +309,15 @@ class Cloud:
         """Apply the next transition of a resource's success path now.
 
         The id of a volume link is its volume's. For a pending OMI, this completes the snapshots that it waits for, and
-        so the OMI. Raises ValueError if the resource is not in a transient state.
+        so the OMI. If the transition was due already, by a `SystemClock` or a clock that you moved, it happens at its
+        own time, and nothing more. Raises ValueError if the resource was not in a transient state.
         """
         with self.engine.atomic():
             check_id("resource_id", resource_id)
             scheduler.complete(self.engine, resource_id)
 
     def fail(self, resource_id: str, comment: str = "") -> None:
-        """Move a resource to its failure state now.
+        """Move a resource to its failure state now, after what is due: by a `SystemClock`, prefer `fail_next`.
 
         For a pending OMI, this fails one of its snapshots; `comment` becomes its `StateComment.StateMessage`. Raises
         ValueError if the current state has no failure transition.
@@ -333,13 +334,14 @@ class Cloud:
     def fail_next(self, kind: str, id: str | None = None, comment: str = "") -> None:  # noqa: A002 - the natural name for users
         """Make the next transition of a kind, or of one resource, end in its failure state.
 
-        Use it before the call that starts the transition. `kind` is for example "snapshot"; `comment` is the reason
-        that the API reports. `complete` never fails: with the timing "manual", use `fail` instead. Raises ValueError
-        for a kind without a failure state, and for an id of another kind.
+        Use it before the call that starts the transition: one that is due already succeeds. `kind` is for example
+        "snapshot"; `comment` is the reason that the API reports. `complete` never fails: with the timing "manual", use
+        `fail` instead. Raises ValueError for a kind without a failure state, and for an id of another kind.
         """
         with self.engine.atomic():
             if id is not None:
                 check_id("id", id)
+            scheduler.apply_due(self.engine)
             session = self.engine.session
             session.failures = (*session.failures, make_failure(kind, id, comment))
 
@@ -460,14 +462,14 @@ class Cloud:
             return tuple(diff_states(self.engine.state, other.engine.state))
 
     def who_can(self, image_id: str) -> Access:
-        """Return the rights of each account on an OMI, by account name.
+        """Return the rights of each account on an OMI now, by account name.
 
         The rights are "read", "launch", "copy", "export", "modify" and "delete". Accounts without rights are left out.
         `origins` of the result is the OMI's origin as each account sees it, `supported_by` who supports it. `cells`
         has the rule behind each right, `str` shows them as a table, and `before.diff(after)` compares two results.
         Raises ValueError for an unknown OMI.
         """
-        with self.engine.lock:
+        with self.engine.lock, scheduler.preview(self.engine):
             return explain_access(self.engine, image_id, self.accounts)
 
     def named(self, name: str) -> str:

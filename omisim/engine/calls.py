@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
@@ -89,14 +90,15 @@ def answer_call(
             unserved = _find_unserved(engine, record)
             action = unserved.action
         if session.faults and (fault := _take_fault(engine, record)):
-            state, session = engine.state, engine.session  # the fault's `meanwhile` may have reset the cloud
+            now = scheduler.apply_due(engine)  # its `meanwhile` may have moved the clock
+            state, session = engine.state, engine.session  # or have reset the cloud
             position = state.position
             fault.raise_before_effect(request.action)
             account = _find_caller(state, account, action)
-        _adopt_unknown(engine, request, region)
+        _adopt_unknown(engine, request, region, now)
         if unserved is None:
             page_size = fault.page_size if fault else None
-            tx = engine.begin(action.name)
+            tx = engine.begin(action.name, now)
             answer = dispatch(tx, engine.clock, action, request, account, region, session.calls, page_size)
         else:
             answer = unserved.answer(request, record)
@@ -155,23 +157,18 @@ def why_not(engine: Engine, request: Request, account_id: str, region: str) -> l
 
 
 def _collect_refusals(engine: Engine, request: Request, account_id: str, region: str) -> list[ApiError]:
-    with engine.lock:
-        position = engine.state.position
+    with engine.lock, scheduler.preview(engine) as now:
+        account, unserved = _get_account(engine, account_id), find_unserved(engine.settings, request.action)
+        if unserved is not None:
+            return unserved.list_refusals(request)
+        action = ACTIONS.get(request.action)
+        if action is None:
+            return [refuse_action(request.action)]
         try:
-            with scheduler.suspend_failures(engine):
-                scheduler.apply_due(engine)
-            account, unserved = _get_account(engine, account_id), find_unserved(engine.settings, request.action)
-            if unserved is not None:
-                return unserved.list_refusals(request)
-            action = ACTIONS.get(request.action)
-            if action is None:
-                raise refuse_action(request.action)
-            _adopt_unknown(engine, request, region)
-            return collect_refusals(engine.begin("why_not", observed=False), action, request, account, region)
+            _adopt_unknown(engine, request, region, now)
+            return collect_refusals(engine.begin("why_not", now, observed=False), action, request, account, region)
         except ApiError as error:
             return [error]
-        finally:
-            engine.state.undo_to(position)
 
 
 def note_refused(
@@ -254,10 +251,10 @@ def _take_fault(engine: Engine, record: CallRecord) -> Fault | None:
     return fault
 
 
-def _adopt_unknown(engine: Engine, request: Request, region: str) -> None:
+def _adopt_unknown(engine: Engine, request: Request, region: str, now: dt.datetime) -> None:
     if engine.settings.unknown_images and request.action in ("CreateVms", "CreateImage", "ReadImages"):
         for image_id in tuple(islice(find_unknown_images(engine.state, request.parameters), MAX_ADOPTED)):
-            adopt(engine.begin("adopt"), image_id, region, "Ubuntu")
+            adopt(engine.begin("adopt", now), image_id, region, "Ubuntu")
 
 
 def _record_failure(engine: Engine, record: CallRecord, error: Failed, dialect: Dialect | None = None) -> Failed:

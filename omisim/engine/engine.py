@@ -97,7 +97,8 @@ class Engine:
     def begin(self, cause: str, at: dt.datetime | None = None, *, observed: bool = True) -> Transaction:
         """Return a Transaction with this cause, by default at the present time.
 
-        The caller must undo its writes if it fails; `transaction` does so. Raises ForkedCloud in a forked process.
+        The caller must apply what is due before, and undo its writes if it fails; `transaction` does both. Raises
+        ForkedCloud in a forked process.
         """
         if self._is_copy:
             raise ForkedCloud
@@ -105,8 +106,9 @@ class Engine:
         return Transaction(self.state, self.settings, EFFECTS, at or self.clock.now(), cause, observer)
 
     def change_settings(self, **values: Any) -> None:
-        """Replace some of the settings, as a unit of work."""
+        """Replace some of the settings, as a unit of work. What is due before happens by the former ones."""
         with self.atomic():
+            scheduler.apply_due(self)
             self.settings = replace(self.settings, **values)
 
     def change_timing(self, timing: Timing) -> None:
@@ -127,8 +129,7 @@ class Engine:
     def transaction(self, cause: str) -> Iterator[Transaction]:
         """Write from Python as a call would: an atomic block that begins with what is due."""
         with self.atomic():
-            scheduler.apply_due(self)
-            tx = self.begin(cause)
+            tx = self.begin(cause, scheduler.apply_due(self))
             yield tx
             scheduler.run_transients(self, tx.transients)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from omisim.engine.engine import Engine
 
 __all__ = [
-    "advance", "apply_due", "complete", "count_reads", "count_refusal", "fail", "restart_transients", "run_transients",
-    "settle", "suspend_failures",
+    "advance", "apply_due", "complete", "count_reads", "count_refusal", "fail", "preview", "restart_transients",
+    "run_transients", "settle",
 ]  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def run_transients(engine: Engine, transients: Transients | None) -> None:
     """Run the transient states of a unit of work to their ends without moving the clock (timing "eager")."""
     if transients is None:
         return
-    tx = engine.begin("due")
+    tx = engine.begin("due", _apply_timed(engine))
     tx.transients = transients  # those that follow join them
     while due := transients.pop():
         row = engine.state.get(due.kind, due.id)
@@ -69,12 +69,13 @@ def settle(engine: Engine) -> None:
 
     Transitions that count reads happen now, in the order in which they were scheduled.
     """
+    now = _apply_timed(engine)
     while due := engine.state.next_transient():
-        if due.at is not None and due.at > engine.clock.now():
-            engine.clock.advance((due.at - engine.clock.now()).total_seconds())
-        _apply_timed(engine)
+        if due.at is not None:
+            engine.clock.advance((due.at - now).total_seconds())
+        now = _apply_timed(engine)
     while due := _find_counted(engine, [False, True]):
-        _apply(engine, due, engine.clock.now())
+        _apply(engine, due, now)
 
 
 def restart_transients(engine: Engine, tx: Transaction) -> None:
@@ -108,7 +109,7 @@ def count_refusal(engine: Engine, error: ApiError) -> None:
 
 
 def _count(engine: Engine, keys: Iterable[str]) -> None:
-    tx = engine.begin("read")
+    tx = engine.begin("read", _apply_timed(engine))
     for key in dict.fromkeys(keys):
         due: Due | None = engine.state.get("due", key)
         if due is not None and due.reads:
@@ -162,49 +163,72 @@ def _fail(engine: Engine, kind: str, row_id: str, comment: str, tx: Transaction)
 
 
 @contextmanager
-def suspend_failures(engine: Engine) -> Iterator[None]:
-    """Ignore requested failures inside the block, for a dry run that is rolled back."""
-    session = engine.session
-    suspended, session.failures = session.failures, ()
+def preview(engine: Engine) -> Iterator[dt.datetime]:
+    """Show the block the state that a call would find now, and its time. Afterwards, nothing has changed.
+
+    Requested failures are ignored. The caller holds the lock.
+    """
+    session, position = engine.session, engine.state.position
+    failures, session.failures = session.failures, ()
     try:
-        yield
+        yield apply_due(engine)
     finally:
-        session.failures = suspended
+        session.failures = failures
+        engine.state.undo_to(position)
 
 
 # --- on request
 
 
 def complete(engine: Engine, row_id: str) -> None:
-    """Complete one transition in progress. Raises ValueError if there is none."""
-    image: Image | None = engine.state.get("image", row_id)
-    if image is not None and image.state is ImageState.PENDING:
+    """Complete one transition in progress. Raises ValueError if there is none.
+
+    A transition that is due already is the one to complete, and happens at its own time. Raises ValueError, too, if it
+    meets a requested failure then.
+    """
+    was_pending, begun = _find_pending_image(engine, row_id) is not None, _find_due(engine, row_id)
+    position = engine.state.position
+    now = apply_due(engine)
+    image = _find_pending_image(engine, row_id)
+    if image is not None:
         for snapshot_id in _find_unfinished_snapshots(engine, image):
             while due := _find_due(engine, snapshot_id):
-                _complete(engine, due)
+                _complete(engine, due, now)
         return
     due = _find_due(engine, row_id)
-    if due is None:
+    if due is not None and begun in (None, due):
+        _complete(engine, due, now)
+    elif not (was_pending or begun) or _has_failed(engine, row_id, position):
         raise ValueError(f"cannot complete {row_id!r}: {_describe(engine, row_id)}; no transition is in progress")
-    _complete(engine, due)
 
 
-def _complete(engine: Engine, due: Due) -> None:
-    tx = engine.begin("complete")
+def _find_pending_image(engine: Engine, row_id: str) -> Image | None:
+    image: Image | None = engine.state.get("image", row_id)
+    return image if image is not None and image.state is ImageState.PENDING else None
+
+
+def _has_failed(engine: Engine, row_id: str, position: int) -> bool:
+    """Whether a resource has met a requested failure since a position of the state."""
+    return any(change.id == row_id and change.cause == "fault" for change in engine.state.changes_since(position))
+
+
+def _complete(engine: Engine, due: Due, now: dt.datetime) -> None:
+    tx = engine.begin("complete", now)
     tx.move(engine.state.get(due.kind, due.id), due.event)
     run_transients(engine, tx.transients)
 
 
 def fail(engine: Engine, row_id: str, comment: str) -> None:
-    """Apply the failure event of the resource's state. Raises ValueError if the state has none."""
+    """Apply the failure event of the resource's state, after what is due. Raises ValueError if the state has none."""
     check_comment(comment)
-    image: Image | None = engine.state.get("image", row_id)
-    if image is not None and image.state is ImageState.PENDING:
+    now = apply_due(engine)
+    image = _find_pending_image(engine, row_id)
+    if image is not None:
         row_id = _find_unfinished_snapshots(engine, image)[0]
     for kind, lifecycle in LIFECYCLES.items():
         row = engine.state.get(kind, row_id)
         if kind != "image" and row is not None and "fail" in lifecycle.moves[row.state]:
-            tx = engine.begin("fail")
+            tx = engine.begin("fail", now)
             _fail(engine, kind, row_id, comment, tx)
             run_transients(engine, tx.transients)
             return

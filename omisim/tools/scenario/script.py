@@ -154,8 +154,9 @@ class Script:
                 raise ValueError(f"{do} creates no resource that `as` could name")
             ids |= {name + device: row_id for device, row_id in _iter_devices(row)}
             self._ids |= ids
-            for key, resource_id in ids.items():
-                self._cloud.engine.begin("scenario").write("name", key, resource_id)
+            with self._cloud.engine.transaction("scenario") as tx:
+                for key, resource_id in ids.items():
+                    tx.write("name", key, resource_id)
 
     def _write_files(self, files: Any, do: str, rows: tuple[Any, ...]) -> None:
         if not isinstance(files, dict):
