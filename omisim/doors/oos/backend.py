@@ -87,7 +87,7 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
     """
 
     names: Sequence[str] = ()
-    load_keys: Callable[[Iterable[str]], None]
+    load_keys: Callable[[_Backend, Iterable[str]], None]
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
@@ -103,7 +103,7 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
         if not all(map(_names_object, objects)):
             reason = "an object to delete is named by its Key alone, or with the VersionId null"
             raise StorageError("NotImplemented", reason, "OOS-007")
-        self.load_keys(item["Key"] for item in objects)
+        self.load_keys(self, (item["Key"] for item in objects))
         return super().delete_objects(bucket_name, objects, *args, **options)
 
     def complete_multipart_upload(self, bucket_name: str, multipart_id: str, body: Any) -> Any:
@@ -125,7 +125,7 @@ class _Backend(models.S3Backend):  # type: ignore[misc]  # moto has no types
         self, bucket: Any, prefix: Any, delimiter: Any, continuation_token: Any, start_after: Any, max_keys: int
     ) -> Any:
         after = self._pagination_tokens.get(continuation_token) if continuation_token else start_after
-        self.load_keys(find_page(self.names, prefix or "", delimiter or "", after or "", max_keys))
+        self.load_keys(self, find_page(self.names, prefix or "", delimiter or "", after or "", max_keys))
         return super().list_objects_v2(bucket, prefix, delimiter, continuation_token, start_after, max_keys)
 
     def list_object_versions(

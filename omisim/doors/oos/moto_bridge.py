@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -74,7 +73,7 @@ class MotoBridge:
         for item in (self._state.get("object", named.object_id) for named in places):
             if item is not None:
                 self._load_key(backend, item, with_body=True)
-        backend.load_keys = partial(self._load_keys, backend)
+        backend.load_keys = self._load_keys  # which gets the backend, so that none refers to itself
         if self._request.operation in ("ListObjects", "ListObjectVersions", "DeleteBucket"):
             object_ids = self._state.tables["object"].find_ids("bucket_id", place.bucket_id)
             backend.names = list(map(str.removeprefix, object_ids, repeat(f"{place.bucket_id}/")))
