@@ -277,7 +277,7 @@ def test_an_endpoint_that_writes_begins_with_what_is_due(name: str) -> None:
 @pytest.mark.parametrize("timing", TIMED)
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_look_changes_nothing(name: str, timing: Timing) -> None:
-    """A look applies nothing that is due, records no call, and uses up no failure."""
+    """A look applies no transition that is due, records no call, and uses up no failure."""
     world = enter(timing)
     world.engine.session.failures = failures = (make_failure("volume", None, ""),)
     state, session = world.engine.state, world.engine.session
