@@ -71,7 +71,7 @@ def speed_up_gateways(*, limiter: bool = False) -> Iterator[None]:
 def _replaced_limiter(*, limiter: bool) -> Iterator[None]:
     global _real_acquire  # noqa: PLW0603 - the first context finds the function of the SDK
     try:
-        from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415
+        from osc_sdk_python.limiter import RateLimiter  # noqa: PLC0415 - an optional dependency
     except ImportError:  # an SDK before 0.35, which has none
         yield
         return

@@ -1,13 +1,15 @@
-"""Clocks of the process that count real time, whatever freezegun and time-machine do."""
+"""Clocks of the process that count real time, whatever freezegun and time-machine do, and who needs real time."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
+from typing import Final
 
-__all__ = ["read_monotonic", "read_real_time"]
+__all__ = ["TIME_LIMITS", "read_monotonic", "read_real_time"]
 
+TIME_LIMITS: Final = ("pytest_timeout",)  # modules that limit the real time of a test
 _clocks: dict[str, Callable[[], float]] = {  # not names of the module: freezegun would replace them
     name: getattr(sys.modules.get("freezegun.api"), f"real_{name}", getattr(time, name))
     for name in ("monotonic", "perf_counter")

@@ -17,6 +17,7 @@ from socket import MSG_PEEK, socket, socketpair
 from threading import current_thread, main_thread
 from typing import Any, Final
 
+from omisim.clients.real_time import TIME_LIMITS
 from omisim.clients.waiting.kernel import Kernel, current_kernel
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import get_caller
@@ -25,7 +26,6 @@ from omisim.clients.waiting.watch_thread import MUTEX
 
 __all__ = ["patch_signals"]
 
-_LEAVE_REAL: Final = ("pytest_timeout",)
 _ALARM: Final[int | None] = getattr(signal, "ITIMER_REAL", None)
 _list_pending: Callable[[], Any] = getattr(signal, "sigpending", set)  # Windows has none
 _real: dict[str, Callable[..., Any]] = {}
@@ -68,7 +68,7 @@ def _alarm(seconds: int, /) -> int:
 def _find_kernel(which: int | None, package: str) -> Kernel | None:
     """Return the kernel whose alarm the caller of a function of `signal` means, or None for a real timer."""
     kernel = current_kernel()
-    if kernel is None or which != _ALARM or package in _LEAVE_REAL:
+    if kernel is None or which != _ALARM or package in TIME_LIMITS:
         return None
     return kernel if any(member.thread is main_thread() for member in kernel.members) else None
 

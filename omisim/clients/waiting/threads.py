@@ -15,6 +15,7 @@ from threading import Thread, Timer
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from omisim.clients.real_time import TIME_LIMITS
 from omisim.clients.waiting.kernel import Kernel, current_kernel, waiting_really
 from omisim.clients.waiting.patches import Patches
 from omisim.clients.waiting.private import WorkItem, get_max_workers, get_target, is_pending, is_thread_pool
@@ -25,7 +26,6 @@ from omisim.clients.waiting.watch_thread import MUTEX
 __all__ = ["cancel_jobs", "patch_threads"]
 
 _OUTSIDERS: Final = ("cheroot", "concurrent", "execnet", "multiprocessing", "omisim", "socketserver", "xdist")
-_REAL_TIMERS: Final = ("pytest_timeout",)  # they limit the real time of a test
 _jobs: WeakKeyDictionary[Future[Any], _Job] = WeakKeyDictionary()
 _outside: WeakKeyDictionary[Kernel, _Outside] = WeakKeyDictionary()
 _real: dict[str, Callable[..., Any]] = {}
@@ -81,7 +81,7 @@ def _takes_part(thread: Thread) -> bool:
     code = get_target(thread)
     if getattr(code, "__module__", "") == "multiprocessing.pool":  # ThreadPool, or the managing threads of Pool
         return code.__name__ != "_handle_workers" and is_thread_pool(thread)
-    if isinstance(thread, Timer) and getattr(thread.function, "__module__", "") in _REAL_TIMERS:
+    if isinstance(thread, Timer) and getattr(thread.function, "__module__", "") in TIME_LIMITS:
         return False
     package = str(getattr(code, "__module__", "")).partition(".")[0]
     return package not in _OUTSIDERS and not _waits_for_child(thread)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from omisim.base.endless import EndlessPollingError
 from omisim.base.frozen import frozen
+from omisim.clients.real_time import TIME_LIMITS
 from omisim.cloud.cloud import Cloud
 from omisim.engine.faults import ANY_ACTION, Fault, Killed
 from omisim.engine.session import CallRecord
@@ -30,7 +31,6 @@ _LIBRARIES: Final = frozenset(
     {"aiohttp", "anyio", "boto3", "botocore", "httpcore", "httpx", "omisim", "osc_sdk_python", "pytest", "requests"}
     | {"s3transfer", "tenacity", "urllib3", "_pytest"}
 )
-_TIME_LIMITS: Final = ("pytest_timeout",)  # modules whose exceptions end the test, not the code under test
 _MAX_TEXT: Final = 300
 
 
@@ -120,7 +120,7 @@ def _execute(cloud: Cloud, code: Code, limit: Fault, expected: Expected | None) 
 
 def _is_time_limit(error: BaseException) -> bool:
     """Whether an exception says that the whole test takes too long, for which the run that it hits is not to blame."""
-    return any(frame.f_globals.get("__name__") in _TIME_LIMITS for frame, _ in walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__") in TIME_LIMITS for frame, _ in walk_tb(error.__traceback__))
 
 
 def _describe_kill(limit: Fault, place: str) -> RunFailure:

@@ -169,7 +169,7 @@ class TestAlarm:
             signal.setitimer(signal.ITIMER_VIRTUAL, 600)
             assert 0 < signal.setitimer(signal.ITIMER_VIRTUAL, 0)[0] < 601
             with monkeypatch.context() as patch:
-                patch.setattr(signals, "_LEAVE_REAL", (__name__.partition(".")[0],))
+                patch.setattr(signals, "TIME_LIMITS", (__name__.partition(".")[0],))
                 signal.setitimer(signal.ITIMER_REAL, 600)
             time.sleep(3600)
             assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

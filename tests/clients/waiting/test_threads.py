@@ -184,7 +184,7 @@ class TestThreads:
 
     def test_of_the_time_limit_of_a_test_stays_real(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         """A timer of pytest-timeout, which ends the process, does not count the virtual time that the test waits."""
-        monkeypatch.setattr(threads, "_REAL_TIMERS", (__name__,))
+        monkeypatch.setattr(threads, "TIME_LIMITS", (__name__,))
         expired = []
         timer = threading.Timer(60, lambda: expired.append(cloud.now))
         with cloud.sleeping():
