@@ -152,7 +152,9 @@ def _complete_refusal(call: Call, error: ApiError) -> ApiError:
 
 def _explain_origins(call: Call, error: ApiError) -> tuple[str, ...]:
     """Return the origin of each OMI in the facts of a refusal that the caller may see (SHR-017/support)."""
-    ids = dict.fromkeys(fact for fact in error.facts.values() if isinstance(fact, str) and fact.startswith("ami-"))
-    images = (call.state.get("image", image_id) for image_id in ids)
+    ids = [fact for fact in error.facts.values() if isinstance(fact, str) and fact.startswith("ami-")]
+    if not ids:
+        return ()
+    images = (call.state.get("image", image_id) for image_id in dict.fromkeys(ids))
     visible = [image for image in images if image is not None and is_visible(call, image)]
     return tuple(explain_origin(call.state, image, call.account.account_id) for image in visible)

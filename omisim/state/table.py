@@ -22,7 +22,6 @@ __all__ = ["Lookup", "Table", "find_differences"]
 # the rows to find: those under any of these (index, key) pairs
 Lookup = Sequence[tuple[str, object]]
 _NONE: Sequence[str] = ()
-_NO_KEYS: frozenset[object] = frozenset()
 COPIED = 1000  # rows that a copy copies for faster lookups, because that takes a few microseconds
 
 
@@ -88,7 +87,10 @@ class Table:
 
     def find_ids(self, index: str, key: object) -> Sequence[str]:
         """Return the ids under a key of an index, in creation order. Do not change them, or use them after a write."""
-        ids = self.catch_up()[index].get(key)
+        indexes = self.indexes
+        if indexes is None or self.pending:
+            indexes = self.catch_up()
+        ids = indexes[index].get(key)
         return _NONE if ids is None else (ids,) if ids.__class__ is str else ids
 
     def find_narrowest(self, lookups: Iterable[Lookup], first: int = 0) -> Iterable[str]:
@@ -207,11 +209,11 @@ class Table:
                     if new_value is not None:
                         self._add(index, new_value, row_id, order)
                     continue
-                old_keys = _NO_KEYS if old is None else frozenset(keys(old))
-                new_keys = _NO_KEYS if new is None else frozenset(keys(new))
-                for key in old_keys - new_keys:
+                old_keys = _NONE if old is None else keys(old)
+                new_keys = _NONE if new is None else keys(new)
+                for key in frozenset(old_keys).difference(new_keys) if old_keys and new_keys else old_keys:
                     self._discard(index, key, row_id, order)
-                for key in new_keys - old_keys:
+                for key in frozenset(new_keys).difference(old_keys) if old_keys and new_keys else new_keys:
                     self._add(index, key, row_id, order)
 
     def _add(self, index: Layers, key: object, row_id: str, order: int) -> None:
