@@ -46,8 +46,8 @@ export function drawLines(layer, area, edges, find, isStrong) {
       paths.push(svg("path", { d: curve(from, to), class: kind, "marker-end": `url(#arrow-${kind})` }));
     }
   }
-  layer.setAttribute("width", area.scrollWidth);
-  layer.setAttribute("height", area.scrollHeight);
+  layer.setAttribute("width", area.offsetWidth); // not scrollWidth: that includes the layer, which would never shrink
+  layer.setAttribute("height", area.offsetHeight);
   const arrows = ["strong", "faint"].map((kind) =>
     svg(
       "marker",
