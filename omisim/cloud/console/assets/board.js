@@ -1,6 +1,6 @@
 // The board: a column for each account, grouped by Region, with the cards of its resources by kind.
 
-import { h, setText, svg } from "./dom.js";
+import { arrange, h, setText, svg } from "./dom.js";
 import { drawLines } from "./lines.js";
 
 const PAGE = 40; // cards of a group that are shown at first
@@ -18,7 +18,8 @@ export class Board {
     this.kinds = new Set(FIRST_KINDS);
     this.withDeleted = false;
     this.cards = new Map(); // id → its element on the board
-    this.groups = new Map(); // "<account> <kind>" → the elements of the group, and what they show
+    this.regions = new Map(); // region → the elements of its section
+    this.columns = new Map(); // account → its column, with its groups by kind: their elements, and what they show
     this.layer = svg("svg", { class: "lines", "aria-hidden": "true", focusable: "false" });
     this.area = h("div", { class: "area" });
     this.empty = h("p", { class: "empty" });
@@ -97,11 +98,14 @@ export class Board {
     const sorted = this.sort();
     this.renderColumns(sorted);
     this.cards.clear();
-    for (const [account, kinds] of sorted) for (const kind of kinds.keys()) this.makeGroup(account, kind);
-    for (const group of this.groups.values()) {
-      const ids = (sorted.get(group.account) && sorted.get(group.account).get(group.kind)) || [];
-      group.element.hidden = ids.length === 0;
-      this.renderGroup(group, ids);
+    for (const [account, column] of this.columns) {
+      const kinds = sorted.get(account) || new Map();
+      for (const kind of kinds.keys()) if (!column.groups.has(kind)) this.makeGroup(column, kind);
+      for (const [kind, group] of column.groups) {
+        const ids = kinds.get(kind) || [];
+        group.element.hidden = ids.length === 0;
+        this.renderGroup(group, ids);
+      }
     }
     const isEmpty = sorted.size === 0;
     this.empty.hidden = !isEmpty;
@@ -110,54 +114,58 @@ export class Board {
     this.draw();
   }
 
-  // Make the columns anew if the accounts have changed.
+  // Show a column for each account, in the section of its Region. Those that stay keep their cards, and how many are shown.
   renderColumns(sorted) {
+    const known = new Set(this.model.accounts.map((account) => account.id));
+    for (const id of this.columns.keys()) if (!known.has(id)) this.columns.delete(id);
     const accounts = this.model.accounts.filter((account) => !account.platform || sorted.has(account.id));
-    const key = accounts.map((account) => account.id).join(" ");
-    if (key === this.columnsKey) return;
-    this.columnsKey = key;
-    this.groups.clear();
-    this.columns = new Map(); // account → its column
     const regions = new Map();
     for (const account of accounts.filter(({ platform }) => !platform)) regions.set(account.region, []);
     for (const account of [...accounts].sort((one, other) => other.platform - one.platform)) {
       if (!regions.has(account.region)) regions.set(account.region, []);
-      regions.get(account.region).push(account); // the platform's first: what it offers is where lineages begin
+      regions.get(account.region).push(this.findColumn(account).element); // the platform's first: what it offers is where lineages begin
     }
-    const sections = [...regions].map(([region, members]) =>
-      h(
-        "section",
-        { class: "region", "aria-label": `Region ${region}` },
-        h("h2", null, region),
-        h("div", { class: "columns" }, ...members.map((account) => this.makeColumn(account))),
-      ),
-    );
-    this.area.replaceChildren(this.layer, ...sections);
+    const sections = [...regions].map(([region, columns]) => {
+      const { section, row } = this.findRegion(region);
+      arrange(row, columns);
+      return section;
+    });
+    arrange(this.area, [this.layer, ...sections]);
   }
 
-  makeColumn(account) {
+  findRegion(region) {
+    if (!this.regions.has(region)) {
+      const row = h("div", { class: "columns" });
+      const section = h("section", { class: "region", "aria-label": `Region ${region}` }, h("h2", null, region), row);
+      this.regions.set(region, { section, row });
+    }
+    return this.regions.get(region);
+  }
+
+  // Return the column of an account; a rollback may have given its id to another one.
+  findColumn(account) {
+    const known = this.columns.get(account.id);
+    if (known && known.name === account.name && known.region === account.region) return known;
     const name = account.platform ? account.name.split("@")[0] : account.name;
-    const column = h(
+    const element = h(
       "section",
       { class: account.platform ? "column platform" : "column", "aria-label": `Account ${name} in ${account.region}` },
       h("h3", null, h("span", { class: "account" }, name), h("span", { class: "account-id" }, account.id)),
     );
+    const column = { name: account.name, region: account.region, element, groups: new Map() };
     this.columns.set(account.id, column);
     return column;
   }
 
   // Make the group of a kind in a column when its first card comes, in the order of the kinds.
-  makeGroup(account, kind) {
-    const key = `${account} ${kind}`;
-    const column = this.columns.get(account);
-    if (this.groups.has(key) || !column) return;
+  makeGroup(column, kind) {
     const kinds = this.model.view.kinds.map(([name]) => name);
     const title = this.model.view.kinds[kinds.indexOf(kind)][1];
     const number = h("span", { class: "number" });
     const list = h("ul");
     const more = h("button", { type: "button", class: "more" });
     const element = h("div", { class: "group", "data-kind": kind }, h("h4", null, `${title}s `, number), list, more);
-    const group = { account, kind, number, list, more, element, limit: PAGE, shown: new Map() };
+    const group = { number, list, more, element, limit: PAGE, shown: new Map() };
     more.addEventListener("click", () => {
       const first = group.limit;
       group.limit += MORE;
@@ -165,9 +173,9 @@ export class Board {
       const next = list.children[first];
       if (next) this.focus(next.firstElementChild);
     });
-    this.groups.set(key, group);
-    const later = [...column.querySelectorAll(".group")].find((other) => kinds.indexOf(other.dataset.kind) > kinds.indexOf(kind));
-    column.insertBefore(element, later || null);
+    column.groups.set(kind, group);
+    const later = [...column.element.querySelectorAll(".group")].find((other) => kinds.indexOf(other.dataset.kind) > kinds.indexOf(kind));
+    column.element.insertBefore(element, later || null);
   }
 
   renderGroup(group, ids) {
@@ -179,18 +187,14 @@ export class Board {
     const offer = rest > MORE ? `${MORE} more of ${rest.toLocaleString("en")}` : `${rest} more`;
     setText(group.more, `Show ${offer}`);
     const shown = new Map();
-    let place = group.list.firstElementChild;
     for (const id of ids.slice(0, limit)) {
       const card = this.model.cards.get(id);
       const item = group.shown.get(id) || this.makeItem(id);
-      group.shown.delete(id);
       this.update(item, id, card);
-      if (item.element === place) place = place.nextElementSibling;
-      else group.list.insertBefore(item.element, place);
       shown.set(id, item);
       this.cards.set(id, item.button);
     }
-    for (const item of group.shown.values()) item.element.remove();
+    arrange(group.list, [...shown.values()].map((item) => item.element));
     group.shown = shown;
   }
 

@@ -1,18 +1,18 @@
 // The lists of the panel: the refusals with their rules and fixes, and the calls.
 
-import { count, h, linkTo, showTime } from "./dom.js";
+import { count, h, linkTo, showTime, update } from "./dom.js";
 import { describeChange } from "./model.js";
 
 const MAX_SHOWN = 60;
 
 // A refusal: its rule, what it states, and how to fix the request.
-export function showRefusal(refusal, ...more) {
+export function showRefusal(refusal, key, ...more) {
   const lines = refusal.lines || [];
   const text = (name) => (lines.find((line) => line[0] === name) || [])[1];
   const rest = lines.filter(([name]) => !["Refused", "Fix", "Error"].includes(name));
   return h(
     "article",
-    { class: "refusal" },
+    { class: "refusal", key },
     h("p", { class: "refusal-head" }, h("span", { class: "rule" }, refusal.rule), h("span", { class: "error" }, refusal.status ? `${refusal.status} ${refusal.code} ${refusal.type}` : "")),
     h("p", { class: "refused" }, refusal.details || refusal.error),
     refusal.statement && h("p", { class: "statement" }, refusal.statement),
@@ -27,9 +27,9 @@ export function renderRefusals(model, target) {
   const rows = numbers.map((number) => {
     const step = model.steps[number];
     const go = h("button", { type: "button", class: "link", click: () => model.show(number + 1) }, model.title(step));
-    return showRefusal(step.refusal, h("p", { class: "when" }, go, ` ${showTime(step.at)}`));
+    return showRefusal(step.refusal, number, h("p", { class: "when" }, go, ` ${showTime(step.at)}`));
   });
-  target.replaceChildren(...(rows.length ? rows : [h("p", { class: "hint" }, "No call has been refused so far.")]));
+  update(target, rows.length ? rows : [h("p", { class: "hint" }, "No call has been refused so far.")]);
 }
 
 export function renderCalls(model, target) {
@@ -38,7 +38,8 @@ export function renderCalls(model, target) {
   const rows = model.steps.slice(start, end).reverse().map((step) => makeRow(model, step));
   const list = h("ol", { class: "calls", reversed: true, start: end }, ...rows);
   const note = model.view.complete ? "" : "Older calls are not kept: the history of a cloud is bounded. ";
-  target.replaceChildren(h("p", { class: "hint" }, `${note}${count(model.steps.length, "step")}; those from ${start + 1} to ${end} are listed, the latest first.`), list);
+  const range = `${count(model.steps.length, "step")}; those from ${start + 1} to ${end} are listed, the latest first.`;
+  update(target, [h("p", { class: "hint" }, `${note}${range}`), list]);
 }
 
 function makeRow(model, step) {
@@ -54,7 +55,7 @@ function makeRow(model, step) {
     (step.warnings || []).map((warning) => h("span", { class: "warning" }, warning)),
     h("span", { class: "when" }, `${step.number + 1} · ${showTime(step.at)}`),
   );
-  return h("li", null, button);
+  return h("li", { key: step.number }, button);
 }
 
 function summarize(step) {

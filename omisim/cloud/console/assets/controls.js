@@ -12,6 +12,7 @@ export class Controls {
     this.faults = h("ul", { class: "faults" });
     this.message = h("p", { class: "message", role: "status" });
     this.element = h("div", { class: "controls" }, this.message, ...this.makeTime(), ...this.makeMarks(), ...this.makeFaults(actions));
+    this.failed = {}; // the last of `offerMoves`
     this.listFaults();
   }
 
@@ -93,10 +94,17 @@ export class Controls {
     this.faults.replaceChildren(...(rows.length ? rows : [h("li", { class: "hint" }, "No faults.")]));
   }
 
-  // Buttons for a resource that changes by itself.
+  // Buttons for a resource that changes by itself, and why the last of its moves failed.
   offerMoves(id) {
-    const run = (name) => this.link.ask("POST", name, { id }).catch((error) => (note.textContent = error.message));
-    const note = h("span", { class: "message failed", role: "status" });
-    return h("div", { class: "row" }, h("button", { type: "button", click: () => run("complete") }, "Complete"), h("button", { type: "button", click: () => run("fail") }, "Fail"), note);
+    const tell = (text) => {
+      this.failed = { id, text };
+      this.model.notify();
+    };
+    const run = (name) => this.link.ask("POST", name, { id }).then(
+      () => tell(""),
+      (error) => tell(error.message),
+    );
+    const note = h("span", { class: "message failed", role: "status" }, this.failed.id === id ? this.failed.text : "");
+    return h("div", { class: "row", key: "moves" }, h("button", { type: "button", click: () => run("complete") }, "Complete"), h("button", { type: "button", click: () => run("fail") }, "Fail"), note);
   }
 }

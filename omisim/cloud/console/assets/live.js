@@ -93,23 +93,20 @@ function replaceView(model, view) {
 // Add to a resource's panel what the server knows of it now.
 function showResources(controls) {
   const { model } = page;
-  let known = {};
+  let known = {}; // of the selected resource: its `id`, `more` of it, and after which step the server was asked for that
+  // One request at a time: what it brings is shown, though steps have come meanwhile, and then it is asked for again.
+  const ask = async (asked) => {
+    Object.assign(asked, { step: model.steps.at(-1), isAsking: true });
+    const more = await link.ask("GET", `resource?id=${encodeURIComponent(asked.id)}`).catch(() => asked.more);
+    Object.assign(asked, { more, isAsking: false });
+    if (asked === known) page.renderTab();
+  };
   page.extra = (id) => {
     if (!model.isLatest) return [h("p", { class: "hint" }, "Access, lineage and fields are shown for the latest step.")];
-    const key = `${id} ${model.steps.length}`;
-    const card = model.cards.get(id);
-    if (known.key !== key) {
-      known = { key, parts: known.id === id ? known.parts : [], id };
-      link.ask("GET", `resource?id=${encodeURIComponent(id)}`).then(
-        (more) => {
-          if (known.key !== key) return;
-          known.parts = showMore(more);
-          page.renderTab();
-        },
-        () => {},
-      );
-    }
-    return [...(card && model.tone(card) === "busy" ? [controls.offerMoves(id)] : []), ...(known.parts || [])];
+    if (known.id !== id) known = { id, step: null };
+    if (known.step !== model.steps.at(-1) && !known.isAsking) ask(known);
+    const isBusy = model.tone(model.cards.get(id)) === "busy";
+    return [...(isBusy ? [controls.offerMoves(id)] : []), ...(known.more ? showMore(known.more) : [])];
   };
 }
 

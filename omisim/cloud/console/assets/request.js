@@ -1,7 +1,7 @@
 // The request box: any action, with its parameters from its signature. It is checked while it is written.
 
 import { showRefusal } from "./calls.js";
-import { h } from "./dom.js";
+import { h, update } from "./dom.js";
 
 const CHECK_MS = 250;
 
@@ -39,11 +39,7 @@ export class RequestBox {
 
   listAccounts() {
     const names = this.model.accounts.filter((account) => !account.platform).map((account) => account.name);
-    const key = names.join("\n");
-    if (key === this.accountsKey) return;
-    this.accountsKey = key;
-    const chosen = this.account.value;
-    this.account.replaceChildren(...names.map((name) => h("option", { value: name, selected: name === chosen }, name)));
+    update(this.account, names.map((name) => h("option", { key: name, value: name }, name)));
   }
 
   // --- parameters

@@ -1,25 +1,27 @@
 // The panel of the selected resource: its values, its lineage, what happened to it, and who may use it.
 
-import { h, showTime } from "./dom.js";
+import { h, showTime, update } from "./dom.js";
 import { describeChange } from "./model.js";
 
 const MAX_RELATIVES = 30;
 
 function definitions(rows) {
-  return h("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
+  return h("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [h("dt", { key: name }, name), h("dd", { key: name }, value)]));
 }
 
 export function renderResource(model, id, target, reveal, extra) {
   const card = id && model.cards.get(id);
   if (!card) {
     const text = id ? `${id} does not exist at this point of the history.` : "Select a card to see its values, its lineage and its history.";
-    target.replaceChildren(h("p", { class: "hint" }, text));
+    update(target, [h("p", { class: "hint" }, text)]);
     return;
   }
   const account = model.account(card.account);
   const title = (model.view.kinds.find(([kind]) => kind === card.kind) || [])[1] || card.kind;
   const where = account ? `${account.name} in ${account.region}` : card.account;
-  target.replaceChildren(
+  const shown = h(
+    "div",
+    { key: id },
     h("h3", { class: "resource-name" }, card.name || id),
     h("p", { class: "resource-kind" }, h("span", { class: `pill tone-${model.tone(card)}` }, card.state || title), ` ${title} · ${where}`),
     definitions([["Id", id], ...Object.entries(card.facts || {})]),
@@ -28,6 +30,7 @@ export function renderResource(model, id, target, reveal, extra) {
     ...listHistory(model, id),
     ...(extra || []),
   );
+  update(target, [shown]);
 }
 
 function listParents(model, id) {
@@ -46,10 +49,10 @@ function section(model, title, relatives, reveal) {
   if (!relatives.length) return [];
   const items = relatives.slice(0, MAX_RELATIVES).map(([id, before, after]) => {
     const name = (model.cards.get(id) || {}).name;
-    return h("li", null, before, h("button", { type: "button", class: "link", click: () => reveal(id) }, id), name ? ` ${name}` : "", after);
+    return h("li", { key: id }, before, h("button", { type: "button", class: "link", click: () => reveal(id) }, id), name ? ` ${name}` : "", after);
   });
   const rest = relatives.length - MAX_RELATIVES;
-  return [h("h4", null, title), h("ul", { class: "relatives" }, ...items, rest > 0 && h("li", null, `and ${rest} more`))];
+  return [h("h4", { key: title }, title), h("ul", { class: "relatives", key: title }, ...items, rest > 0 && h("li", null, `and ${rest} more`))];
 }
 
 function listHistory(model, id) {
@@ -60,9 +63,9 @@ function listHistory(model, id) {
     const before = (step.before.filter(([other]) => other === id).pop() || [])[1];
     const after = (step.after.filter(([other]) => other === id).pop() || [])[1];
     const go = h("button", { type: "button", class: "link", click: () => model.show(number + 1) }, model.title(step));
-    return h("li", null, h("span", { class: "what" }, describeChange(before, after)), " ", go, h("span", { class: "when" }, ` ${showTime(step.at)}`));
+    return h("li", { key: number }, h("span", { class: "what" }, describeChange(before, after)), " ", go, h("span", { class: "when" }, ` ${showTime(step.at)}`));
   });
-  return [h("h4", null, "What happened"), h("ol", { class: "history" }, ...rows)];
+  return [h("h4", { key: "What happened" }, "What happened"), h("ol", { class: "history" }, ...rows)];
 }
 
 // The access matrix of an OMI: a row for each right, a column for each account, each mark with the rule that decides.
@@ -75,13 +78,13 @@ export function showAccess(access) {
     h("h4", null, "Who may use it now"),
     h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Who may use it now" }, table),
     h("p", { class: "hint" }, `Supported by ${access.supported_by}.`),
-    h("details", null, h("summary", null, "What the rules say"), definitions(Object.entries(access.rules))),
+    h("details", { key: "rules" }, h("summary", null, "What the rules say"), definitions(Object.entries(access.rules))),
   ];
 }
 
 // What a server adds: the lineage with the effects of a deletion, the timeline, and every field.
 export function showMore(more) {
-  const pre = (title, text) => (text ? [h("details", null, h("summary", null, title), h("pre", { tabindex: "0" }, text))] : []);
+  const pre = (title, text) => (text ? [h("details", { key: title }, h("summary", null, title), h("pre", { tabindex: "0" }, text))] : []);
   return [
     ...(more.access ? showAccess(more.access) : []),
     ...pre("Lineage, and what a deletion would do", more.lineage),
