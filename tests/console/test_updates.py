@@ -143,6 +143,68 @@ class TestElements:
         expect(live.page.locator(".call.later")).to_have_count(3)
 
 
+class TestHistory:
+    def test_is_read_out_while_calls_come(self, live: LivePage, write: Callable[[], Any]) -> None:
+        """A step of the past is announced once: later calls neither put that off nor repeat it."""
+        live.page.get_by_role("button", name="One step back").click()
+        place = live.page.locator(".place").inner_text()
+        for _ in range(2):
+            live.send(write)
+        announced = f"Step {place.replace(' / ', ' of ')}: "
+        expect(live.page.locator("[aria-live]")).to_contain_text(announced)
+
+
+class TestPress:
+    """A click begins on one element and ends on another if the page moves between; then it does nothing."""
+
+    def test_reaches_a_row_that_would_have_moved(self, live: LivePage, write: Callable[[], Any]) -> None:
+        """Calls that come while the button of the mouse is down are listed after the click."""
+        live.page.get_by_role("tab", name="Calls").click()
+        row = live.page.locator(".call").nth(1)
+        number = (row.locator(".when").text_content() or "").split(" ")[0]
+        row.hover()
+        live.page.mouse.down()
+        for _ in range(3):
+            live.send(write)
+        live.page.mouse.up()
+        expect(live.page.locator(".place")).to_have_text(f"{number} / {int(number) + 4}")
+
+    def test_holds_what_the_server_answers(self, live: LivePage, golden: Image) -> None:
+        """What is known of a resource is shown after the click, if it comes between."""
+        routes = live.hold("**/resource?*")
+        live.page.locator(f'.card[data-id="{golden.image_id}"]').click()
+        expect(live.page.locator(".resource-name")).to_be_visible()
+        live.page.locator(".history button").first.hover()
+        live.page.mouse.down()
+        with live.page.expect_response("**/resource?*"):
+            routes.pop().continue_()
+        live.page.evaluate(TWO_FRAMES)
+        expect(live.page.locator("table.access")).to_have_count(0)
+        live.page.mouse.up()
+        expect(live.page.locator(".timebar")).to_contain_class("past")
+
+    def test_ends_with_any_later_event(self, live: LivePage, write: Callable[[], Any]) -> None:
+        """Some menus keep the release to themselves: the next move of the pointer shows the updates, too."""
+        place = live.page.locator(".place")
+        live.page.evaluate("dispatchEvent(new PointerEvent('pointerdown', { buttons: 1 }))")
+        before = place.inner_text()
+        live.send(write)
+        expect(place).to_have_text(before)
+        live.page.mouse.move(5, 5)
+        expect(place).not_to_have_text(before)
+
+    def test_does_not_stop_scrubbing(self, live: LivePage) -> None:
+        """What the user does is shown at once: dragging the slider shows the cloud along the way."""
+        box = live.page.get_by_label("Point in the history").bounding_box()
+        assert box is not None
+        live.page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
+        live.page.mouse.down()
+        live.page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+        expect(live.page.locator(".timebar")).to_contain_class("past")
+        expect(live.page.locator(".call.later, .card")).to_have_count(0)
+        live.page.mouse.up()
+
+
 class TestResource:
     def test_is_shown_while_calls_come(self, live: LivePage, write: Callable[[], Any], golden: Image) -> None:
         """An answer that an update has overtaken is shown, and the server is asked again, one request at a time."""

@@ -19,6 +19,7 @@ export class Console {
     this.tabs = new Map();
     this.tablist = h("div", { role: "tablist", "aria-label": "Panel", class: "tabs", keydown: (event) => this.moveTab(event) });
     this.panel = h("aside", { class: "panel", "aria-label": "Details" }, this.tablist);
+    this.announced = null; // the step that was read out last, or will be
     this.extra = () => []; // what else to show of a resource
     this.addTab("resource", "Resource", (target) => this.renderResource(target));
     this.addTab("refusals", "Refusals", (target) => renderRefusals(model, target));
@@ -59,10 +60,13 @@ export class Console {
     setText(this.tabs.get("refusals").number, refused ? refused.toLocaleString("en") : "");
     this.renderTab();
     const count = model.changed.size;
-    this.announce(`Step ${model.at} of ${model.steps.length}: ${this.slider.text}. ${count} ${count === 1 ? "resource" : "resources"} changed.`);
+    this.announce(step, `Step ${model.at} of ${model.steps.length}: ${this.slider.text}. ${count} ${count === 1 ? "resource" : "resources"} changed.`);
   }
 
-  announce(text) {
+  // Read out each step that is shown, but not what comes after a step of the past: it would put off the reading for ever.
+  announce(step, text) {
+    if (step === this.announced) return;
+    this.announced = step;
     clearTimeout(this.announcing);
     this.announcing = setTimeout(() => setText(this.live, text), ANNOUNCE_MS);
   }

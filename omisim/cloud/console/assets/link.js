@@ -2,6 +2,26 @@
 
 export const RETRY_MS = 2000;
 
+// While a button of the mouse, a finger or a pen is down, nothing that the server sends is shown: what moves under the
+// pointer would take the click from what it was pressed on. Popups may keep its release to themselves, so any later event shows it.
+const waiting = []; // what to do after the release, in order
+let isPressed = false;
+for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel", "keydown", "change"]) {
+  addEventListener(name, ({ buttons }) => {
+    isPressed = (buttons & 1) === 1;
+    if (!isPressed && waiting.length) setTimeout(runWaiting); // after the click that the release makes
+  }, true);
+}
+
+function runWaiting() {
+  while (waiting.length && !isPressed) waiting.shift()();
+}
+
+function whenReleased(action) {
+  waiting.push(action);
+  runWaiting();
+}
+
 // Send a request; if no answer comes, throw a TypeError whose text does not depend on the browser.
 async function reach(address, options) {
   try {
@@ -37,6 +57,7 @@ export class Link {
     } catch {
       data = { error: text };
     }
+    await new Promise(whenReleased);
     if (!answer.ok) throw Object.assign(new Error(data.error || answer.statusText), { status: answer.status });
     return data;
   }
@@ -47,7 +68,7 @@ export class Link {
     const start = () => {
       if (document.hidden || this.source) return;
       const source = (this.source = new EventSource(this.cloud ? `view?cloud=${encodeURIComponent(this.cloud)}` : "view"));
-      for (const name of ["view", "steps", "now"]) source.addEventListener(name, (event) => receive[name](JSON.parse(event.data)));
+      for (const name of ["view", "steps", "now"]) source.addEventListener(name, (event) => whenReleased(() => receive[name](JSON.parse(event.data))));
       source.addEventListener("open", () => tell("Live", true));
       source.addEventListener("error", () => {
         if (source.readyState !== EventSource.CLOSED) return tell("Reconnecting…", false);
