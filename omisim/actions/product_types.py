@@ -38,7 +38,7 @@ def read_product_types(
     """List the built-in product types, and for a signed call those of the caller (LIC-001, CAT-002)."""
     parsed_filters = as_parsed(filters)
     own = call.own_rows(ProductType, parsed_filters) if call.has_account else ()
-    built_in = () if call.first else load_catalog().product_types.values()  # they come before the first own one
+    built_in = () if call.page.first else load_catalog().product_types.values()  # they come before the first own one
     return call.select(chain(built_in, own), parsed_filters)
 
 

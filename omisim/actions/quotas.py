@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -166,9 +166,9 @@ def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None =
     A limit of 0 means unlimited. The amounts used are those of existing resources (QTA-020).
     """
     selection = as_parsed(filters) or FiltersQuota()
-    groups = ((of, select_matching(quotas, selection)) for of, quotas in _list_quotas(call, selection))
+    groups = ((of, tuple(select_matching(quotas, selection))) for of, quotas in _list_quotas(call, selection))
     types = (QuotaTypes(quota_type=of, quotas=quotas) for of, quotas in groups if quotas)
-    return tuple(islice(types, call.limit))
+    return call.take(types)
 
 
 def _list_quotas(call: Call, selection: FiltersQuota) -> Iterator[tuple[str, Iterable[Quota]]]:
@@ -176,17 +176,17 @@ def _list_quotas(call: Call, selection: FiltersQuota) -> Iterator[tuple[str, Ite
 
     Those that earlier pages showed are left out.
     """
-    ids, wanted, (first_kind, _) = selection.quota_types, selection.quota_names, call.first_tag
+    ids, wanted, (first_kind, _) = selection.quota_types, selection.quota_names, call.page.first_tag
     used = {name: quota.count_used(call) for name, quota in QUOTAS.items()}
     make_quota = partial(_make_quota, call.account.account_id, dict(call.account.quotas))
-    if not call.first:
+    if not call.page.first:
         yield GLOBAL, [make_quota(name, used.get(name, 0), GLOBAL) for name in load_catalog().quotas]
     for cls, names in groupby(EACH, key=lambda name: EACH[name].cls):
         place = _PLACES[cls.kind]
         limited = [name for name in names if wanted is None or name in wanted]
         if not limited or place < first_kind:
             continue
-        first = call.first if place == first_kind else 0
+        first = call.page.first if place == first_kind else 0
         if ids is None:
             rows = call.state.find_narrowest(cls.kind, [[("account_id", call.account.account_id)]], first)
         else:

@@ -10,7 +10,7 @@ from omisim.actions.framework.registry import action
 from omisim.actions.quotas import check_each
 from omisim.base.frozen import replace
 from omisim.model import LinkRouteTable, Net, NetId, Route, RouteTable, Subnet, SubnetId
-from omisim.model.filters import FiltersRouteTable
+from omisim.model.filters import FiltersRouteTable, select_matching
 from omisim.model.filters.dicts import FiltersRouteTableDict
 from omisim.model.ids import Id
 from omisim.spec.rules import refuse
@@ -59,8 +59,9 @@ def read_route_tables(
     call: Call, *, filters: FiltersRouteTable | FiltersRouteTableDict | None = None
 ) -> tuple[RouteTable, ...]:
     """List the caller's route tables in creation order, including the main ones. Routes are sorted by destination."""
-    tables = call.read_own(RouteTable, as_parsed(filters))
-    return tuple(replace(table, routes=tuple(sorted(table.routes, key=_get_destination))) for table in tables)
+    parsed_filters = as_parsed(filters)
+    tables = select_matching(call.own_rows(RouteTable, parsed_filters), parsed_filters)
+    return call.take(replace(table, routes=tuple(sorted(table.routes, key=_get_destination))) for table in tables)
 
 
 def _get_destination(route: Route) -> IPv4Network:

@@ -24,7 +24,7 @@ from omisim.model import (
     Vm,
     view_as,
 )
-from omisim.model.filters import FiltersSecurityGroup
+from omisim.model.filters import FiltersSecurityGroup, select_matching
 from omisim.model.filters.dicts import FiltersSecurityGroupDict
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -131,7 +131,9 @@ def read_security_groups(
     call: Call, *, filters: FiltersSecurityGroup | FiltersSecurityGroupDict | None = None
 ) -> tuple[SecurityGroup, ...]:
     """List the caller's security groups in creation order, including the default ones."""
-    return tuple(map(view_group, call.read_own(SecurityGroup, as_parsed(filters))))
+    parsed_filters = as_parsed(filters)
+    groups = select_matching(call.own_rows(SecurityGroup, parsed_filters), parsed_filters)
+    return call.take(map(view_group, groups))
 
 
 def _check_id_or_name(call: Call, parameters: Mapping[str, Any]) -> None:

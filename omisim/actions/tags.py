@@ -127,7 +127,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
         if path in _INDEXES:
             lookups.append([(_INDEXES[path], value) for value in values])
     types = parsed_filters.resource_types
-    first_kind, first_key = call.first_tag
+    first, (first_kind, first_key), *_ = call.page
     rows = (
         Tag(
             key=tag.key,
@@ -137,9 +137,9 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
         )
         for place, (kind, resource_type) in enumerate(TAGGED.values())
         if place >= first_kind and (types is None or resource_type in types or kind == "vm")  # which has two types
-        for row in call.state.find_narrowest(kind, lookups, call.first if place == first_kind else 0)
+        for row in call.state.find_narrowest(kind, lookups, first if place == first_kind else 0)
         if call.owns(row)
         for tag in sorted(row.tags, key=attrgetter("key"))
-        if tag.key >= first_key or call.state.order(kind, row.id) != call.first
+        if tag.key >= first_key or call.state.order(kind, row.id) != first
     )
     return call.select(rows, parsed_filters)

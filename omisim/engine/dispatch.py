@@ -9,7 +9,7 @@ from typing import Any
 
 import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
-from omisim.actions.framework.paging import compute_limit, find_first, paginate
+from omisim.actions.framework.paging import find_page, paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import NOTHING, Request
 from omisim.actions.sharing import is_visible
@@ -125,14 +125,12 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     if shape.with_ids:
         shape.report_malformed_ids(values, "", call.spell, call.report)
     call.stop_if_refused()
-    call.values, call.decoded, request.decoded = values, request.decoded, NOTHING
+    call.values, call.page, call.decoded, request.decoded = values, request.page, request.decoded, NOTHING
     if not (action.paged and dialect.controls and dialect.pages):
         return Answer(action, action.function(call, **values), call.warnings, dry)
     default = call.switch("default_page_size")
     assert isinstance(default, int)
-    if token is not None:
-        call.first, call.first_tag = find_first(token)
-    call.limit = compute_limit(size, token, default, page_size, call.first)
+    call.page = find_page(size, token, default, page_size)
     rows = action.function(call, **values)
     filters = values.get("filters")
     rows, next_token = paginate(call.state, action.name, rows, filters, size, token, default, page_size)

@@ -347,6 +347,62 @@ def test_a_page_costs_what_it_shows() -> None:
     assert find_growing(reads) == {}
 
 
+# paged reads of an EC2 client; those of VMs and NICs follow
+EC2_PAGES: Mapping[str, Mapping[str, Any]] = {
+    "images": {"Owners": ["self"]},
+    "instance_status": {"IncludeAllInstances": True},
+    "internet_gateways": {},
+    "route_tables": {},
+    "security_groups": {},
+    "snapshots": {"OwnerIds": ["self"], "Filters": [{"Name": "volume-size", "Values": ["4"]}]},
+    "subnets": {},
+    "tags": {},
+    "volumes": {"Filters": [{"Name": "status", "Values": ["*"]}]},
+    "vpcs": {},
+}
+
+
+def describe_page(read: str, more: Mapping[str, Any], *, later: bool) -> Work:
+    """Return the function that reads a page as an EC2 client: the first one, or the third."""
+
+    def read_page(cloud: Cloud, **parameters: Any) -> Any:
+        client = cloud.account("alice").client("fcu")
+        return getattr(client, f"describe_{read}")(MaxResults=100, **more, **parameters)
+
+    tokens: dict[int, dict[str, str]] = {}
+    for cloud in crowd()[1]:
+        second = read_page(cloud)["NextToken"] if later else ""
+        tokens[id(cloud)] = {"NextToken": read_page(cloud, NextToken=second)["NextToken"]} if later else {}
+    return lambda cloud, _: read_page(cloud, **tokens[id(cloud)])
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_page_of_an_ec2_client_costs_what_it_shows(later: bool) -> None:
+    """A page of a read through FCU costs the same however many resources come before and after it. [PAG-008]"""
+    reads = {read: describe_page(read, more, later=later) for read, more in EC2_PAGES.items()}
+    assert find_growing(reads) == {}
+
+
+@pytest.mark.parametrize("read", ["instances", "network_interfaces"])
+def test_a_page_of_vms_and_nics_costs_what_it_shows(read: str) -> None:
+    """A page of DescribeInstances or DescribeNetworkInterfaces costs the same beside many others."""
+
+    def make(count: int) -> Callable[[], object]:
+        cloud = Cloud()
+        alice, image_id = cloud.account("alice"), cloud.images.official("ubuntu").image_id
+        net_id = alice.create_net(ip_range="10.0.0.0/16").net_id
+        subnet_id = alice.create_subnet(net_id=net_id, ip_range="10.0.0.0/20").subnet_id
+        if read == "instances":
+            alice.create_vms(image_id=image_id, min_vms_count=count, max_vms_count=count)
+        else:
+            for _ in range(count):
+                alice.create_nic(subnet_id=subnet_id)
+        return lambda: getattr(alice.client("fcu"), f"describe_{read}")(MaxResults=100)
+
+    few, many = compare_sizes(make, (150, 1_000))
+    assert many <= RATIO * few
+
+
 SHORT = {
     "ReadApiLogs", "ReadLocations", "ReadNetAccessPointServices", "ReadPublicIpRanges", "ReadSubregions", "ReadVmTypes",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
 from typing import Any, TypeVar, cast
 
-from omisim.actions.framework.request import NOTHING
+from omisim.actions.framework.request import EVERYTHING, NOTHING
 from omisim.base.sharing import share
 from omisim.model import AccountRow, ClientToken, Entity, OrDict, Origin
 from omisim.model.filters import Filters, compile_filters, find_ids_alone, select_matching
@@ -42,8 +42,8 @@ class Call:
     """
 
     __slots__ = (
-        "_account", "_account_id", "_collect", "action", "decoded", "first", "first_tag", "limit", "log", "now",
-        "refusals", "region", "spell", "state", "tx", "values", "warnings",
+        "_account", "_account_id", "_collect", "action", "decoded", "log", "now", "page", "refusals", "region", "spell",
+        "state", "tx", "values", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -65,15 +65,12 @@ class Call:
         self.now: dt.datetime = tx.at
         self.log = log  # the session's call log, ending with this call; its class belongs to a higher package
         self.values: Mapping[str, Any] = NOTHING  # the parsed parameters that the caller gave
-        self.first: int = 0  # the creation number of the first resource of a later page, if it is sorted by it
-        # of a later page of ReadTags or ReadQuotas: the place of its first kind in TAGGED, and the key of its first tag
-        self.first_tag: tuple[int, str] = (0, "")
-        self.limit: int | None = None  # the number of results after which the page is full
+        self.page = EVERYTHING
         self.decoded: Mapping[Any, Any] = NOTHING  # the disk images that were decoded ahead (imports.Decoded)
         self.refusals: list[ApiError] = []
         self.warnings: tuple[str, ...] = ()
         self._account = account
-        self._account_id = account and account.account_id
+        self._account_id: str | None = account.account_id if account else None
         self._collect = collect
 
     @property
@@ -143,7 +140,12 @@ class Call:
 
     def select(self, entities: Iterable[T], filters: Filters[T] | None) -> tuple[T, ...]:
         """Return the entities that match the filters, in their order: all, or as many as the requested page needs."""
-        return select_matching(entities, filters, self.limit)
+        return self.take(select_matching(entities, filters))
+
+    def take(self, results: Iterable[T]) -> tuple[T, ...]:
+        """Return the results in the form of answers: all, or as many as the requested page needs."""
+        _, _, limit, select = self.page
+        return tuple(islice(results if select is None else select(self._account_id, results), limit))
 
     def read_own(
         self, cls: type[E], filters: Filters[E] | None, view: Callable[[State, E], E] | None = None
@@ -155,7 +157,7 @@ class Call:
         ids = find_ids_alone(cls, filters)
         rows = self.own_rows(cls, filters) if ids is None else filter(self.owns, self._find_by_ids(cls, ids))
         shown = rows if view is None else map(view, repeat(self.state), rows)
-        return self.select(shown, filters) if ids is None else tuple(islice(shown, self.limit))
+        return self.take(shown if ids is not None else select_matching(shown, filters))
 
     def own_rows(self, cls: type[E], filters: Filters[Any] | None = None) -> Iterator[E]:
         """Yield the caller's entities of a class as `find_rows` does."""
@@ -177,10 +179,10 @@ class Call:
             elif (kind, path) in ELSEWHERE:
                 other, index = ELSEWHERE[kind, path]
                 lookups.append([("id", row.id) for value in values for row in state.find_by(other, index, value)])
-        return state.find_narrowest(kind, lookups, self.first)
+        return state.find_narrowest(kind, lookups, self.page.first)
 
     def _find_by_ids(self, cls: type[E], ids: Iterable[object]) -> Iterator[E]:
-        return self.state.find_by_ids(cls.kind, ids, self.first)
+        return self.state.find_by_ids(cls.kind, ids, self.page.first)
 
     # --- writing: never after a failed check
 

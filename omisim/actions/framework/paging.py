@@ -8,8 +8,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
+from sys import maxsize
 from typing import Any, NamedTuple
 
+from omisim.actions.framework.request import EVERYTHING, Page
 from omisim.actions.tags import TAGGED
 from omisim.base.foreign import parse_json
 from omisim.model import Entity, Log, Quota, QuotaTypes, Tag, VmsStopHistory, VmStates
@@ -18,7 +20,7 @@ from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
-__all__ = ["MAX_RESULTS", "compute_limit", "find_first", "paginate"]
+__all__ = ["MAX_RESULTS", "find_page", "paginate"]
 
 MAX_RESULTS = 1000
 UNSIZED = "u."  # begins a token whose page only the platform has limited
@@ -60,26 +62,23 @@ def paginate(
     return rows[start:end], f"{UNSIZED}{token}" if unsized else token
 
 
-def find_first(next_token: str) -> tuple[int, tuple[int, str]]:
-    """Return where a later page begins, for `Call.first` and `Call.first_tag`; 0 if its read sorts otherwise.
+def find_page(size: int | None, next_token: str | None, default_size: int, max_size: int | None = None) -> Page:
+    """Return what a read needs to list before `paginate` has the page and knows whether another follows.
 
-    A read leaves out what comes before, so that a later page costs no more than the first one.
+    A read leaves out what comes before, so that a later page costs no more than the first one. It lists everything
+    without a size, and if any number of rows may have appeared before the page, because its read cannot begin there.
     """
-    token = _decode_token(next_token)
-    first = token and _FIRST.fullmatch(token.key)
-    return (int(first["creation"]), (int(first["kind"] or 0), first["key"])) if first else (0, (0, ""))
-
-
-def compute_limit(
-    size: int | None, next_token: str | None, default_size: int, max_size: int | None, first: int
-) -> int | None:
-    """Return the number of results after which `paginate` has a page and knows whether another follows.
-
-    None if it needs them all: without a limit, and for a later page whose read cannot begin there (`find_first`),
-    before which any number of rows may have appeared.
-    """
-    size = size or default_size or max_size or (first and MAX_RESULTS)
-    return None if not size or (next_token is not None and not first) else min(max(size, 0), MAX_RESULTS) + 1
+    size = size or default_size or max_size or (MAX_RESULTS if next_token else 0)
+    if not size:
+        return EVERYTHING
+    limit = min(max(size, 0), MAX_RESULTS) + 1
+    token = next_token and _decode_token(next_token)
+    if not token:
+        return EVERYTHING if next_token else Page(limit=limit)
+    if not token.key:
+        return Page(limit=min(token.start + limit, maxsize))
+    first = _FIRST.fullmatch(token.key)
+    return Page(int(first["creation"]), (int(first["kind"] or 0), first["key"]), limit) if first else EVERYTHING
 
 
 class _Token(NamedTuple):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, fields, replace
 from math import isfinite
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omisim.base.foreign import MAX_DEPTH, MAX_DIGITS
 from omisim.base.frozen import frozen, is_frozen
@@ -17,7 +17,7 @@ from omisim.model.filters import Filters
 if TYPE_CHECKING:
     from omisim.actions.framework.registry import Action
 
-__all__ = ["NOTHING", "PYTHON", "Dialect", "Foreign", "Request", "copy_arguments"]
+__all__ = ["EVERYTHING", "NOTHING", "PYTHON", "Dialect", "Foreign", "Page", "Request", "copy_arguments"]
 
 NOTHING: Mapping[Any, Any] = {}  # shared by all calls, which make no empty dicts of their own
 _PLAIN = frozenset({str, bool, NoneType})  # most arguments
@@ -45,6 +45,23 @@ class Dialect:
 PYTHON = Dialect(spell=str, controls=False)  # typed methods
 
 
+class Page(NamedTuple):
+    """The part of its results that a read needs for a page (`framework/paging.py`).
+
+    `first` is the creation number of the first resource, if the results are sorted by it. Of a page of ReadTags or
+    ReadQuotas, `first_tag` is the place of its first kind in TAGGED, and the key of its first tag. After `limit`
+    results, the page is full. A door that pages by itself counts those that `select` leaves for a caller.
+    """
+
+    first: int = 0
+    first_tag: tuple[int, str] = (0, "")
+    limit: int | None = None
+    select: Callable[[str | None, Iterable[Any]], Iterable[Any]] | None = None
+
+
+EVERYTHING = Page()
+
+
 class Request:
     """A call of an action, with snake_case parameter names at any depth.
 
@@ -52,7 +69,7 @@ class Request:
     that receives the same bytes again may reuse the Request.
     """
 
-    __slots__ = ("action", "decoded", "dialect", "parameters", "values")
+    __slots__ = ("action", "decoded", "dialect", "page", "parameters", "values")
 
     def __init__(self, action: str, parameters: Mapping[str, Any], dialect: Dialect) -> None:
         self.action: str = action
@@ -60,6 +77,7 @@ class Request:
         self.dialect: Dialect = dialect
         self.values: dict[str, Any] | None = None
         self.decoded: Mapping[Any, Any] = NOTHING  # the disk images of an import, decoded ahead (imports.Decoded)
+        self.page = EVERYTHING  # what a door needs that pages by itself
 
 
 class Foreign:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from omisim.actions.fcu_only import FCU_ONLY
+from omisim.actions.framework.paging import MAX_RESULTS, find_page
 from omisim.actions.framework.registry import ACTIONS
-from omisim.actions.framework.request import Dialect, Request
+from omisim.actions.framework.request import EVERYTHING, Dialect, Page, Request
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import GROUPS
 from omisim.doors.fcu.inputs import Reading, compile_inputs
@@ -107,7 +108,9 @@ class FcuAction:
                     context.before = BEFORE[row.before](context, parsed.ec2_parameters)
                 answer = call(parsed.request, context.account_id, context.region, headers)
                 record = engine.session.find_call(answer.request_id)  # None if a fault has reset the cloud meanwhile
-                context.result = () if row.calls not in SERVED else answer.value  # a family that is not served
+                found = answer.value if row.calls in SERVED else ()  # else a family that is not served
+                is_selected = parsed.request.page.select is not None
+                context.result = found if is_selected else self._select(parsed.criteria, context.account_id, found)
                 content = self._render(context, parsed, answer.page_size)
                 if parsed.dry_run:  # reads are refused until here, for example by an unknown filter
                     raise refuse("FCU-002", action=row.name)
@@ -178,22 +181,45 @@ class FcuAction:
         if self._selection is not None:
             criteria.scopes = {name: values[name] for name in row.scopes if name in values}
             criteria.filters = [_read_filter(number, item) for number, item in enumerate(values.get("Filter", ()), 1)]
-            criteria.size, criteria.token = values.get("MaxResults"), values.get(row.pages) or None  # FCU-058
+            criteria.token = values.get(row.pages) or None  # FCU-058
+            size = values.get("MaxResults", MAX_RESULTS if criteria.token else None)  # FCU-053
+            criteria.size = size and min(size, MAX_RESULTS)  # FCU-059
             if not any(criteria.ids.values()) and (found := self._selection.find_own_filters(criteria.filters)):
                 parameters["filters"] = {**parameters.get("filters", {}), **found}
         if dry_run and row.calls in SERVED and SERVED[row.calls].dry_run:
             parameters["dry_run"] = True
         request = Request(row.calls, parameters, self.dialect)
+        if criteria.size is not None:
+            request.page = self._find_page(criteria)
         return Parsed(request, reading.ec2_parameters, criteria, unknown, dry_run)
 
+    def _find_page(self, criteria: Criteria) -> Page:
+        """Return what the read of a page needs to list: everything if the answer may refuse an id or a filter."""
+        select = partial(self._select, criteria)
+        try:
+            select(None, ())
+        except ApiError:
+            return EVERYTHING
+        page = find_page(criteria.size, criteria.token, 0)
+        if self.row.items:  # results with several rows each, of which filters may select none
+            return EVERYTHING if criteria.filters else page
+        return page._replace(select=select)
+
+    def _select(self, criteria: Criteria, account_id: str | None, results: Any) -> Any:
+        """Return the rows of a list that a caller selects, each when it is needed, or the result of another action.
+
+        Refuses ids that are not found, and unknown filters.
+        """
+        row = self.row
+        if row.items:
+            results = (item for result in results for item in getattr(result, row.items))
+        if any(criteria.ids.values()):
+            results = find_by_ids(row, criteria.ids, tuple(results))
+        return results if self._selection is None else self._selection.select(criteria, account_id, results)
+
     def _render(self, context: Context, parsed: Parsed, page_size: int | None) -> str:
-        if self.row.items:
-            context.result = [item for result in context.result for item in getattr(result, self.row.items)]
-        if self.row.ids:
-            context.result = find_by_ids(self.row, parsed.criteria.ids, context.result)
         if self._selection is not None:
-            max_size = page_size if self._is_paged else None
-            return self._selection.select(context, parsed.criteria, context.result, max_size)
+            return self._selection.render(context, parsed.criteria, page_size if self._is_paged else None)
         if self.row.ids:  # the read of one entity
             context.result = context.result[0]
         make = self._make_answer

@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import Any
 
 from omisim.base.hosts import make_host_name
-from omisim.doors.fcu.context import Context
 from omisim.model import (
     WINDOWS_CODES,
     Image,
@@ -153,17 +152,17 @@ FILTER_VALUES: Mapping[str, Callable[[Any], Any]] = {
 # --- selections among the results of a read: `scopes`
 
 
-def _select_owners(context: Context, owners: Sequence[str]) -> Select:
+def _select_owners(account_id: str | None, owners: Sequence[str]) -> Select:
     """Select by owner: an account id, an alias, or `self`."""
-    owner_ids = {context.account_id if owner == "self" else owner for owner in owners}
+    owner_ids = {account_id if owner == "self" else owner for owner in owners}
     return lambda entity: entity.account_id in owner_ids or entity.account_alias in owner_ids
 
 
-def _select_permitted(field: str) -> Callable[[Context, Sequence[str]], Select]:
+def _select_permitted(field: str) -> Callable[[str | None, Sequence[str]], Select]:
     """Select by permissions in a field: those of `self`, of an account id, or of `all`."""
 
-    def scope(context: Context, users: Sequence[str]) -> Select:
-        account_ids = {context.account_id if user == "self" else user for user in users}
+    def scope(account_id: str | None, users: Sequence[str]) -> Select:
+        account_ids = {account_id if user == "self" else user for user in users}
 
         def select(entity: Image | Snapshot) -> bool:
             permissions = getattr(entity, field)
@@ -176,18 +175,18 @@ def _select_permitted(field: str) -> Callable[[Context, Sequence[str]], Select]:
     return scope
 
 
-def _select_restorable(context: Context, users: Sequence[str]) -> Select:
+def _select_restorable(account_id: str | None, users: Sequence[str]) -> Select:
     """Select by permissions to create volumes; `self` selects the caller's own snapshots too, as EC2 documents it."""
-    is_permitted = _select_permitted("permissions_to_create_volume")(context, users)
-    owner = context.account_id if "self" in users else None
+    is_permitted = _select_permitted("permissions_to_create_volume")(account_id, users)
+    owner = account_id if "self" in users else None
     return lambda snapshot: snapshot.account_id == owner or is_permitted(snapshot)
 
 
-def _select_running(_: Context, all_instances: bool | None) -> Select:
+def _select_running(_: str | None, all_instances: bool | None) -> Select:
     return lambda entity: bool(all_instances) or entity.vm_state is VmState.RUNNING
 
 
-SCOPES: Mapping[str, Callable[[Context, Any], Select]] = {
+SCOPES: Mapping[str, Callable[[str | None, Any], Select]] = {
     "executable_by": _select_permitted("permissions_to_launch"),
     "owners": _select_owners,
     "restorable_by": _select_restorable,

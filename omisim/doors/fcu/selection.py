@@ -5,14 +5,14 @@ A filter compares the values that the answer shows, as text. Its values may cont
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any
 
-from omisim.actions.framework.paging import MAX_RESULTS, paginate
+from omisim.actions.framework.paging import paginate
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.schema import Problems, find_id_problem, report_too_many_patterns
 from omisim.doors.fcu.context import Context
@@ -134,27 +134,25 @@ class Selection:
         self._render = make_renderer(shape.member)
         self._get_text = keep_text(self._render_entity)
 
-    def select(self, context: Context, criteria: Criteria, rows: Sequence[Any], max_size: int | None) -> str:
-        """Return one page of the list as XML, with the token of the next page. The page becomes `context.result`.
-
-        `max_size` is the largest number of results that the platform returns at once.
-        """
+    def select(self, criteria: Criteria, account_id: str | None, rows: Iterable[Any]) -> Iterable[Any]:
+        """Return the rows that the scopes and filters of a caller select, each when it is needed."""
         for parameter, scope in self._row.scopes.items():
             value = criteria.scopes.get(parameter)
             if value not in (None, []) or scope == "running":
-                chosen = SCOPES[scope](context, value)
-                rows = [row for row in rows if chosen(row)]
+                rows = filter(SCOPES[scope](account_id, value), rows)
         if criteria.filters and not self._is_empty:
             tests = [(self._find_getter(name), _check_patterns(name, values)) for name, values in criteria.filters]
-            rows = [row for row in rows if all(self._matches(row, *test) for test in tests)]
-        size = criteria.size
-        if size is not None:
-            size = min(size, MAX_RESULTS)  # FCU-059
-        elif criteria.token is not None:
-            size = MAX_RESULTS  # FCU-053
+            rows = (row for row in rows if all(self._matches(row, *test) for test in tests))
+        return rows
+
+    def render(self, context: Context, criteria: Criteria, max_size: int | None) -> str:
+        """Return one page of `context.result` as XML, with the token of the next page, and leave it there.
+
+        `max_size` is the largest number of results that the platform returns at once.
+        """
         filters = criteria.filters, criteria.scopes
-        state = context.engine.state
-        page, token = paginate(state, self._row.name, tuple(rows), filters, size, criteria.token, 0, max_size)
+        state, rows = context.engine.state, tuple(context.result)
+        page, token = paginate(state, self._row.name, rows, filters, criteria.size, criteria.token, 0, max_size)
         context.result = page
         content = make_element(self._name, self._render_page(page))
         if self._row.pages == "Marker":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache, partial
 from inspect import Parameter, Signature
-from itertools import islice, repeat
+from itertools import repeat
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from omisim.base.frozen import Frozen
@@ -115,12 +115,12 @@ def find_ids_alone(cls: type[Entity], filters: Filters[Any] | None) -> Iterable[
     return ids
 
 
-def select_matching(entities: Iterable[E], filters: Filters[E] | None, limit: int | None = None) -> tuple[E, ...]:
-    """Return the entities that match every given filter, in their order: all, or the first `limit`."""
+def select_matching(entities: Iterable[E], filters: Filters[E] | None) -> Iterable[E]:
+    """Return the entities that match every given filter, in their order, each when it is needed."""
     tests, _ = compile_filters(filters)
     for test in tests:
         entities = filter(test, entities)
-    return tuple(islice(entities, limit))
+    return entities
 
 
 @cache
