@@ -116,17 +116,18 @@ def _find_running_code(source: str) -> str | None:
 def covering(copy: Path) -> coverage.CoverageData:
     """Run the suite once, and note which test runs which line."""
     words = ["-q", "-n", "0", "-p", "no:cacheprovider", "--cov=omisim", "--cov-context=test", "--cov-report="]
-    if _pytest(copy, words, None):
+    if run_pytest(copy, words, None):
         raise SystemExit("the suite fails without any mutant: run it first")
     data = coverage.CoverageData(str(copy / ".coverage"))
     data.read()
     return data
 
 
-def _pytest(copy: Path, words: list[str], timeout: float | None) -> int:
+def run_pytest(copy: Path, words: list[str], timeout: float | None) -> int:
+    """Run the tests that the words name in a copy of the tree. Returns the exit status; 1 after the timeout."""
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-o", "addopts=--strict-markers", *words],
+        [sys.executable, "-m", "pytest", *words],
         cwd=copy,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -152,7 +153,7 @@ def survives(mutant: Mutant, copy: Path, tests: list[str]) -> bool:
             chosen_file = copy / "chosen.txt"
             chosen_file.write_text("\n".join(some))
             words = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"@{chosen_file}"]
-            if _pytest(copy, words, LONGEST):
+            if run_pytest(copy, words, LONGEST):
                 return False
         return True
     finally:
