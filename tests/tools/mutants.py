@@ -80,10 +80,10 @@ def mutants() -> Iterator[tuple[Path, str, int]]:
 
 
 def make_mutant(path: Path, name: str, occurrence: int) -> Mutant | None:
-    """Return a mutant, or None when it changes no executed code."""
+    """Return a mutant, or None when it changes no executed code, or leaves no Python (`{-row}` for `{**row}`)."""
     before = path.read_text()
     after = mutate_code(before, get_operator(name)(), occurrence)
-    if after is None or _find_running_code(after) == _find_running_code(before):
+    if after is None or _find_running_code(after) in (None, _find_running_code(before)):
         return None
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     line = next((n for n, (old, new) in enumerate(pairs, 1) if old != new), 1)
