@@ -27,7 +27,7 @@ def create_keypair(call: Call, *, keypair_name: str, public_key: str | None = No
     Only this answer contains the private key of a generated keypair.
     """
     printable = keypair_name.isascii() and keypair_name.isprintable()
-    call.check(printable and 0 < len(keypair_name) <= MAX_NAME_LENGTH, "KEY-001/name", keypair_name=keypair_name)
+    call.check(printable and len(keypair_name) <= MAX_NAME_LENGTH, "KEY-001/name", keypair_name=keypair_name)
     imported = None if public_key is None else _parse_public_key(call, public_key)
     taken = call.state.find_by("keypair", "name", (call.account.account_id, keypair_name))
     call.check(not taken, "KEY-001", keypair_name=keypair_name)

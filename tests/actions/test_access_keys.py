@@ -56,6 +56,11 @@ class TestCreateAccessKey:
         call = {"AccessKeyId": access_key["AccessKeyId"], "ExpirationDate": date}
         assert expect_refusal(alice, "UpdateAccessKey", **call).code == "4123"
 
+    def test_refuses_an_expiry_now(self, cloud: Cloud, alice: Account) -> None:
+        """A key that expires at this moment is refused. [AK-004]"""
+        assert alice.can("CreateAccessKey", ExpirationDate=(cloud.now + dt.timedelta(milliseconds=1)).isoformat())
+        assert expect_refusal(alice, "CreateAccessKey", ExpirationDate=cloud.now.isoformat()).rule == "AK-004"
+
 
 class TestAccessKeys:
     def test_that_are_inactive_cannot_sign(self, alice: Account, access_key: dict[str, Any]) -> None:

@@ -311,6 +311,17 @@ class TestVolumes:
         alice.delete_snapshot(snapshot_id=snapshot.snapshot_id)
         assert reread(alice, volume).snapshot_id == snapshot.snapshot_id
 
+    def test_may_be_larger_than_their_snapshot(self, alice: Account) -> None:
+        """A size above that of the snapshot is the size of the volume. [VOL-013]"""
+        snapshot = alice.create_snapshot(volume_id=volume_of(alice, size=12).volume_id)
+        volume = alice.create_volume(subregion_name=SUBREGION, snapshot_id=snapshot.snapshot_id, size=13)
+        assert volume.size == 13
+
+    def test_of_type_io1_have_4_gib_at_least(self, alice: Account) -> None:
+        """Neither 1 nor 3 GiB are enough for io1. [VOL-005]"""
+        call = {"SubregionName": SUBREGION, "VolumeType": "io1", "Iops": 100}
+        assert [alice.can("CreateVolume", **call, Size=size) for size in (1, 3, 4)] == [False, False, True]
+
     def test_need_a_completed_snapshot(self) -> None:
         """No volume is created from a snapshot in progress. [VOL-015, UNK-37]"""
         cloud = Cloud(timing="manual")
@@ -432,6 +443,14 @@ class TestVolumeLinks:
         assert expect_refusal(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
         alice.link_volume(device_name="/dev/sda1", vm_id=vm.vm_id, volume_id=root)
         assert alice.can("StartVms", VmIds=[vm.vm_id])
+
+    def test_of_data_volumes_do_not_replace_the_root(self, alice: Account, vm: Vm) -> None:
+        """A VM with a data volume and no root neither starts nor becomes an OMI. [LNK-011, OMI-066]"""
+        alice.link_volume(device_name="/dev/sdb", vm_id=vm.vm_id, volume_id=volume_of(alice).volume_id)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        alice.unlink_volume(volume_id=vm.block_device_mappings[0].bsu.volume_id)
+        assert expect_refusal(alice, "StartVms", VmIds=[vm.vm_id]).rule == "LNK-011"
+        assert expect_refusal(alice, "CreateImage", VmId=vm.vm_id, ImageName="rootless").rule == "OMI-066"
 
     def test_are_limited_to_40_for_a_vm(self, alice: Account, vm: Vm) -> None:
         """A VM has at most 40 volumes, its root included. [LNK-008, QTA-017]"""

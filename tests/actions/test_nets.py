@@ -107,6 +107,13 @@ class TestSubnets:
         alice.delete_subnet(subnet_id=ids["routed"])
         alice.delete_route_table(route_table_id=ids["used"])
 
+    def test_leave_their_route_table_to_other_subnets_when_deleted(self, alice: Account, ids: dict[str, str]) -> None:
+        """A deleted Subnet takes only its own link to a route table with it. [RTB-003]"""
+        link = alice.link_route_table(route_table_id=ids["used"], subnet_id=ids["subnet"])
+        alice.delete_subnet(subnet_id=ids["routed"])
+        (table,) = alice.read_route_tables(filters={"route_table_ids": [ids["used"]]})
+        assert [other.link_route_table_id for other in table.link_route_tables] == [link]
+
 
 class TestVmsInNets:
     def test_show_their_net_subnet_and_nic(self, alice: Account, subnet: Subnet) -> None:
@@ -179,6 +186,24 @@ class TestVmsInNets:
         error = expect_refusal(alice, "CreateNic", SubnetId=tiny.subnet_id)
         assert (error.rule, error.code) == ("NIC-005", "10001")
 
+    @pytest.mark.parametrize(
+        ("nic", "rules"),
+        [
+            ({"DeviceNumber": 0, "PrivateIps": [{"PrivateIp": "10.0.1.9"}], "SecondaryPrivateIpCount": 1}, []),
+            ({"DeviceNumber": 0, "SecondaryPrivateIpCount": 0}, ["NIC-031"]),
+            ({"DeviceNumber": -1}, ["VM-011/device", "VM-011"]),
+        ],
+    )
+    def test_have_nics_with_numbers_in_range(
+        self, alice: Account, subnet: Subnet, nic: dict[str, Any], rules: list[str]
+    ) -> None:
+        """A single address may have others beside it, at least one; devices are numbered from 0.
+
+        [NIC-030, NIC-031, VM-011/device]
+        """
+        call = {"ImageId": alice.read_images()[0].image_id, "Nics": [nic | {"SubnetId": subnet.subnet_id}]}
+        assert [error.rule for error in alice.why_not("CreateVms", **call)] == rules
+
     def test_are_updated_through_their_primary_nic(self, alice: Account, subnet: Subnet) -> None:
         """UpdateVm changes the groups and the source check of the primary NIC. [VM-075, VM-079]"""
         vm = launch(alice, subnet)
@@ -247,6 +272,11 @@ class TestNics:
         alice.delete_vms(vm_ids=[ids["net_vm"]])
         assert alice.read_nics(filters={"nic_ids": [nic_id]})[0].state == "available"
 
+    def test_are_not_updated_by_the_link_of_another_nic(self, alice: Account, ids: dict[str, str]) -> None:
+        """A change of the link has the id of the NIC's own link. [NIC-009]"""
+        change = {"LinkNicId": ids["secondary_link"], "DeleteOnVmDeletion": False}
+        assert expect_refusal(alice, "UpdateNic", NicId=ids["primary"], LinkNic=change).rule == "NIC-009"
+
     def test_have_secondary_addresses(self, alice: Account, subnet: Subnet) -> None:
         """Secondary addresses are given by address, by number or one by default, and can be removed.
 
@@ -312,6 +342,13 @@ class TestRoutes:
         assert table.route_table_id == ids["table"]
         alice.unlink_route_table(link_route_table_id=link)
         assert alice.read_route_tables(filters={"link_subnet_ids": [ids["routed"]]}) == ()
+
+    def test_leave_one_of_several_subnets(self, alice: Account, ids: dict[str, str]) -> None:
+        """Of two Subnets with one route table, the one of the given link is unlinked. [RTB-006]"""
+        link = alice.link_route_table(route_table_id=ids["used"], subnet_id=ids["subnet"])
+        alice.unlink_route_table(link_route_table_id=link)
+        (table,) = alice.read_route_tables(filters={"route_table_ids": [ids["used"]]})
+        assert [other.subnet_id for other in table.link_route_tables] == [ids["routed"]]
 
     def test_belong_to_a_main_table_that_can_be_replaced(self, alice: Account, ids: dict[str, str]) -> None:
         """The main link of a Net can move to another table; then the first can be deleted. [RTB-002, RTB-007]"""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from support.expect import expect_refusal
 
 from omisim import Account, Cloud
+from omisim.actions.price_lists import OLDEST
 from omisim.model.filters.dicts import FiltersCatalogsDict
 
 Filters = dict[str, object]
@@ -84,6 +87,14 @@ class TestPrices:
         [CAT-004/dates, CAT-004/old, FLT-009]
         """
         assert expect_refusal(alice, "ReadCatalogs", Filters=filters).code == code
+
+    def test_may_be_exactly_three_years_old(self, cloud: Cloud, alice: Account) -> None:
+        """A period may begin three years ago, and no earlier. [CAT-004/old]"""
+        first, last = cloud.now - OLDEST, cloud.now.isoformat()
+        assert alice.can("ReadCatalogs", Filters={"FromDate": first.isoformat(), "ToDate": last})
+        earlier = (first - dt.timedelta(milliseconds=1)).isoformat()
+        refusal = expect_refusal(alice, "ReadCatalogs", Filters={"FromDate": earlier, "ToDate": last})
+        assert refusal.rule == "CAT-004/old"
 
 
 class TestCatalogueLists:

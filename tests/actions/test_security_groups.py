@@ -171,6 +171,19 @@ class TestSecurityGroupRules:
         (rule,) = rules(alice, inner)
         assert (rule["IpProtocol"], rule["FromPortRange"], rule["ToPortRange"], *rule["IpRanges"]) == expected
 
+    @pytest.mark.parametrize(
+        ("kind", "code", "allowed"),
+        [(255, 255, True), (-1, -1, True), (256, 0, False), (0, 256, False), (-2, 0, False), (0, -2, False)],
+    )
+    def test_of_icmp_have_a_type_and_a_code_up_to_255(
+        self, alice: Account, web: SecurityGroup, kind: int, code: int, allowed: bool
+    ) -> None:
+        """Both are 0 to 255, or -1 for any. [SG-023]"""
+        call: dict[str, Any] = {"SecurityGroupId": web.security_group_id, "Flow": "Inbound", "IpProtocol": "icmp"}
+        call |= {"IpRange": "192.0.2.0/24", "FromPortRange": kind, "ToPortRange": code}
+        refusals = alice.why_not("CreateSecurityGroupRule", **call)
+        assert [error.rule for error in refusals] == ([] if allowed else ["SG-023"])
+
     def test_may_refer_to_a_group_of_another_account(self, alice: Account, bob: Account, web: SecurityGroup) -> None:
         """In the public Cloud a rule may allow the group of another account. [SG-026]"""
         theirs = bob.read_security_groups()[0].security_group_id

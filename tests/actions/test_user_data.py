@@ -53,6 +53,12 @@ class TestTagsInUserData:
         text = encode(f"tags.{'k' * 256}=v", f"tags.k={'v' * 256}")
         assert alice.create_vms(image_id=vm.image_id, user_data=text)[0].tags == ()
 
+    def test_may_be_as_long_as_any_tag(self, alice: Account, vm: Vm) -> None:
+        """A key and a value of 255 characters are a tag. [VM-033]"""
+        key, value = "k" * 255, "v" * 255
+        (tag,) = alice.create_vms(image_id=vm.image_id, user_data=encode(f"tags.{key}={value}"))[0].tags
+        assert (tag.key, tag.value) == (key, value)
+
     @pytest.mark.parametrize("text", ["tags.team=blue", "-----BEGIN OUTSCALE SECTION-----\ntags.team=blue"])
     def test_need_a_complete_section(self, alice: Account, vm: Vm, text: str) -> None:
         """A setting outside a section, or in one without an end, has no effect. [VM-033]"""
