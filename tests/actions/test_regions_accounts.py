@@ -64,6 +64,12 @@ class TestAccounts:
         """CheckAuthentication accepts a login with its password. [ACC-005]"""
         alice.check_authentication(login=alice.email, password=alice.password)
 
+    def test_log_in_by_their_email_in_their_region(self, cloud: Cloud, alice: Account) -> None:
+        """The name of an account is not its login, and a Region does not know accounts of others. [ACC-005]"""
+        carol = cloud.account("carol", region="us-east-2")
+        for login, password in ((alice.name, alice.password), (carol.email, carol.password)):
+            assert expect_refusal(alice, "CheckAuthentication", Login=login, Password=password).rule == "ACC-005"
+
 
 class TestCatalogue:
     def test_of_product_types_is_complete(self, alice: Account) -> None:
