@@ -82,6 +82,13 @@ def _drop_row(tx: Transaction, entity: Entity, _comment: str, *, kind: str) -> N
         tx.write(kind, entity.id, None)
 
 
+def _end_volume(tx: Transaction, volume: Volume, _comment: str) -> None:
+    """Delete the content of a volume that is gone, and fail its unfinished update: it has nothing left to change."""
+    _drop_row(tx, volume, "", kind="content")
+    if volume.task_id is not None:
+        tx.move(tx.state.get("volume_update", volume.task_id), "fail", f"The volume {volume.volume_id} was deleted.")
+
+
 def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
     """Make the volume of a removed link available, or delete it with its VM (ST-VOL-5, ST-VOL-7, ST-VOL-8)."""
     volume: Volume = tx.state.get("volume", link.volume_id)
@@ -217,7 +224,7 @@ EFFECTS = Effects(
         ("snapshot", "completed"): _finish_image,
         ("snapshot", "error"): _fail_image,
         ("snapshot", None): partial(_drop_row, kind="content"),
-        ("volume", None): partial(_drop_row, kind="content"),
+        ("volume", None): _end_volume,
         ("volume_link", None): _free_volume,
         ("volume_update", "completed"): _apply_update,
         ("volume_update", "failed"): _drop_update,

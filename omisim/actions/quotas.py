@@ -34,6 +34,11 @@ def _get_total(call: Call, kind: str, name: str) -> int:
     return call.state.get_totals(kind, call.account.account_id).get(name, 0)
 
 
+def _get_disk_total(call: Call, name: str) -> int:
+    """Return a total of the volumes, with what unfinished updates will add to it (QTA-020)."""
+    return _get_total(call, "volume", name) + _get_total(call, "volume_update", name)
+
+
 def _sum_vms(call: Call, measure: Callable[[VmShape], float]) -> int:
     """Return the sum of what each VM measures that is not terminated."""
     counts = call.state.get_totals("vm", call.account.account_id).items()
@@ -56,11 +61,11 @@ QUOTAS: Mapping[str, AccountQuota] = {
     "core_limit": AccountQuota("QTA-002", lambda call: _sum_vms(call, lambda shape: shape.vcores)),
     "memory_limit": AccountQuota("QTA-003", lambda call: _sum_vms(call, lambda shape: shape.memory)),
     "volume_limit": AccountQuota("QTA-005", partial(_count_own, kind="volume")),
-    "volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="size")),
-    "standard_volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="standard size")),
-    "gp2_volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="gp2 size")),
-    "io1_volume_size_limit": AccountQuota("QTA-006", partial(_get_total, kind="volume", name="io1 size")),
-    "iops_limit": AccountQuota("QTA-007", partial(_get_total, kind="volume", name="iops")),
+    "volume_size_limit": AccountQuota("QTA-006", partial(_get_disk_total, name="size")),
+    "standard_volume_size_limit": AccountQuota("QTA-006", partial(_get_disk_total, name="standard size")),
+    "gp2_volume_size_limit": AccountQuota("QTA-006", partial(_get_disk_total, name="gp2 size")),
+    "io1_volume_size_limit": AccountQuota("QTA-006", partial(_get_disk_total, name="io1 size")),
+    "iops_limit": AccountQuota("QTA-007", partial(_get_disk_total, name="iops")),
     "snapshot_limit": AccountQuota("QTA-008", partial(_count_own, kind="snapshot")),
     "concurrent_snapshot_limit": AccountQuota("QTA-009", partial(_get_total, kind="snapshot", name="unfinished")),
     "pty_limit": AccountQuota("LIC-015", partial(_count_own, kind="product_type")),
@@ -163,7 +168,8 @@ def check_each(call: Call, name: str, resource: Entity | None, more: int) -> Non
 def read_quotas(call: Call, *, filters: FiltersQuota | FiltersQuotaDict | None = None) -> tuple[QuotaTypes, ...]:
     """List the quotas of the caller, and of each of the caller's resources that has some (CAT-003, CAT-003/resource).
 
-    A limit of 0 means unlimited. The amounts used are those of existing resources (QTA-020).
+    A limit of 0 means unlimited. The amounts used are those of existing resources, and of unfinished updates of volumes
+    (QTA-020).
     """
     selection = as_parsed(filters) or FiltersQuota()
     groups = ((of, tuple(select_matching(quotas, selection))) for of, quotas in _list_quotas(call, selection))

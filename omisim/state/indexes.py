@@ -26,6 +26,7 @@ from omisim.model import (
     Due,
     Origin,
     SnapshotState,
+    UpdateState,
     VmState,
 )
 from omisim.model.address_sets import get_address_bit, get_range_bits
@@ -235,6 +236,14 @@ def _count_disk(volume: Any) -> Mapping[str, int]:
     return {"size": volume.size, f"{volume.volume_type} size": volume.size, "iops": iops}
 
 
+def _count_growth(task: Any) -> Mapping[str, int]:
+    """Return what an unfinished update will add to the totals of volumes (QTA-020)."""
+    if task.state not in (UpdateState.PENDING, UpdateState.ACTIVE):
+        return {}
+    before, after = _count_disk(task.volume_update.origin), _count_disk(task.volume_update.target)
+    return {name: more for name in after if (more := after[name] - before.get(name, 0)) > 0}
+
+
 _UNFINISHED = (SnapshotState.IN_QUEUE, SnapshotState.PENDING)
 
 
@@ -264,6 +273,7 @@ TOTALS: Mapping[str, Totals] = {
     "subnet": Totals(("ip_range",), _list_range, "net_id"),
     "vm": Totals(("state", "vm_type"), lambda row: {} if row.state is VmState.TERMINATED else {row.vm_type: 1}),
     "volume": Totals(("iops", "size", "volume_type"), _count_disk),
+    "volume_update": Totals(("state", "volume_update"), _count_growth),
 }
 
 

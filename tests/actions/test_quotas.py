@@ -28,6 +28,12 @@ def test_names_for_type_checkers_are_those_of_the_catalogue() -> None:
     assert get_args(QuotaName) == tuple(load_catalog().quotas)
 
 
+def count_used(account: Account, quota: str) -> int:
+    """Return the amount of a quota that ReadQuotas says an account uses."""
+    filters: FiltersQuotaDict = {"quota_names": [quota], "quota_types": ["global"]}
+    return account.read_quotas(filters=filters)[0].quotas[0].used_value
+
+
 def launch(account: Account, **more: Any) -> dict[str, Any]:
     """Return the parameters of a launch of two vCores and four GiB."""
     image = account.read_images(filters={"account_aliases": ["Outscale"], "image_names": ["Ubuntu*"]})[0]
@@ -76,6 +82,46 @@ class TestEachQuota:
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
         assert expect_refusal(dave, "UpdateVolume", VolumeId=volume, Size=26).rule == "QTA-006"
         assert dave.can("UpdateVolume", VolumeId=volume, Size=25)
+
+    @pytest.mark.parametrize(
+        ("quota", "limit", "update"),
+        [
+            ("volume_size_limit", 90, {"Size": 50}),
+            ("io1_volume_size_limit", 60, {"VolumeType": "io1", "Iops": 200, "Size": 50}),
+            ("iops_limit", 350, {"VolumeType": "io1", "Iops": 200}),
+        ],
+    )
+    def test_on_volumes_counts_what_unfinished_updates_will_add(
+        self, quota: str, limit: int, update: dict[str, Any]
+    ) -> None:
+        """What an unfinished update will add counts from the call on, for other updates and in ReadQuotas. [QTA-020]"""
+        cloud = Cloud(timing="clock")
+        dave = cloud.account("dave", quotas={quota: limit})  # type: ignore[dict-item]
+        first, second = (dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"] for _ in range(2))
+        dave.call("UpdateVolume", VolumeId=first, **update)  # by a task: the volume is being created
+        used = count_used(dave, quota)
+        error = expect_refusal(dave, "UpdateVolume", VolumeId=second, **update)
+        assert (error.facts["quota"], error.facts["limit"]) == (quota, limit)
+        cloud.settle()
+        assert count_used(dave, quota) == used
+
+    def test_on_sizes_forgets_an_update_that_failed(self) -> None:
+        """An update that has failed no longer counts. [QTA-020]"""
+        dave = Cloud(timing="clock").account("dave", quotas={"volume_size_limit": 60})
+        volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
+        dave.cloud.fail(dave.call("UpdateVolume", VolumeId=volume, Size=60)["Volume"]["TaskId"])
+        assert dave.can("CreateVolume", **VOLUME | {"Size": 50})
+
+    def test_on_sizes_forgets_the_update_of_a_deleted_volume(self) -> None:
+        """The update of a volume that is deleted fails, and no longer counts. [QTA-020, ST-VOL-10]"""
+        dave = Cloud(timing="manual").account("dave", quotas={"volume_size_limit": 60})
+        volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
+        dave.call("UpdateVolume", VolumeId=volume, Size=60)
+        dave.call("DeleteVolume", VolumeId=volume)
+        dave.cloud.complete(volume)
+        task = dave.read_volume_update_tasks()[0]
+        assert (task.state, task.comment) == ("failed", f"The volume {volume} was deleted.")
+        assert dave.can("CreateVolume", **VOLUME | {"Size": 60})
 
     def test_on_snapshots_counts_those_of_a_copied_omi(self) -> None:
         """A copy of an OMI has its own snapshots: it is refused if they exceed the quota. [QTA-008, OMI-063]"""

@@ -157,19 +157,43 @@ class Call:
         self.check_size_quotas(
             [(row["VolumeType"], row["Size"]) for row in rows], [(b["VolumeType"], b["VolumeSize"]) for b in bsus]
         )
-        iops = sum(row["Iops"] for row in rows if row["VolumeType"] == "io1")
-        self.check_quota("iops_limit", iops, sum(bsu.get("Iops") or 0 for bsu in bsus), "10025")
+        self.check_iops_quota(rows, sum(bsu.get("Iops") or 0 for bsu in bsus))
+
+    def check_iops_quota(self, volumes: list[Row], more: int) -> None:
+        """Check the quota of the IOPS of io1 volumes, with those that unfinished updates will add. [QTA-020]"""
+        iops = sum(row["Iops"] for row in volumes if row["VolumeType"] == "io1")
+        for before, after in self._list_updates():
+            if after["VolumeType"] == "io1":
+                iops += max(after["Iops"] - (before["Iops"] if before["VolumeType"] == "io1" else 0), 0)
+        self.check_quota("iops_limit", iops, more, "10025")
+
+    def _list_updates(self) -> list[tuple[Row, Row]]:
+        """Return the values before and after each unfinished update of the caller's volumes."""
+        tasks = [
+            row["VolumeUpdate"]
+            for row in self.world.list_own("VolumeUpdate", self.account)
+            if row["State"] in ("pending", "active")
+        ]
+        return [(task["Origin"], task["Target"]) for task in tasks]
 
     def check_size_quotas(self, usages: list[tuple[str, int]], more: list[tuple[str, int]]) -> None:
-        """Check the quotas of sizes, of all volumes and of each type."""
+        """Check the quotas of sizes, of all volumes and of each type, with the growth of unfinished updates."""
         for kind in ("", "standard", "gp2", "io1"):
             quota = f"{kind}_volume_size_limit".lstrip("_")
             self.check_quota(
                 quota,
-                sum(size for name, size in usages if kind in ("", name)),
+                sum(size for name, size in usages if kind in ("", name)) + self._count_growth(kind),
                 sum(size for name, size in more if kind in ("", name)),
                 "10024",
             )
+
+    def _count_growth(self, kind: str) -> int:
+        """Return the GiB of a type, "" for all, that unfinished updates will add. [QTA-020]"""
+        return sum(
+            after["Size"] - (before["Size"] if kind in ("", before["VolumeType"]) else 0)
+            for before, after in self._list_updates()
+            if kind in ("", after["VolumeType"])
+        )
 
 
 UNKNOWN = {

@@ -206,8 +206,7 @@ def _check_growth(call: Call, volume: Row, kind: str, size: int, iops: int | Non
     rest = [row for row in call.world.list_own("Volume", call.account) if row is not volume]
     if size > volume["Size"] or kind != volume["VolumeType"]:
         call.check_size_quotas([(row["VolumeType"], row["Size"]) for row in rest], [(kind, size)])
-    iops_in_use = sum(row["Iops"] for row in rest if row["VolumeType"] == "io1")
-    call.check_quota("iops_limit", iops_in_use, (iops or 0) if iops != volume["Iops"] else 0, "10025")
+    call.check_iops_quota(rest, (iops or 0) if iops != volume["Iops"] else 0)
 
 
 def delete_volume(call: Call) -> Row:

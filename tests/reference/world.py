@@ -233,6 +233,12 @@ def _after_snapshot(world: World, row: Row, to: str) -> None:
             image["State"] = "failed" if "error" in states else "available" if states == {"completed"} else "pending"
 
 
+def _after_volume(world: World, row: Row, to: str) -> None:
+    """The unfinished update of a volume that is gone fails. [ST-VOL-10]"""
+    if to == GONE and row.get("TaskId"):
+        world.set_state("VolumeUpdate", world.rows["VolumeUpdate"][row["TaskId"]], "failed")
+
+
 def _after_link(world: World, row: Row, to: str) -> None:
     """A volume that is no longer linked is available. [ST-VOL-5]"""
     if to == GONE:
@@ -275,6 +281,7 @@ def _after_export(world: World, row: Row, to: str) -> None:
 
 AFTER = {
     "Snapshot": _after_snapshot,
+    "Volume": _after_volume,
     "Link": _after_link,
     "Vm": _after_vm,
     "VolumeUpdate": _after_update,
