@@ -27,7 +27,15 @@ from omisim.model.filters.dicts import FiltersQuotaDict
 from omisim.spec.catalog import load_catalog
 from omisim.spec.vm_types import VmShape, get_vm_shape
 
-__all__ = ["check_each", "check_quotas", "compute_disk_costs", "count_rules", "get_remaining", "read_quotas"]
+__all__ = [
+    "check_each",
+    "check_quotas",
+    "compute_disk_costs",
+    "compute_shape_costs",
+    "count_rules",
+    "get_remaining",
+    "read_quotas",
+]
 
 
 def _get_total(call: Call, kind: str, name: str) -> int:
@@ -119,6 +127,11 @@ EACH: Mapping[str, ResourceQuota] = {
     "subnet_limit": ResourceQuota("QTA-015/subnet", Net, partial(_count_in_net, kind="subnet")),
     "vpc_sg_limit": ResourceQuota("QTA-014", Net, partial(_count_in_net, kind="security_group")),
 }
+
+
+def compute_shape_costs(shape: VmShape) -> dict[str, int]:
+    """Return the amounts by quota that a VM of this shape uses."""
+    return {"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)}
 
 
 def compute_disk_costs(volume_type: str, size: int, iops: int | None) -> dict[str, int]:

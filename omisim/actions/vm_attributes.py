@@ -5,7 +5,7 @@ from __future__ import annotations
 from omisim.actions.framework.call import Call
 from omisim.actions.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from omisim.formats.user_data import decode_user_data, parse_section
-from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ResourceTag, ShutdownBehaviorConfiguration
+from omisim.model import WINDOWS_CODES, ActionsOnNextBoot, Image, ResourceTag, ShutdownBehaviorConfiguration, Vm
 from omisim.model.base import GUEST_ACTIONS, HOST_ACTIONS, SECURE_BOOT_ACTIONS
 from omisim.spec.vm_types import PERFORMANCES, VmShape
 
@@ -89,16 +89,19 @@ def check_secure_boot(call: Call, secure_boot: str | None, mode: str) -> None:
         call.check(mode == "uefi", "VM-022/legacy", secure_boot=secure_boot)
 
 
-def get_os_family(image: Image) -> str:
-    """Return the operating system family of an OMI, derived from its licence codes (LIC-006)."""
-    return "linux" if WINDOWS_CODES.isdisjoint(image.product_codes) else "windows"
+def get_os_family(licensed: Image | Vm) -> str:
+    """Return the operating system family of an OMI or a VM, derived from its licence codes (LIC-006)."""
+    return "linux" if WINDOWS_CODES.isdisjoint(licensed.product_codes) else "windows"
 
 
-def check_windows(call: Call, image: Image, shape: VmShape) -> None:
-    """Warn about a VM that is too small for Windows, or refuse it under the switch `strict_windows` (LIC-014)."""
+def check_windows(call: Call, licensed: Image | Vm, shape: VmShape) -> None:
+    """Warn about a VM that is too small for Windows, or refuse it under the switch `strict_windows` (LIC-014).
+
+    `licensed` has its product codes.
+    """
     generation, vcores, memory = WINDOWS_MINIMUM
     too_small = shape.generation < generation or shape.vcores < vcores or shape.memory < memory
-    if too_small and get_os_family(image) == "windows":
+    if too_small and get_os_family(licensed) == "windows":
         call.check(not call.switch("strict_windows"), "LIC-014", vm_type=shape.name)
         call.warn(f"{shape.name} is too small for Windows: v3, 2 vCores and 4 GiB are the least (LIC-014)")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from omisim.actions.framework.call import Call, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.nic_views import find_nics
+from omisim.actions.quotas import check_quotas, compute_shape_costs
 from omisim.actions.security_groups import resolve_groups
 from omisim.actions.vm_attributes import (
     add_section_tags,
@@ -15,6 +16,7 @@ from omisim.actions.vm_attributes import (
     check_keypair,
     check_nested_virtualization,
     check_secure_boot,
+    check_windows,
     format_vm_type,
     merge_shutdown_behavior,
     show_boot_actions,
@@ -42,7 +44,7 @@ from omisim.model.filters import FiltersVm, FiltersVmsState, match_all
 from omisim.model.filters.dicts import FiltersVmDict, FiltersVmsStateDict
 from omisim.spec.limits import ROOT
 from omisim.spec.rules import refuse
-from omisim.spec.vm_types import find_vm_shape, get_vm_shape, strip_flag
+from omisim.spec.vm_types import VmShape, find_vm_shape, get_vm_shape, strip_flag
 
 AFTER_STOP = {"restart": "start", "terminate": "delete"}  # shutdown behavior → the event after a stop (VM-024/stop)
 
@@ -192,6 +194,8 @@ def update_vm(
     check_nested_virtualization(call, vm.placement.tenancy, enabled=nested_virtualization)
     call.check(not bsu_optimized, "VM-026")
     call.check(is_source_dest_checked is None or vm.net_id, "VM-075", vm_id=vm_id)
+    if vm_type is not None and shape is not None:
+        _check_new_type(call, vm, shape)
     call.stop_if_refused()
     for link in links:
         call.put(link)
@@ -213,6 +217,13 @@ def update_vm(
         changes |= _change_type(vm_type or strip_flag(vm.vm_type), performance or vm.performance)
     changes |= _change_shutdown(call, vm, vm_initiated_shutdown_behavior, behavior)
     return view_vm(call.state, call.put(replace(vm, **changes)))
+
+
+def _check_new_type(call: Call, vm: Vm, shape: VmShape) -> None:
+    """Check a new type of a VM against its licences (LIC-014) and the caller's quotas (VM-006)."""
+    check_windows(call, vm, shape)
+    before, after = (compute_shape_costs(s) for s in (get_vm_shape(vm.vm_type), shape))
+    check_quotas(call, {name: more for name in after if (more := after[name] - before[name]) > 0})
 
 
 def _change_type(vm_type: str, performance: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from omisim.actions.framework.call import Call, Stop, as_parsed, as_parsed_list
 from omisim.actions.framework.registry import action
 from omisim.actions.new_images import warn_without_system
 from omisim.actions.nic_views import view_vm_in_net
-from omisim.actions.quotas import check_quotas, compute_disk_costs, get_remaining
+from omisim.actions.quotas import check_quotas, compute_disk_costs, compute_shape_costs, get_remaining
 from omisim.actions.sharing import is_visible
 from omisim.actions.vm_attributes import (
     add_section_tags,
@@ -247,7 +247,7 @@ def _find_launchable_image(call: Call, image_id: str) -> Image | None:
 
 def _limit_by_quotas(call: Call, shape: VmShape, disks: Sequence[PlannedDisk], least: int, most: int) -> int:
     """Return how many VMs, `most` at most, the quotas allow. Refuses fewer than `least` (VM-004, QTA-019)."""
-    costs = {"vm_limit": 1, "core_limit": shape.vcores, "memory_limit": int(shape.memory)}
+    costs = compute_shape_costs(shape)
     for disk in disks:
         for name, cost in compute_disk_costs(disk.bsu.volume_type or "standard", disk.size, disk.bsu.iops).items():
             costs[name] = costs.get(name, 0) + cost

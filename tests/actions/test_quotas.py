@@ -57,6 +57,17 @@ class TestEachQuota:
         error = expect_refusal(dave, "CreateVms", **launch(dave))
         assert (error.rule, error.code, error.facts["quota"]) == (rule, code, quota)
 
+    @pytest.mark.parametrize(("quota", "limit", "code"), [("core_limit", 5, "10029"), ("memory_limit", 11, "10042")])
+    def test_on_shapes_limits_a_larger_type(self, quota: str, limit: int, code: str) -> None:
+        """A VM cannot get a type that exceeds a quota with the other VMs. [QTA-002, QTA-003, VM-006]"""
+        dave = make_limited_account(**{quota: limit})
+        dave.call("CreateVms", **launch(dave))
+        vm = dave.call("CreateVms", **launch(dave))["Vms"][0]["VmId"]
+        dave.call("StopVms", VmIds=[vm])
+        error = expect_refusal(dave, "UpdateVm", VmId=vm, VmType="tinav5.c4r8p2")
+        assert (error.code, error.facts["quota"], error.facts["adding"]) == (code, quota, 2 if limit == 5 else 4)
+        assert dave.can("UpdateVm", VmId=vm, VmType="tinav5.c3r7p2")
+
     @pytest.mark.parametrize("quota", ["volume_size_limit", "standard_volume_size_limit"])
     def test_on_sizes_counts_gib(self, quota: str) -> None:
         """The GiB of all volumes count, and those of each type. [QTA-006, VOL-018]"""

@@ -126,6 +126,19 @@ class TestLaunch:
         assert alice.can("CreateVms", ImageId=windows, VmType="tinav3.c2r4p1")
         assert alice.can("CreateVms", ImageId=find_official(alice, "Debian*").image_id, VmType="t2.micro")
 
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_checks_a_new_type_for_windows_too(self, strict: bool) -> None:
+        """UpdateVm warns of a type too small for Windows as CreateVms does, or refuses it. [LIC-014, VMT-010]"""
+        cloud = Cloud(switches={"strict_windows": strict})
+        alice = cloud.account("alice")
+        vm = alice.create_vms(image_id=find_official(alice, "Windows*").image_id, vm_type="tinav5.c2r4p2")[0]
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        if strict:
+            assert expect_refusal(alice, "UpdateVm", VmId=vm.vm_id, VmType="t2.micro").rule == "LIC-014"
+        else:
+            alice.update_vm(vm_id=vm.vm_id, vm_type="t2.micro")
+            assert "too small for Windows" in cloud.warnings[0]
+
     def test_adds_a_vtpm_on_request_or_demand_of_the_omi(self, alice: Account, ubuntu: Image) -> None:
         """A vTPM is added if requested or if the OMI demands it; then it cannot be declined. [VM-021, VM-021/legacy]"""
         root = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": str(_snapshot_of(alice, ubuntu))}}

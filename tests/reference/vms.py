@@ -159,6 +159,15 @@ def update_vm(call: Call) -> Row:
         name = call["VmType"] if call["VmType"] is not None else re.sub(r"(?<=\d)p\d$", "", vm["VmType"] if vm else "")
         new_type = parse_vm_type(name, performance)
         call.check(new_type, "5024")
+    if vm and new_type and call["VmType"] is not None:
+        others = [
+            row for row in call.world.list_own("Vm", call.account) if row["State"] != "terminated" and row is not vm
+        ]
+        for name, quota, code, new in (
+            ("cores", "core_limit", "10029", new_type[2]),
+            ("memory", "memory_limit", "10042", new_type[3]),
+        ):
+            call.check_quota(quota, sum(row[name] for row in others), new if new > vm[name] else 0, code)
     links = _find_link_updates(call, vm)
     call.raise_if_refused()
     assert vm
