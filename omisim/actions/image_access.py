@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Annotated, Any
 
 from omisim.actions.framework.call import Call, as_parsed
@@ -24,6 +25,7 @@ from omisim.model import (
     MayBeEmpty,
     OrDict,
     PermissionsOnResourceCreation,
+    ProductType,
     TextOrEmpty,
 )
 from omisim.model.filters import FiltersImage, match_all
@@ -35,7 +37,7 @@ from omisim.spec.rules import refuse
 @action("ReadImages", "Images", paged=True)
 def read_images(call: Call, *, filters: FiltersImage | FiltersImageDict | None = None) -> tuple[Image, ...]:
     """List the OMIs that the caller owns, that are shared with it, or that are public, in creation order (OMI-080)."""
-    parsed_filters = _resolve_code_names(as_parsed(filters) or match_all(FiltersImage))
+    parsed_filters = _resolve_code_names(call, as_parsed(filters) or match_all(FiltersImage))
     me, images = call.account.account_id, find_visible(call, Image, parsed_filters)
     views = (
         image if image.permissions_to_launch.global_permission or image.account_id == me else _view_shared(call, image)
@@ -49,11 +51,14 @@ def _view_shared(call: Call, image: Image) -> Image:
     return replace(image, permissions_to_launch=visible_permissions(call, image.permissions_to_launch, owner=False))
 
 
-def _resolve_code_names(filters: FiltersImage) -> FiltersImage:
-    """Convert ProductCodeNames, which match the descriptions of product types, to ProductCodes (OMI-091)."""
+def _resolve_code_names(call: Call, filters: FiltersImage) -> FiltersImage:
+    """Convert ProductCodeNames, which match the descriptions of product types, to ProductCodes (OMI-091).
+
+    The product types are those that the caller can read: the built-in ones and its own (CAT-002).
+    """
     if filters.product_code_names is None:
         return filters
-    types = load_catalog().product_types.values()
+    types = chain(load_catalog().product_types.values(), call.own_rows(ProductType, None))
     codes = tuple(t.product_type_id for t in types if t.description in filters.product_code_names)
     if filters.product_codes is not None:
         codes = tuple(code for code in codes if code in filters.product_codes)
@@ -77,7 +82,7 @@ def update_image(
     """Change the permissions, the description or the product codes of an OMI of the caller. Returns the OMI."""
     image = call.get_owned(Image, image_id, "OMI-106")
     call.check_state(image)
-    check_codes(call, product_codes or ())
+    check_codes(call, product_codes or (), image.product_codes)
     change = as_parsed(permissions_to_launch)
     codes = image.product_codes if product_codes is None else tuple(dict.fromkeys(product_codes)) or (LINUX,)
     dropped = [code for code in image.product_codes if code != LINUX and code not in codes]

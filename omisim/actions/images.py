@@ -144,7 +144,7 @@ def _create_from_vm(
     call: Call, vm_id: str, name: str, codes: tuple[str, ...], requested: Mapping[str, Any], *, no_reboot: bool
 ) -> Image:
     vm = call.get_owned(Vm, vm_id, "OMI-010")
-    check_codes(call, codes)
+    check_codes(call, codes, vm.product_codes)
     modes = (vm.boot_mode,)
     check_tpm(call, {"boot_modes": modes}, requested)
     call.check_state(vm)
@@ -189,7 +189,7 @@ def _copy_image(
     requested: Mapping[str, Any],
 ) -> Image:
     source = get_usable(call, Image, source_id, "OMI-011")
-    check_codes(call, codes)
+    check_codes(call, codes, source.product_codes)
     check_tpm(call, {"boot_modes": source.boot_modes, "tpm_mandatory": source.tpm_mandatory}, requested)
     call.check_state(source)
     call.check(region == call.region, "OMI-005", region=region, own=call.region)
@@ -230,7 +230,7 @@ def _create_from_manifest(
 ) -> Image:
     """Import an OMI from its manifest. Requested values override the manifest's."""
     manifest = read_manifest(call, location)
-    check_codes(call, codes)
+    check_codes(call, codes, manifest.product_types)
     check_tpm(call, {"boot_modes": manifest.boot_modes, "tpm_mandatory": manifest.tpm_mandatory}, requested)
     check_unique(call, name)
     check_quotas(call, {"snapshot_limit": len(manifest.disks), "concurrent_snapshot_limit": len(manifest.disks)})

@@ -20,6 +20,7 @@ from omisim.spec.errors import ApiError
 from omisim.spec.limits import MAX_SIZE
 from omisim.spec.rules import refuse
 from omisim.state.buckets import StorageError, parse_object_url
+from omisim.state.lineage import get_product_codes
 from omisim.state.state import State
 from omisim.state.storage_signatures import read_url
 
@@ -118,8 +119,9 @@ def read_manifest(call: Call, location: str) -> Manifest:
         facts = {"file_location": strip_secrets(location), "reason": error.message}
         raise refuse("IMP-005" if missing else "IMP-002", **facts) from None
     manifest = parse_manifest(text)
+    exported = {code for _, parent in find_source(call, location) for code in get_product_codes(call.state, parent)}
     for code in manifest.product_types:
-        is_known_code = is_code(call, code, any_owner=True)
+        is_known_code = code in exported or is_code(call, code, any_owner=True)
         call.check(is_known_code, "IMP-004", reason=f"the product type {code} does not exist")
     return manifest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from omisim.actions.framework.call import Call
@@ -29,10 +29,13 @@ def check_unique(call: Call, name: str) -> None:
     call.check(not taken, "OMI-022", image_name=name, taken_by=taken[0].image_id if taken else None)
 
 
-def check_codes(call: Call, codes: Sequence[str]) -> None:
-    """Refuse product codes that do not exist (OMI-074)."""
+def check_codes(call: Call, codes: Iterable[str], carried: Container[str]) -> None:
+    """Refuse product codes that do not exist, except those that the OMI or its source already carries (OMI-074).
+
+    Their product type may belong to another account, or have been deleted (LIC-008).
+    """
     for code in codes:
-        call.check(is_code(call, code), "OMI-074", product_code=code)
+        call.check(code in carried or is_code(call, code), "OMI-074", product_code=code)
 
 
 def warn_without_system(call: Call, image_id: str, mappings: Sequence[BlockDeviceMappingImage]) -> None:

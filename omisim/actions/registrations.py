@@ -47,7 +47,8 @@ def register_image(
     call.check(roots, "OMI-008", root_device_name=root)
     for mapping in mappings:
         _check_requested_disk(call, mapping.bsu)
-    check_codes(call, codes)
+    origin_codes = _find_origin_codes(call, mappings)
+    check_codes(call, codes, origin_codes)
     disks = [replace(m, bsu=_complete_disk(call, m.bsu)) for m in mappings if m.bsu is not None]
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
@@ -55,13 +56,16 @@ def register_image(
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**defaults, **requested})
     snapshot_ids = dict.fromkeys(image.snapshot_ids)
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshot_ids))
-    origin_codes = dict.fromkeys(
-        code for snapshot_id in snapshot_ids for code in get_product_codes(call.state, snapshot_id)
-    )
     dropped = [code for code in origin_codes if code != LINUX and code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
     return image
+
+
+def _find_origin_codes(call: Call, mappings: Sequence[BlockDeviceMappingImage]) -> Mapping[str, None]:
+    """Return the product codes that the origins of the snapshots had, in their order (LIC-012)."""
+    ids = dict.fromkeys(mapping.bsu.snapshot_id for mapping in mappings if mapping.bsu and mapping.bsu.snapshot_id)
+    return dict.fromkeys(code for snapshot_id in ids for code in get_product_codes(call.state, snapshot_id))
 
 
 def check_disk_sources(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:

@@ -247,6 +247,14 @@ class TestRefusedManifest:
         error = refuse_import(carol, url)
         assert (error.code, error.rule) == ("5031", "IMP-005")
 
+    def test_carries_the_code_of_a_deleted_product_type(self, alice: Account, carol: Account, golden: Image) -> None:
+        """The manifest of an export is accepted though a product type of its OMI was deleted. [LIC-008, MAN-007]"""
+        code = alice.create_product_type(description="Billing").product_type_id
+        alice.update_image(image_id=golden.image_id, product_codes=["0001", code])
+        alice.delete_product_type(product_type_id=code, force=True)
+        theirs = carol.create_image(file_location=export_manifest(alice, golden), image_name="theirs")
+        assert theirs.product_codes == ("0001", code)
+
     def test_is_in_a_bucket_that_does_not_exist(self, cloud: Cloud, alice: Account, carol: Account) -> None:
         """A valid URL of a missing bucket finds no manifest. [IMP-005]"""
         key = cloud.engine.state.get("access_key", alice.access_key)

@@ -134,6 +134,47 @@ class TestExport:
         entrance.answer(alice, action, **parameters)
 
 
+class TestCarriedCodes:
+    @pytest.fixture(name="code")
+    def _code(self, alice: Account, bob: Account) -> str:
+        """The code of a product type of alice's, which an OMI carries that she shares with bob."""
+        code = alice.create_product_type(description="Billing").product_type_id
+        source = alice.cloud.images.official("ubuntu").image_id
+        image = alice.create_image(source_image_id=source, source_region_name="eu-west-2", product_codes=[code])
+        share = {"account_ids": [bob.account_id]}
+        alice.update_image(image_id=image.image_id, permissions_to_launch={"additions": share})
+        return code
+
+    def test_can_be_kept_by_a_copy_and_in_it(self, bob: Account, code: str) -> None:
+        """A copy may name the codes of its source, and UpdateImage those of its OMI. [OMI-074, OMI-113]"""
+        (shared,) = bob.read_images(filters={"product_codes": [code]})
+        copy = bob.create_image(source_image_id=shared.image_id, source_region_name="eu-west-2", product_codes=[code])
+        codes = (*copy.product_codes, "0006")
+        assert bob.update_image(image_id=copy.image_id, product_codes=codes).product_codes == codes
+
+    def test_can_be_kept_from_a_vm_and_from_its_snapshot(self, cloud: Cloud, bob: Account, code: str) -> None:
+        """An OMI may name the codes of its VM, and of the origin of its snapshots. [OMI-074, LIC-012]"""
+        (shared,) = bob.read_images(filters={"product_codes": [code]})
+        vm_id = bob.create_vms(image_id=shared.image_id)[0].vm_id
+        assert bob.create_image(vm_id=vm_id, image_name="made", product_codes=[code]).product_codes == ("0001", code)
+        snapshot_id = bob.create_snapshot(volume_id=_find_root(bob, vm_id)).snapshot_id
+        mapping = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
+        registered = bob.create_image(
+            image_name="registered",
+            root_device_name="/dev/sda1",
+            block_device_mappings=[mapping],
+            product_codes=["0001", code],
+        )
+        assert registered.product_codes == ("0001", code)
+        assert cloud.warnings == ()
+
+    def test_are_not_given_to_other_omis(self, bob: Account, code: str) -> None:
+        """The code of another account is unknown to an OMI that does not carry it. [OMI-074]"""
+        source = bob.cloud.images.official("ubuntu").image_id
+        own = bob.create_image(source_image_id=source, source_region_name="eu-west-2").image_id
+        assert [e.rule for e in bob.why_not("UpdateImage", ImageId=own, ProductCodes=["0001", code])] == ["OMI-074"]
+
+
 class TestLicences:
     def test_of_other_codes_do_not_matter(self, entrance: Entrance, cloud: Cloud, alice: Account) -> None:
         """An OMI of plain Linux is exported whatever other licences forbid. [EXP-018]"""

@@ -212,6 +212,20 @@ class TestReadFilters:
         assert ubuntu in alice.read_images(filters=both)
         assert alice.read_images(filters=both | {"product_codes": ["0002"]}) == ()
 
+    def test_by_product_name_knows_the_product_types_of_the_caller(
+        self, alice: Account, bob: Account, ubuntu: Image
+    ) -> None:
+        """The name may be that of an own product type, but not that of another account. [OMI-091, CAT-002]"""
+        code = alice.create_product_type(description="Billing").product_type_id
+        image = alice.create_image(
+            source_image_id=ubuntu.image_id, source_region_name=alice.region, product_codes=[code]
+        )
+        public = {"additions": {"global_permission": True}}
+        alice.update_image(image_id=image.image_id, permissions_to_launch=public)
+        names: FiltersImageDict = {"product_code_names": ["Billing"]}
+        assert [row.image_id for row in alice.read_images(filters=names)] == [image.image_id]
+        assert bob.read_images(filters=names) == ()
+
 
 FILTERED = [action for action in ACTIONS.values() if "filters" in action.shape.fields]
 
