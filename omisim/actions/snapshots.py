@@ -176,5 +176,6 @@ def delete_snapshot(call: Call, *, snapshot_id: SnapshotId) -> None:
     own = [image.image_id for image in images if call.owns(image)]
     call.check(not images, "SNP-016", snapshot_id=snapshot_id, used_by=own or "an OMI of another account")
     exports = find_running_exports(call.state, snapshot_id)
-    call.check(not exports, "EXP-017", snapshot_id=snapshot_id, exports=exports)
+    own_exports = [task.task_id for task in exports if call.owns(task)]
+    call.check(not exports, "EXP-017", snapshot_id=snapshot_id, exports=own_exports or "a task of another account")
     call.move(snapshot, "delete")

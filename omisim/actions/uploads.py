@@ -163,7 +163,7 @@ def _record_origin(tx: Transaction, place: Place, task: Task, codes: tuple[str, 
     tx.write("origin", place.object_id, Origin("object", task.account_id, "", parents, codes))
 
 
-def find_running_exports(state: State, snapshot_id: str) -> list[str]:
-    """Return the ids of the unfinished tasks that export a snapshot, which block its deletion (EXP-017)."""
+def find_running_exports(state: State, snapshot_id: str) -> list[Task]:
+    """Return the unfinished tasks of any account that export a snapshot, which block its deletion (EXP-017)."""
     kinds = ("image_export", "snapshot_export")
-    return [task.task_id for kind in kinds for task in state.find_by(kind, "snapshot", snapshot_id)]
+    return [task for kind in kinds for task in state.find_by(kind, "snapshot", snapshot_id)]

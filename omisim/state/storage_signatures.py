@@ -74,10 +74,10 @@ def read_url(state: State, location: str, now: dt.datetime, auth: str) -> Stored
         caller = authenticate(state, *given, strict=auth == "strict", ahead=IMPORT_AHEAD)
     bucket = get_bucket(state, place)
     stored_object: StoredObject | None = state.get("object", place.object_id)
+    if not is_allowed(bucket, stored_object or bucket, caller, "READ"):  # only a reader of the bucket learns its keys
+        raise StorageError("AccessDenied", f"{place.key} is private", "OOS-004")
     if stored_object is None:
         raise StorageError("NoSuchKey", f"there is no {place.key} in the bucket {place.bucket}")
-    if not is_allowed(bucket, stored_object, caller, "READ"):
-        raise StorageError("AccessDenied", f"{place.key} is private", "OOS-004")
     return stored_object
 
 

@@ -279,6 +279,31 @@ class TestOmiExport:
         assert alice.read_image_export_tasks()[0].state == "completed"
         assert alice.can("DeleteSnapshot", SnapshotId=snapshot_id)
 
+    def test_of_a_shared_snapshot_is_not_named_to_its_owner(self) -> None:
+        """The owner of a snapshot that another account exports with its OMI learns no id of that account. [EXP-017]"""
+        cloud = Cloud(timing="clock")
+        alice, bob = cloud.account("alice"), cloud.account("bob")
+        create_bucket(bob)
+        volume = alice.create_volume(subregion_name="eu-west-2a", size=1)
+        cloud.settle()
+        snapshot_id = alice.create_snapshot(volume_id=volume.volume_id).snapshot_id
+        alice.update_snapshot(
+            snapshot_id=snapshot_id, permissions_to_create_volume={"additions": {"account_ids": [bob.account_id]}}
+        )
+        cloud.settle()
+        mapping = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
+        image_id = bob.create_image(
+            image_name="theirs",
+            root_device_name="/dev/sda1",
+            block_device_mappings=[mapping],
+        ).image_id
+        task_id = bob.call(IMAGE, ImageId=image_id, OsuExport=TARGET)["ImageExportTask"]["TaskId"]
+        cloud.complete(task_id)
+        bob.delete_image(image_id=image_id)
+        error = expect_refusal(alice, "DeleteSnapshot", SnapshotId=snapshot_id)
+        assert error.rule == "EXP-017"
+        assert task_id not in error.explain()
+
     def test_that_is_queued_fails_when_its_omi_is_deleted(self) -> None:
         """A queued export fails when its OMI is deleted, and says why. [OMI-126]"""
         alice = Cloud(timing="manual").account("alice")

@@ -199,6 +199,15 @@ class TestRefusedManifest:
         url = alice.read_image_export_tasks()[0].osu_export.osu_manifest_url
         assert refuse_import(carol, url).code == "4074"
 
+    def test_has_a_url_that_does_not_tell_which_keys_exist(
+        self, cloud: Cloud, alice: Account, carol: Account, golden: Image
+    ) -> None:
+        """Without access to a bucket, the import of a missing object is refused like a GET of it. [IMP-002, OOS-004]"""
+        url = presign_url(alice, "missing").partition("?")[0]
+        with cloud.intercept():
+            assert requests.get(url, timeout=5).status_code == 403
+        assert refuse_import(carol, url).rule == "IMP-002"
+
     def test_has_an_expired_url(self, cloud: Cloud, alice: Account, carol: Account, golden: Image) -> None:
         """A URL is valid for at most seven days of the cloud's clock. [IMP-008, OOS-003]"""
         url = export_manifest(alice, golden)
