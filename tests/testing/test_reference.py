@@ -21,6 +21,7 @@ from support.lockstep import Lockstep
 
 from omisim.model.serialize import snake_name
 from omisim.state.settings import Timing
+from omisim.testing.laws.disks import usage_stays_within_quotas
 from omisim.testing.strategies import requests
 
 QUOTAS = {
@@ -92,6 +93,13 @@ class Agreement(RuleBasedStateMachine):
     def reads_are_equal(self) -> None:
         """Each account reads the same resources, states and permissions on both."""
         self.lockstep.compare_reads()
+
+    @invariant()
+    def usage_stays_within_quotas(self) -> None:
+        """No account uses more than its quotas allow, where both models may lack the same check. [QTA-019]"""
+        engine = self.lockstep.cloud.engine
+        for account in engine.state.rows("account").values():
+            assert usage_stays_within_quotas(engine, account) is None
 
 
 def make_call_rule(action: str) -> Callable[..., None]:
