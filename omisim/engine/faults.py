@@ -19,7 +19,7 @@ from omisim.model.ids import derive_hex
 from omisim.model.serialize import api_name, to_snake_names
 from omisim.spec.errors import ERRORS, ApiError, ErrorKind, suggest_error
 from omisim.spec.rules import get_rule
-from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_OPERATIONS, STORAGE_PAGES, STORAGE_PARAMETERS
+from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_NUMBERS, STORAGE_OPERATIONS, STORAGE_PAGES
 from omisim.state.settings import MAX_DURATION
 
 if TYPE_CHECKING:
@@ -204,6 +204,8 @@ class Faults:
             raise ValueError(f"when must be a mapping of parameters to values, not {when!r}")
         _check_parameters(action, when or {})
         has_error, has_answer = status is not None or error is not None, not (drop or kill)
+        if page_size is not None and (has_error or not has_answer):
+            raise ValueError("page_size cannot be combined with status, error, drop or kill: the client gets no page")
         if has_error and not has_answer:
             name = "drop" if drop else "kill"
             raise ValueError(f"{name} cannot be combined with status or error: the client gets no answer")
@@ -277,12 +279,9 @@ def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
             raise ValueError("when cannot be combined with action '*': each action has parameters of its own")
         return
     if action in STORAGE_OPERATIONS:
-        known = [api_name(name) for name in STORAGE_PARAMETERS.values()]
-        for name in when:
-            if name not in known:
-                raise ValueError(
-                    f"when could never match a {action} request: unknown {name!r}{suggest(str(name), known)}"
-                )
+        for name, value in when.items():
+            if (mistake := _describe_mismatch(action, name, value)) is not None:
+                raise ValueError(f"when could never match a {action} request: {mistake}")
         return
     problems: Problems = []
     shape = ACTIONS[action].shape
@@ -291,6 +290,16 @@ def _check_parameters(action: str, when: Mapping[str, Any]) -> None:
         if problem.rank != MISSING:
             refusal = problem.to_error(api_name)
             raise ValueError(f"when could never match a {action} call: {refusal.details}") from refusal
+
+
+def _describe_mismatch(operation: str, name: Any, value: Any) -> str | None:
+    """Return why no request of an operation of object storage has this value of a parameter, or None if one may."""
+    known = {api_name(parameter): parameter for parameter in STORAGE_OPERATIONS[operation]}
+    if name not in known:
+        return f"unknown {name!r}{suggest(str(name), known)}"
+    if known[name] in STORAGE_NUMBERS:
+        return None if type(value) is int and value >= 0 else f"{name} must be a non-negative integer, not {value!r}"
+    return None if isinstance(value, str) and value else f"{name} must be a non-empty string, not {value!r}"
 
 
 def _choose_error(status: int | None, error: str | None) -> ErrorKind:

@@ -11,7 +11,8 @@ from support.storing import BUCKET, create_bucket
 
 from omisim import Account, ApiError, Cloud
 from omisim.engine.faults import Killed
-from omisim.spec.storage_operations import STORAGE_OPERATIONS
+from omisim.model.serialize import api_name
+from omisim.spec.storage_operations import STORAGE_NUMBERS, STORAGE_OPERATIONS, STORAGE_PARAMETERS
 
 ATTEMPTS = 5  # of boto3, for one request
 
@@ -152,14 +153,24 @@ class TestPages:
         ({"action": "PutObjekt"}, "did you mean PutObject"),
         ({"action": "PutObject", "page_size": 1}, "page_size needs an action with pages, and PutObject has none"),
         ({"action": "PutObject", "when": {"key": "a"}}, "unknown 'key'; did you mean Key"),
+        ({"action": "CreateBucket", "when": {"Key": "a"}}, "could never match a CreateBucket request: unknown 'Key'"),
+        ({"action": "PutObject", "when": {"Key": 5}}, "Key must be a non-empty string, not 5"),
+        ({"action": "ListObjects", "when": {"Prefix": ""}}, "Prefix must be a non-empty string, not ''"),
+        ({"action": "UploadPart", "when": {"PartNumber": "1"}}, "PartNumber must be a non-negative integer, not '1'"),
+        ({"action": "ListParts", "when": {"MaxParts": True}}, "MaxParts must be a non-negative integer, not True"),
     ],
 )
 def test_faults_that_cannot_happen_are_refused(cloud: Cloud, order: dict[str, Any], text: str) -> None:
-    """An error that object storage does not have, and a parameter that no request has, is a ValueError."""
+    """An error that object storage does not have, and a parameter or a value that no request has, is a ValueError."""
     with pytest.raises(ValueError, match=text):
         cloud.faults.add(**order)
 
 
-def test_each_operation_has_the_name_of_a_method_of_boto3(oos: Any) -> None:
-    """The names are those of S3's API."""
-    assert set(oos.meta.method_to_api_mapping.values()) >= STORAGE_OPERATIONS
+@pytest.mark.parametrize("operation", sorted(STORAGE_OPERATIONS))
+def test_each_operation_has_the_parameters_of_its_method_of_boto3(oos: Any, operation: str) -> None:
+    """The operations, and those of their parameters that the call log keeps, have the names and types of S3's API."""
+    shape = oos.meta.service_model.operation_model(operation).input_shape
+    types = {name: member.type_name for name, member in (shape.members if shape else {}).items()}
+    logged = {name for name in STORAGE_PARAMETERS.values() if api_name(name) in types}
+    assert set(STORAGE_OPERATIONS[operation]) == logged
+    assert {name for name in logged if types[api_name(name)] == "integer"} == logged.intersection(STORAGE_NUMBERS)

@@ -359,6 +359,8 @@ class TestInvalidFaults:
             ({"action": "ReadVms", "page_size": 0}, "page_size must be a positive integer"),
             ({"action": "CreateVms", "page_size": 1}, "page_size needs an action with pages, and CreateVms has none"),
             ({"action": "ReadVms", "page_size": 1, "after_effect": True}, "after_effect needs"),
+            ({"action": "ReadVms", "page_size": 1, "status": 503}, "page_size cannot be combined"),
+            ({"action": "ReadVms", "page_size": 1, "drop": True}, "page_size cannot be combined"),
             ({"action": "ReadVms", "meanwhile": 3}, "meanwhile must be a function without arguments, not 3"),
             ({"action": "*", "when": {"VmIds": []}}, "when cannot be combined with action '\\*'"),
         ],

@@ -32,7 +32,7 @@ from omisim.model import AccountRow
 from omisim.model.serialize import api_name
 from omisim.spec.catalog import load_catalog
 from omisim.spec.errors import ApiError
-from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_PAGES, STORAGE_PARAMETERS
+from omisim.spec.storage_operations import STORAGE_ERRORS, STORAGE_NUMBERS, STORAGE_PAGES, STORAGE_PARAMETERS
 from omisim.state.buckets import (
     Place,
     StorageError,
@@ -51,7 +51,6 @@ _LOCATION = re.compile(rb"<Location>.*?</Location>")
 _ERROR = (re.compile(rb"<Code>([^<]*)</Code>"), re.compile(rb"<Message>([^<]*)</Message>"))
 _NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # in UTF-8
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}  # the names of operations with a source
-_NUMBERS = ("max_keys", "max_parts", "part_number", "part_number_marker")
 # moto accepts any key, but only an AWS Region
 _MOTO_CREDENTIALS = {"authorization": f"{ALGORITHM} Credential=omisim/20260101/us-east-1/s3/aws4_request"}
 
@@ -190,7 +189,7 @@ def _list_parameters(task: _Task) -> dict[str, Any]:
     if task.source is not None:
         named["copy-source"] = f"{task.source.bucket}/{task.source.key}"
     given = {STORAGE_PARAMETERS[name]: value for name, value in named.items() if value and name in STORAGE_PARAMETERS}
-    return {name: _parse_number(value) if name in _NUMBERS else value for name, value in given.items()}
+    return {name: _parse_number(value) if name in STORAGE_NUMBERS else value for name, value in given.items()}
 
 
 def _parse_number(text: str) -> int | str:
