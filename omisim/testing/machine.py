@@ -104,7 +104,7 @@ class CloudMachine(Beginning):
         faults: whether histories inject faults and failures.
         time_travel: whether histories use marks, rollbacks, forks and dumps.
         travels: deprecated alias of `time_travel`.
-        shrink_seconds: the longest time to shrink a failure.
+        shrink_seconds: the longest time to shrink a failure, by `TestCase` and `in_rounds`.
 
     Attributes of a history: `cloud`, and `account(name)`. The bundles `images`, `snapshots`, `volumes`, `vms`,
     `image_exports` and `snapshot_exports` hold the ids of the resources that a history begins with and of those that
