@@ -16,6 +16,7 @@ from omisim.pytest_plugin.guard import (
     guard_test,
     note_environ,
     restore_again,
+    take_strays,
 )
 
 if TYPE_CHECKING:
@@ -134,10 +135,17 @@ def _check_command_line(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Fail the collection of tests whose marker is invalid, with one line per test."""
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail the collection of tests whose marker is invalid, with one line per test, and of a file that sends requests.
+
+    Without the latter, the first test to run would fail for them.
+    """
     report = yield
     errors = [line for node in report.result or () if (line := _check_marker(node))]
+    if (error := take_strays(collector)) is not None and report.passed:
+        errors.append(error)
     if errors:
         report.outcome, report.longrepr, report.result = "failed", "\n".join(dict.fromkeys(errors)), []
     return report

@@ -14,6 +14,7 @@ import pytest
 
 __all__ = [
     "STRAYS", "end_guard", "failing_for_strays", "guard_session", "guard_test", "note_environ", "restore_again",
+    "take_strays",
 ]  # fmt: skip
 
 STRAYS = pytest.StashKey[list[list[str]]]()  # the lists of the requests that were refused
@@ -91,10 +92,16 @@ def failing_for_strays(item: pytest.Item) -> Iterator[None]:
         yield
         is_passed = True
     finally:
-        strays: list[str] = []
-        for recorded in (*item.stash.get(STRAYS, []), *item.config.stash.get(STRAYS, [])):
-            strays += recorded
-            recorded.clear()
-        if strays and is_passed:
-            lines = [f"{item.nodeid} tried to leave this machine:", *dict.fromkeys(strays)]
-            pytest.fail("\n  ".join(lines), pytrace=False)
+        error = take_strays(item)
+        if error is not None and is_passed:
+            pytest.fail(error, pytrace=False)
+
+
+def take_strays(node: pytest.Item | pytest.Collector) -> str | None:
+    """Return the error of the requests to OUTSCALE that no cloud served, None without any. They are forgotten."""
+    strays: list[str] = []
+    for recorded in (*node.stash.get(STRAYS, []), *node.config.stash.get(STRAYS, [])):
+        strays += recorded
+        recorded.clear()
+    name = node.nodeid or "the start of the session"  # a hook of conftest.py, for example pytest_sessionstart
+    return "\n  ".join([f"{name} tried to leave this machine:", *dict.fromkeys(strays)]) if strays else None

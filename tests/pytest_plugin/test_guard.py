@@ -238,6 +238,36 @@ def test_later(omi_cloud): pass
         run_plugin(pytester, source).assert_outcomes(failed=1, skipped=1, passed=1)
 
 
+class TestGuardOfCollection:
+    """With omisim_guard = true, what the import of a file or a hook sends, and whose error it catches."""
+
+    def test_fails_the_file_that_sends(self, pytester: pytest.Pytester) -> None:
+        """A request at the import of a file is an error of that file, not of the first test."""
+        pytester.makepyfile(test_z=f"{TestHiddenRequest.SOURCE}\nhide()\ndef test_of_the_file(): pass")
+        options = ("-o", "omisim_guard=true", "--continue-on-collection-errors")
+        result = run_plugin(pytester, "def test_first(): pass", *options)
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(["*ERROR collecting test_z.py*", "test_z.py tried to leave this machine:"])
+
+    def test_keeps_the_error_of_a_file(self, pytester: pytest.Pytester) -> None:
+        """A file that fails or is skipped for another reason leaves its requests to no other."""
+        pytester.makepyfile(
+            test_a=f"{TestHiddenRequest.SOURCE}\nhide()\nraise ValueError",
+            test_b=f"{TestHiddenRequest.SOURCE}\nhide()\npytest.skip(allow_module_level=True)",
+        )
+        options = ("-o", "omisim_guard=true", "--continue-on-collection-errors")
+        result = run_plugin(pytester, "def test_first(): pass", *options)
+        result.assert_outcomes(passed=1, errors=1, skipped=1)
+        result.stdout.no_fnmatch_line("*tried to leave*")
+
+    def test_fails_the_session_whose_start_sends(self, pytester: pytest.Pytester) -> None:
+        """A request of a hook before the collection fails no test by name."""
+        pytester.makeconftest(f"{TestHiddenRequest.SOURCE}\ndef pytest_sessionstart(): hide()")
+        result = run_plugin(pytester, "def test_first(): pass", "-o", "omisim_guard=true")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["the start of the session tried to leave this machine:"])
+
+
 class TestThreadThatOutlivesItsTest:
     SOURCE = """
         import threading
