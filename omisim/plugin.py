@@ -98,8 +98,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Start the guard of the session before the conftest files are imported."""
+    guard_session(early_config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, validate the ini options, and start the guard and the coverage report."""
+    """Register the marker, validate the ini options, and start the coverage report."""
     config.addinivalue_line(
         "markers", "omisim(timing=, accounts=, scenario=, ...): configure the test's cloud; see omisim.Cloud"
     )
@@ -114,7 +120,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except ValueError as error:
             raise pytest.UsageError(f"omisim: {error}") from None
     _check_command_line(config)
-    guard_session(config)
+    guard_session(config)  # again: a conftest file may have loaded this plugin
     implying = ("omisim_coverage_json", "omisim_coverage_fail_under")
     has_coverage = config.getoption("omisim_coverage") or any(config.getoption(name) is not None for name in implying)
     if has_coverage and not config.getoption("collectonly"):

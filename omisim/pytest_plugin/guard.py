@@ -32,7 +32,7 @@ def guard_session(config: pytest.Config) -> None:
         is_guarded = config.getini("omisim_guard")
     except (ValueError, pytest.UsageError) as error:
         raise pytest.UsageError(f"omisim: omisim_guard must be true or false: {error}") from None
-    if is_guarded:
+    if is_guarded and STRAYS not in config.stash:
         from omisim.clients.intercept import guard_hosts
 
         guard = ExitStack()
@@ -103,5 +103,5 @@ def take_strays(node: pytest.Item | pytest.Collector) -> str | None:
     for recorded in (*node.stash.get(STRAYS, []), *node.config.stash.get(STRAYS, [])):
         strays += recorded
         recorded.clear()
-    name = node.nodeid or "the start of the session"  # a hook of conftest.py, for example pytest_sessionstart
+    name = node.nodeid or "the start of the session"  # the import of conftest.py, or a hook in it
     return "\n  ".join([f"{name} tried to leave this machine:", *dict.fromkeys(strays)]) if strays else None

@@ -260,9 +260,10 @@ class TestGuardOfCollection:
         result.assert_outcomes(passed=1, errors=1, skipped=1)
         result.stdout.no_fnmatch_line("*tried to leave*")
 
-    def test_fails_the_session_whose_start_sends(self, pytester: pytest.Pytester) -> None:
-        """A request of a hook before the collection fails no test by name."""
-        pytester.makeconftest(f"{TestHiddenRequest.SOURCE}\ndef pytest_sessionstart(): hide()")
+    @pytest.mark.parametrize("start", ["hide()", "def pytest_configure(): hide()", "def pytest_sessionstart(): hide()"])
+    def test_fails_the_session_whose_start_sends(self, pytester: pytest.Pytester, start: str) -> None:
+        """A request at the import of conftest.py, or of a hook before the collection, fails no test by name."""
+        pytester.makeconftest(f"{TestHiddenRequest.SOURCE}\n{start}")
         result = run_plugin(pytester, "def test_first(): pass", "-o", "omisim_guard=true")
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["the start of the session tried to leave this machine:"])
