@@ -130,7 +130,7 @@ def from_dict(data: Mapping[str, Any], state: State) -> Loaded:
         raise ValueError(f"data must be a dump made by cloud.dump(), not {shorten(data)}")
     version = data["omisim"]
     if type(version) is not int or version not in READABLE:
-        raise ValueError(f"unsupported dump version {version!r}; omisim reads the versions 1 and {VERSION}")
+        raise ValueError(f"unsupported dump version {shorten(version)}; omisim reads the versions 1 and {VERSION}")
     if version == 1:
         data = _upgrade(data)
     try:
