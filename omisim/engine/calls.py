@@ -100,14 +100,15 @@ def answer_call(
             page_size = fault.page_size if fault else None
             tx = engine.begin(action.name, now)
             answer = dispatch(tx, engine.clock, action, request, account, region, session.calls, page_size)
+            if answer.dry:
+                state.undo_to(position)  # with the OMIs that were adopted for it
         else:
             answer = unserved.answer(request, record)
     except (ApiError, Dropped, Killed) as error:
         state.undo_to(position)
         return _record_failure(engine, record, error, dialect)
     record.warnings, record.status = answer.warnings, 200
-    if action.paged:
-        record.results = len(answer.value)
+    record.results = len(answer.value) if action.paged else None
     session.warnings += answer.warnings
     if tx is not None and tx.transients is not None and not answer.dry:
         scheduler.run_transients(engine, tx.transients)

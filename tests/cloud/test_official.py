@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.expect import expect_refusal
@@ -114,6 +115,19 @@ class TestUnknownImages:
         """A call that is refused for another reason adopts nothing."""
         cloud.allow_unknown_images()
         assert expect_refusal(alice, "CreateVms", ImageId="ami-0badcafe", VmType="x").code == "5024"
+
+    @pytest.mark.parametrize(
+        ("action", "parameters"),
+        [("CreateVms", {"ImageId": "ami-0badcafe"}), ("ReadImages", {"Filters": {"ImageIds": ["ami-0badcafe"]}})],
+    )
+    def test_are_not_adopted_by_a_dry_run(
+        self, cloud: Cloud, alice: Account, action: str, parameters: dict[str, Any]
+    ) -> None:
+        """A dry run that finds an unknown OMI leaves the cloud without it. [REQ-013]"""
+        cloud.allow_unknown_images()
+        before = cloud.fork()
+        alice.call(action, **parameters, DryRun=True)
+        assert cloud == before
 
     def test_do_not_include_deleted_ones(self, cloud: Cloud, alice: Account, golden: Image) -> None:
         """An OMI that was deleted in this cloud is not adopted. [OMI-125]"""
