@@ -61,6 +61,24 @@ class TestPages:
         with pytest.raises(ApiError, match="4117"):
             alice.call("ReadImages", NextPageToken=token, ResultsPerPage=2, Filters={"ImageNames": ["U*"]})
 
+    def test_may_have_their_filters_in_another_order(self, alice: Account) -> None:
+        """The same filters and values in another order, as of a client's hash map, are the same. [PAG-005]"""
+        for _ in range(3):
+            alice.create_volume(subregion_name="eu-west-2a", size=1)
+        first = {"SubregionNames": ["eu-west-2a"], "VolumeStates": ["available", "in-use"]}
+        second = {"VolumeStates": ["in-use", "available", "in-use"], "SubregionNames": ["eu-west-2a"]}
+        token = alice.call("ReadVolumes", ResultsPerPage=2, Filters=first)["NextPageToken"]
+        page = alice.call("ReadVolumes", ResultsPerPage=2, NextPageToken=token, Filters=second)
+        assert len(page["Volumes"]) == 1
+
+    def test_need_the_same_all_vms_as_their_token(self, alice: Account, ubuntu: Image) -> None:
+        """A token of the states of all VMs is not one of the running VMs; AllVms false is absent. [PAG-005]"""
+        alice.create_vms(image_id=ubuntu.image_id, min_vms_count=3, max_vms_count=3)
+        pages = {"ResultsPerPage": 2}
+        token = alice.call("ReadVmsState", AllVms=False, **pages)["NextPageToken"]
+        assert expect_refusal(alice, "ReadVmsState", AllVms=True, NextPageToken=token, **pages).rule == "PAG-003"
+        assert len(alice.call("ReadVmsState", NextPageToken=token, **pages)["VmStates"]) == 1
+
     @pytest.mark.parametrize(("start", "key"), [(-1, ""), (True, ""), ("2", ""), (1.5, ""), (None, ""), (2, 5)])
     def test_refuse_a_forged_token(self, alice: Account, start: object, key: object) -> None:
         """A token that was tampered with is invalid. [PAG-003]"""

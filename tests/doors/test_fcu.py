@@ -685,6 +685,18 @@ class TestReads:
         assert refusal_of(ec2.describe_snapshots, MaxResults=2, NextToken=token) == (400, "InvalidNextToken.Malformed")
         assert refusal_of(ec2.describe_volumes, MaxResults=0) == (400, "InvalidParameterValue")
 
+    def test_need_the_filters_and_ids_of_their_token_in_any_order(self, ec2: Any) -> None:
+        """A token belongs to the filters of its read in any order, and to its ids. [PAG-005]"""
+        ids = [ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(3)]
+        filters = make_filters(size="1", status="available")
+        token = ec2.describe_volumes(MaxResults=2, Filters=filters)["NextToken"]
+        page = ec2.describe_volumes(MaxResults=2, NextToken=token, Filters=filters[::-1])
+        assert [volume["VolumeId"] for volume in page["Volumes"]] == ids[2:]
+        token = ec2.describe_volumes(MaxResults=2, VolumeIds=ids)["NextToken"]
+        assert refusal_of(ec2.describe_volumes, MaxResults=2, NextToken=token) == (400, "InvalidNextToken.Malformed")
+        page = ec2.describe_volumes(MaxResults=2, NextToken=token, VolumeIds=ids[::-1])
+        assert [volume["VolumeId"] for volume in page["Volumes"]] == ids[2:]
+
     def test_miss_nothing_while_a_paginator_deletes(self, ec2: Any, alice: Account) -> None:
         """The loop of retention tools deletes every snapshot of a page before the next page. [PAG-008]"""
         volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]

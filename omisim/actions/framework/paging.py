@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from sys import maxsize
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from omisim.actions.tags import TAGGED
 from omisim.base.foreign import parse_json
 from omisim.model import Entity, Log, Quota, QuotaTypes, Tag, VmsStopHistory, VmStates
 from omisim.model.answers import GLOBAL
+from omisim.model.filters import Filters
 from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.state import State
@@ -32,7 +33,7 @@ def paginate(
     state: State,
     action: str,
     rows: tuple[Any, ...],
-    filters: object,
+    selection: object,
     size: int | None,
     next_token: str | None,
     default_size: int,
@@ -40,8 +41,8 @@ def paginate(
 ) -> tuple[tuple[Any, ...], str | None]:
     """Return the rows of one page and the token of the next page, None after the last.
 
-    A token is opaque. It says where the next page begins, and is valid for the same action and filters only (PAG-005).
-    `max_size` limits the page, whatever size was requested.
+    A token is opaque. It says where the next page begins, and is valid for the same action and selection only, in any
+    order (PAG-005). `max_size` limits the page, whatever size was requested.
     """
     if size is not None and not 1 <= size <= MAX_RESULTS:
         raise refuse("PAG-001", results_per_page=size)
@@ -53,7 +54,7 @@ def paginate(
         size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):
         return rows, None
-    mark = derive_hex(f"{action}:{filters!r}")[:16]
+    mark = derive_hex(f"{action}:{_normalize(selection)}")[:16]
     start = 0 if next_token is None else _find_start(state, rows, _parse_token(next_token, mark))
     end = start + (size or MAX_RESULTS)
     if end >= len(rows):
@@ -81,8 +82,19 @@ def find_page(size: int | None, next_token: str | None, default_size: int, max_s
     return Page(int(first["creation"]), (int(first["kind"] or 0), first["key"]), limit) if first else EVERYTHING
 
 
+def _normalize(selection: object) -> str:
+    """Return a text that is the same for the same filters and values in any order."""
+    if isinstance(selection, Filters):
+        selection = vars(selection)
+    if isinstance(selection, Mapping):
+        selection = [f"{name}={_normalize(value)}" for name, value in selection.items() if value is not None]
+    if isinstance(selection, list | tuple):
+        return str(sorted({_normalize(item) for item in selection}))
+    return repr(selection)
+
+
 class _Token(NamedTuple):
-    """The action and filters of a read, and the first row of its next page: its position and its sort key."""
+    """The action and selection of a read, and the first row of its next page: its position and its sort key."""
 
     mark: Any
     start: int

@@ -150,9 +150,9 @@ class Selection:
 
         `max_size` is the largest number of results that the platform returns at once.
         """
-        filters = criteria.filters, criteria.scopes
+        selection = [criteria.filters, criteria.scopes, criteria.ids]
         state, rows = context.engine.state, tuple(context.result)
-        page, token = paginate(state, self._row.name, rows, filters, criteria.size, criteria.token, 0, max_size)
+        page, token = paginate(state, self._row.name, rows, selection, criteria.size, criteria.token, 0, max_size)
         context.result = page
         content = make_element(self._name, self._render_page(page))
         if self._row.pages == "Marker":
