@@ -15,7 +15,7 @@ from omisim.doors.fcu.query import parse_pairs, query_name
 from omisim.doors.fcu.shapes import find_operation
 from omisim.doors.fcu.table import load_rows
 from omisim.doors.http import HttpRequest, HttpResponse
-from omisim.model import Vm
+from omisim.model import Image, Vm
 from omisim.model.ids import PREFIXES, make_id
 
 
@@ -418,6 +418,14 @@ class TestAnswers:
         response = ask(alice, {"Action": "DescribeVolumes"})
         message = ET.fromstring(response.body).findtext("Errors/Error/Message") or ""
         assert message.startswith("DescribeVolumes was refused")
+
+    def test_to_product_types_are_one_call(self, alice: Account, golden: Image) -> None:
+        """The read of the image is omisim's own: the client's faults and call log do not have it. [FCU-018]"""
+        alice.cloud.faults.add("ReadImages")
+        position = len(alice.cloud.calls())
+        assert ask(alice, {"Action": "GetProductType", "ImageId": golden.image_id}).status == 200
+        assert [call.action for call in alice.cloud.calls()[position:]] == ["ReadProductTypes"]
+        assert len(alice.cloud.faults) == 1
 
     def test_to_refused_requests_are_recorded_where_they_belong(self, alice: Account) -> None:
         """A refusal after another client's call is in the record of its own call."""

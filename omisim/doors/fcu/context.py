@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import Dialect, Request
-from omisim.engine.calls import run_call
+from omisim.engine import scheduler
+from omisim.engine.dispatch import dispatch
 from omisim.engine.engine import Engine
 
 __all__ = ["Context"]
@@ -34,7 +36,12 @@ class Context:
     result: Any = None
 
     def read(self, action: str, filters: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the results of a read, as the caller sees them. Raises ApiError if it is refused."""
-        request = Request(action, {"filters": filters}, _INNER)
-        results: tuple[Any, ...] = run_call(self.engine, request, self.account_id, self.region).value
+        """Return the results of a read, as the caller sees them.
+
+        The client has not made it, so it is not in the call log, and no fault hits it.
+        """
+        engine, request = self.engine, Request(action, {"filters": filters}, _INNER)
+        tx = engine.begin(action, scheduler.apply_due(engine), observed=False)
+        account = engine.state.get("account", self.account_id or "")
+        results: tuple[Any, ...] = dispatch(tx, engine.clock, ACTIONS[action], request, account, self.region).value
         return results
