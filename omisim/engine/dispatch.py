@@ -9,7 +9,7 @@ from typing import Any
 
 import omisim.actions  # noqa: F401 - registers every action
 from omisim.actions.framework.call import Call, Stop
-from omisim.actions.framework.paging import find_page, paginate
+from omisim.actions.framework.paging import find_page, has_size, paginate
 from omisim.actions.framework.registry import ACTIONS, Action, not_served
 from omisim.actions.framework.request import NOTHING, Request
 from omisim.actions.sharing import is_visible
@@ -120,6 +120,8 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     if dry:
         call.tx.observer = None
     call.stop_if_refused()
+    if token is not None:
+        call.check(has_size(size, token, call.switch("default_page_size")), "PAG-007")
     if action.combinations is not None:
         action.combinations(call, values)
     if shape.with_ids:

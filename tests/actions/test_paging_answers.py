@@ -26,6 +26,13 @@ class TestPages:
         assert len(second["Images"]) == 2
         assert second["Images"] != first["Images"]
 
+    def test_need_their_size_before_valid_ids_and_dates(self, entrance: Entrance, alice: Account) -> None:
+        """A missing ResultsPerPage is refused before malformed ids and reversed dates. [PAG-007, REQ-014]"""
+        reversed_dates = {"FromCreationDate": "2026-02-01", "ToCreationDate": "2026-01-01"}
+        for action, filters in (("ReadVms", {"VmIds": ["x"]}), ("ReadSnapshots", reversed_dates)):
+            refusal = entrance.refusal(alice, action, NextPageToken="garbage", Filters=filters)
+            assert refusal == (400, "7000", "PAG-007")
+
     def test_refuse_a_token_that_no_read_returned(self, entrance: Entrance, alice: Account) -> None:
         """An unknown token is 4117, and 4116 where a switch says so. [PAG-003]"""
         parameters = {"NextPageToken": "garbage", "ResultsPerPage": 2}

@@ -21,7 +21,7 @@ from omisim.model.ids import derive_hex
 from omisim.spec.rules import refuse
 from omisim.state.state import State
 
-__all__ = ["MAX_RESULTS", "find_page", "paginate"]
+__all__ = ["MAX_RESULTS", "find_page", "has_size", "paginate"]
 
 MAX_RESULTS = 1000
 UNSIZED = "u."  # begins a token whose page only the platform has limited
@@ -48,8 +48,6 @@ def paginate(
         raise refuse("PAG-001", results_per_page=size)
     size = size or default_size
     unsized = not size  # only the platform limits the page, so the next request need not name a size either
-    if unsized and next_token is not None and not next_token.startswith(UNSIZED):
-        raise refuse("PAG-007")
     if max_size is not None:
         size = min(size or max_size, max_size)
     if next_token is None and (not size or len(rows) <= size):
@@ -61,6 +59,11 @@ def paginate(
         return rows[start:], None
     token = _encode_token(_Token(mark, end, _make_sort_key(state, rows[end])))
     return rows[start:end], f"{UNSIZED}{token}" if unsized else token
+
+
+def has_size(size: int | None, next_token: str, default_size: object) -> bool:
+    """Whether the request of a later page names its size, or need not: the platform alone has limited the last."""
+    return size is not None or bool(default_size) or next_token.startswith(UNSIZED)
 
 
 def find_page(size: int | None, next_token: str | None, default_size: int, max_size: int | None = None) -> Page:
