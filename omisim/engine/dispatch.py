@@ -134,8 +134,7 @@ def _run(call: Call, action: Action, request: Request, page_size: int | None = N
     assert isinstance(default, int)
     call.page = find_page(size, token, default, page_size)
     rows = action.function(call, **values)
-    selection = {name: value for name, value in values.items() if value}  # without False, which is a default
-    rows, next_token = paginate(call.state, action.name, rows, selection, size, token, default, page_size)
+    rows, next_token = paginate(call.state, action.name, rows, values, size, token, default, page_size)
     return Answer(action, rows, call.warnings, dry, None if dry else next_token)
 
 

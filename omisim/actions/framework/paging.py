@@ -88,9 +88,9 @@ def find_page(size: int | None, next_token: str | None, default_size: int, max_s
 def _normalize(selection: object) -> str:
     """Return a text that is the same for the same filters and values in any order."""
     if isinstance(selection, Filters):
-        selection = vars(selection)
-    if isinstance(selection, Mapping):
-        selection = [f"{name}={_normalize(value)}" for name, value in selection.items() if value is not None]
+        selection = [f"{name}={_normalize(value)}" for name, value in vars(selection).items() if value is not None]
+    elif isinstance(selection, Mapping):  # parameters, of which False is as good as absent
+        selection = [f"{name}={_normalize(value)}" for name, value in selection.items() if value]
     if isinstance(selection, list | tuple):
         return str(sorted({_normalize(item) for item in selection}))
     return repr(selection)
