@@ -38,7 +38,8 @@ def plan_disks(call: Call, image: Image, mappings: Sequence[BlockDeviceMappingVm
             devices.pop(name, None)
         elif mapping.bsu is not None:
             snapshot_id = mapping.bsu.snapshot_id
-            if snapshot_id is not None and (name, snapshot_id) != (ROOT, root):
+            own = of_image.get(name)  # its snapshot may be named by an account that cannot see it (SHR-001)
+            if snapshot_id is not None and (own is None or snapshot_id != own.snapshot_id):
                 requested_snapshots.append(get_usable(call, Snapshot, snapshot_id, "OMI-012"))
             requested[name] = mapping.bsu
             devices[name] = merge_disks(mapping.bsu, devices.get(name) or BsuToCreate())

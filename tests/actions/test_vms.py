@@ -210,6 +210,19 @@ class TestDisksOfALaunch:
         ]
         assert expect_refusal(alice, "CreateVms", ImageId=two.image_id, BlockDeviceMappings=over).rule == "OMI-012"
 
+    def test_of_a_shared_omi_may_name_their_own_snapshots(self, alice: Account, bob: Account, two: Image) -> None:
+        """A grantee may name the snapshot that the OMI has for a device, which it cannot see. [SHR-001, BDM-001]"""
+        share = {"additions": {"account_ids": [bob.account_id]}}
+        alice.update_image(image_id=two.image_id, permissions_to_launch=share)
+        (shared,) = bob.read_images(filters={"image_ids": [two.image_id]})
+        same = [
+            {"DeviceName": mapping.device_name, "Bsu": {"SnapshotId": mapping.bsu and mapping.bsu.snapshot_id}}
+            for mapping in shared.block_device_mappings
+        ]
+        assert bob.can("CreateVms", ImageId=two.image_id, BlockDeviceMappings=same)
+        other = [{**same[1], "DeviceName": "/dev/sdc"}]
+        assert expect_refusal(bob, "CreateVms", ImageId=two.image_id, BlockDeviceMappings=other).rule == "OMI-012"
+
     def test_stay_those_of_the_image_where_a_mapping_gives_nothing(self, alice: Account, two: Image) -> None:
         """A mapping that names a device of the OMI and nothing else overrides nothing. [BDM-001]"""
         over = [{"DeviceName": "/dev/sda1"}, {"DeviceName": "/dev/sdb", "Bsu": {}}]

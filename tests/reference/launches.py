@@ -84,8 +84,10 @@ def _build_disks(call: Call, image: Row | None) -> list[Row]:
             disks.setdefault(name, {})  # refused unless the OMI has the device [OMI-059]
     call.check(len(disks) <= MAX_VOLUMES, "10018")
     given_names = [name for name in names if name in disks]
-    ids = {m["Bsu"].get("SnapshotId") for m in image["BlockDeviceMappings"]} if image else set()
-    return [_build_disk(call, name, bsu, checked=name in given_names, free=ids) for name, bsu in disks.items()]
+    own = {m["DeviceName"]: m["Bsu"].get("SnapshotId") for m in image["BlockDeviceMappings"]} if image else {}
+    return [
+        _build_disk(call, name, bsu, checked=name in given_names, free=own.get(name)) for name, bsu in disks.items()
+    ]
 
 
 def _override(old: Row, new: Row) -> Row:
@@ -96,11 +98,11 @@ def _override(old: Row, new: Row) -> Row:
     return bsu
 
 
-def _build_disk(call: Call, name: str, bsu: Row, *, checked: bool, free: set[str | None]) -> Row:
-    """Return a disk with defaults; the caller need not see the OMI's snapshots. [BDM-010, BDM-012, BDM-015]"""
+def _build_disk(call: Call, name: str, bsu: Row, *, checked: bool, free: str | None) -> Row:
+    """Return a disk with defaults; the caller need not see `free`, the OMI's snapshot. [BDM-010, BDM-012, BDM-015]"""
     snapshot = None
     value = bsu.get("SnapshotId")
-    if value in free and value is not None:
+    if value is not None and value == free:
         snapshot = call.world.rows["Snapshot"].get(value)
         if checked:
             call.check_state("Snapshot", snapshot, "use")
