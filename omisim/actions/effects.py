@@ -22,6 +22,7 @@ from omisim.base.frozen import replace
 from omisim.model import (
     ActionsOnNextBoot,
     Entity,
+    ExportState,
     GroupHold,
     Image,
     ImageExportTask,
@@ -74,6 +75,14 @@ def find_waiting_image(state: State, snapshot_id: str) -> Image | None:
     parents = origin.parents if origin is not None else ()
     images = (state.get("image", parent) for relation, parent in parents if relation == "part of")
     return next((image for image in images if image is not None and image.state is ImageState.PENDING), None)
+
+
+def _fail_queued_exports(tx: Transaction, image: Image, _comment: str) -> None:
+    """Fail the export tasks of a deleted OMI that have not started (OMI-126)."""
+    tasks: list[ImageExportTask] = tx.state.find_by("image_export", "image_id", image.image_id)
+    for task in tasks:
+        if task.state is ExportState.QUEUED:
+            tx.move(task, "fail", f"The OMI {image.image_id} was deleted.")
 
 
 def _drop_row(tx: Transaction, entity: Entity, _comment: str, *, kind: str) -> None:
@@ -221,6 +230,7 @@ EFFECTS = Effects(
         ("snapshot_export", "failed"): _explain_export,
     },
     after={
+        ("image", None): _fail_queued_exports,
         ("snapshot", "completed"): _finish_image,
         ("snapshot", "error"): _fail_image,
         ("snapshot", None): partial(_drop_row, kind="content"),

@@ -18,9 +18,7 @@ from omisim.actions.sharing import (
 )
 from omisim.base.frozen import replace
 from omisim.model import (
-    ExportState,
     Image,
-    ImageExportTask,
     ImageId,
     MayBeEmpty,
     OrDict,
@@ -110,8 +108,4 @@ def delete_image(call: Call, *, image_id: ImageId) -> None:
     if not call.owns(image):
         raise refuse("OMI-121", image_id=image_id, owner=image.account_id)
     call.check_state(image)
-    tasks: list[ImageExportTask] = call.state.find_by("image_export", "image_id", image_id)
-    for task in tasks:
-        if task.state is ExportState.QUEUED:
-            call.move(task, "fail", comment=f"The OMI {image_id} was deleted.")
     call.move(image, "delete")

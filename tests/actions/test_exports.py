@@ -304,13 +304,18 @@ class TestOmiExport:
         assert error.rule == "EXP-017"
         assert task_id not in error.explain()
 
-    def test_that_is_queued_fails_when_its_omi_is_deleted(self) -> None:
-        """A queued export fails when its OMI is deleted, and says why. [OMI-126]"""
-        alice = Cloud(timing="manual").account("alice")
+    @pytest.mark.parametrize("is_retired", [False, True], ids=["DeleteImage", "retire"])
+    def test_that_is_queued_fails_when_its_omi_is_deleted(self, *, is_retired: bool) -> None:
+        """A queued export fails when its OMI is deleted, by its owner or the test, and says why. [OMI-126]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
         source = find_official(alice, "Ubuntu*").image_id
         image_id = alice.create_image(source_image_id=source, source_region_name=alice.region).image_id
         alice.call(IMAGE, ImageId=image_id, OsuExport=TARGET)
-        alice.delete_image(image_id=image_id)
+        if is_retired:
+            cloud.retire(image_id)
+        else:
+            alice.delete_image(image_id=image_id)
         task = alice.read_image_export_tasks()[0]
         assert (task.state, task.comment) == ("failed", f"The OMI {image_id} was deleted.")
 
