@@ -22,6 +22,7 @@ from omisim.model import (
     ImageId,
     MayBeEmpty,
     OrDict,
+    Origin,
     PermissionsOnResourceCreation,
     ProductType,
     TextOrEmpty,
@@ -95,7 +96,16 @@ def update_image(
     )
     if updated.permissions_to_launch.global_permission and not image.permissions_to_launch.global_permission:
         call.warn(f"{image_id} is public now: every account of {call.region} can launch it (SHR-010)")
+    _record_codes(call, image.image_id, codes)
     return call.put(updated)
+
+
+def _record_codes(call: Call, image_id: str, codes: Sequence[str]) -> None:
+    """Add new product codes to the origin of an OMI: they stay with its disks when the OMI has lost them (LIC-012)."""
+    origin: Origin | None = call.state.get("origin", image_id)
+    if origin is not None and not set(codes).issubset(origin.codes):
+        call.stop_if_refused()
+        call.tx.write("origin", image_id, replace(origin, codes=tuple(dict.fromkeys((*origin.codes, *codes)))))
 
 
 @action("DeleteImage")

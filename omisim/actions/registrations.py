@@ -16,13 +16,13 @@ from omisim.actions.devices import (
 )
 from omisim.actions.framework.call import Call
 from omisim.actions.new_images import add_image, check_codes, check_tpm, check_unique
-from omisim.actions.sharing import get_usable
+from omisim.actions.sharing import get_usable, is_visible
 from omisim.base.frozen import replace
 from omisim.model import BlockDeviceMappingImage, BsuToCreate, Image, ImageState, Snapshot
 from omisim.model.base import ARCHITECTURES
 from omisim.spec.catalog import LINUX
 from omisim.spec.limits import ROOT
-from omisim.state.lineage import get_product_codes
+from omisim.state.licences import find_licences
 
 __all__ = ["check_disk_sources", "register_image"]
 
@@ -47,8 +47,8 @@ def register_image(
     call.check(roots, "OMI-008", root_device_name=root)
     for mapping in mappings:
         _check_requested_disk(call, mapping.bsu)
-    origin_codes = _find_origin_codes(call, mappings)
-    check_codes(call, codes, origin_codes)
+    licences = _find_origin_licences(call, mappings)
+    check_codes(call, codes, licences)
     disks = [replace(m, bsu=_complete_disk(call, m.bsu)) for m in mappings if m.bsu is not None]
     check_duplicates(call, mappings, "OMI-054")
     check_unique(call, name)
@@ -56,16 +56,21 @@ def register_image(
     image = add_image(call, call.new_id("image"), name, tuple(disks), ImageState.AVAILABLE, {**defaults, **requested})
     snapshot_ids = dict.fromkeys(image.snapshot_ids)
     call.record_origin(image, name, *(("registered from", snapshot_id) for snapshot_id in snapshot_ids))
-    dropped = [code for code in origin_codes if code != LINUX and code not in image.product_codes]
+    dropped = [code for code in licences if code not in image.product_codes]
     if dropped:
         call.warn(f"{image.image_id} drops the licence codes {', '.join(dropped)} of its snapshots' origin (LIC-012)")
     return image
 
 
-def _find_origin_codes(call: Call, mappings: Sequence[BlockDeviceMappingImage]) -> Mapping[str, None]:
-    """Return the product codes that the origins of the snapshots had, in their order (LIC-012)."""
+def _find_origin_licences(call: Call, mappings: Sequence[BlockDeviceMappingImage]) -> Mapping[str, None]:
+    """Return the licences of the snapshots and of what they were made from, in their order (LIC-012).
+
+    Snapshots that the caller cannot see are left out: which codes are accepted would tell that they exist (ID-018).
+    """
     ids = dict.fromkeys(mapping.bsu.snapshot_id for mapping in mappings if mapping.bsu and mapping.bsu.snapshot_id)
-    return dict.fromkeys(code for snapshot_id in ids for code in get_product_codes(call.state, snapshot_id))
+    snapshots = (call.state.get("snapshot", snapshot_id) for snapshot_id in ids)
+    visible = (row for row in snapshots if row is not None and is_visible(call, row))
+    return dict.fromkeys(code for row in visible for code in find_licences(call.state, row.snapshot_id))
 
 
 def check_disk_sources(call: Call, mappings: Sequence[BlockDeviceMappingImage], root: str) -> None:

@@ -20,6 +20,7 @@ from omisim.model import (
     SnapshotExportTask,
 )
 from omisim.state.buckets import Place, StorageError, check_key, get_bucket, is_allowed, make_object_url, store_object
+from omisim.state.lineage import get_product_codes
 from omisim.state.state import State
 from omisim.state.storage_signatures import find_active_key, presign
 from omisim.state.transaction import Transaction
@@ -144,8 +145,7 @@ def upload_snapshot(tx: Transaction, task: SnapshotExportTask, _comment: str) ->
     key = _find_key(tx, task)
     assert key is not None
     place = _put_disk(tx, task, key, _make_disk_key(task, task.snapshot_id), task.size, task.snapshot_id)
-    origin: Origin | None = tx.state.get("origin", task.snapshot_id)
-    _record_origin(tx, place, task, origin.codes if origin else ())
+    _record_origin(tx, place, task, get_product_codes(tx.state, task.snapshot_id))
     return {"progress": 100}
 
 

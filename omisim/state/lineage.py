@@ -17,10 +17,18 @@ CONTENT = (
 
 
 def get_product_codes(state: State, row_id: str) -> tuple[str, ...]:
-    """Return the product codes of a resource, or those it inherited. The API does not show them on disks."""
+    """Return the product codes of a resource, or those it inherited. The API does not show them on disks.
+
+    A snapshot whose source has none has those of the OMI that it is part of.
+    """
     image: Image | None = state.get("image", row_id)
+    if image is not None:
+        return image.product_codes
     origin: Origin | None = state.get("origin", row_id)
-    return image.product_codes if image is not None else origin.codes if origin is not None else ()
+    if origin is None:
+        return ()
+    is_part = not origin.codes and origin.parents and origin.parents[0][0] == "part of"
+    return get_product_codes(state, origin.parents[0][1]) if is_part else origin.codes
 
 
 def has_system(state: State, row_id: str) -> bool:

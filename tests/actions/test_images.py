@@ -265,6 +265,15 @@ class TestOmiFromSnapshots:
         assert "licence 0006 dropped here" in str(cloud.lineage(snapshot.snapshot_id))
         assert image.product_codes == ("0001",)
 
+    def test_from_a_copy_loses_the_licence_with_a_warning(self, cloud: Cloud, alice: Account) -> None:
+        """The disk of a copied OMI is licensed like that of a VM: a warning and the lineage say so. [LIC-012]"""
+        source = find_official(alice, "RHEL*").image_id
+        copy = alice.create_image(source_image_id=source, source_region_name=alice.region)
+        (snapshot,) = alice.read_snapshots(filters={"snapshot_ids": [*copy.snapshot_ids]})
+        image = register_image(alice, snapshot)
+        assert "0006" in cloud.warnings[-1]
+        assert cloud.lineage(image.image_id).dropped == ("0006",)
+
     def test_keeps_the_licence_given_by_its_codes(self, cloud: Cloud, alice: Account) -> None:
         """With the product codes given, the OMI has them, and there is no warning. [OMI-072]"""
         vm = alice.create_vms(image_id=find_official(alice, "RHEL*").image_id)[0]

@@ -9,6 +9,7 @@ import pytest
 from support.entrances import Entrance
 
 from omisim import Account, ApiError, Cloud
+from omisim.model import Image
 from omisim.testing import laws
 from omisim.testing.script import bucket
 
@@ -39,6 +40,13 @@ def _find_root(account: Account, vm_id: str) -> str:
     return vm.block_device_mappings[0].bsu.volume_id
 
 
+def _register(account: Account, snapshot_id: str, **more: Any) -> Image:
+    mapping = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
+    return account.create_image(
+        image_name="registered", root_device_name="/dev/sda1", block_device_mappings=[mapping], **more
+    )
+
+
 def of_a_vm(account: Account) -> tuple[str, dict[str, Any]]:
     """An OMI made from a Windows VM."""
     return _export_image(account, account.create_image(vm_id=_launch(account), image_name="golden").image_id)
@@ -61,11 +69,7 @@ def of_a_registered_omi(account: Account) -> tuple[str, dict[str, Any]]:
     """An OMI registered, without a code, from a snapshot of a Windows disk."""
     snapshot_id = account.create_snapshot(volume_id=_find_root(account, _launch(account))).snapshot_id
     account.cloud.settle()
-    mapping = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
-    image = account.create_image(
-        image_name="bare", root_device_name="/dev/sda1", block_device_mappings=[mapping], architecture="x86_64"
-    )
-    return _export_image(account, image.image_id)
+    return _export_image(account, _register(account, snapshot_id).image_id)
 
 
 def of_a_snapshot_of_an_omi(account: Account) -> tuple[str, dict[str, Any]]:
@@ -158,15 +162,27 @@ class TestCarriedCodes:
         vm_id = bob.create_vms(image_id=shared.image_id)[0].vm_id
         assert bob.create_image(vm_id=vm_id, image_name="made", product_codes=[code]).product_codes == ("0001", code)
         snapshot_id = bob.create_snapshot(volume_id=_find_root(bob, vm_id)).snapshot_id
-        mapping = {"device_name": "/dev/sda1", "bsu": {"snapshot_id": snapshot_id}}
-        registered = bob.create_image(
-            image_name="registered",
-            root_device_name="/dev/sda1",
-            block_device_mappings=[mapping],
-            product_codes=["0001", code],
-        )
+        registered = _register(bob, snapshot_id, product_codes=["0001", code])
         assert registered.product_codes == ("0001", code)
         assert cloud.warnings == ()
+
+    def test_can_be_kept_from_a_snapshot_of_an_omi(self, alice: Account, bob: Account, code: str) -> None:
+        """An OMI may name the codes of the OMI that its snapshot is part of. [OMI-074, LIC-012]"""
+        snapshot_id = _share_snapshot(alice, bob, code)
+        registered = _register(bob, snapshot_id, product_codes=[code])
+        assert registered.product_codes == (code,)
+
+    @pytest.mark.parametrize("snapshot_id", ["snap-00000000", None], ids=["absent", "private"])
+    def test_do_not_tell_that_a_snapshot_exists(
+        self, alice: Account, bob: Account, code: str, snapshot_id: str | None
+    ) -> None:
+        """The code of a private snapshot is as unknown as that of one that does not exist. [OMI-074, ID-018]"""
+        (image,) = alice.read_images(filters={"product_codes": [code]})
+        root = _find_root(alice, alice.create_vms(image_id=image.image_id)[0].vm_id)
+        private = alice.create_snapshot(volume_id=root).snapshot_id
+        with pytest.raises(ApiError) as caught:
+            _register(bob, snapshot_id or private, product_codes=[code])
+        assert caught.value.rule == "OMI-074"
 
     def test_are_not_given_to_other_omis(self, bob: Account, code: str) -> None:
         """The code of another account is unknown to an OMI that does not carry it. [OMI-074]"""
@@ -175,7 +191,29 @@ class TestCarriedCodes:
         assert [e.rule for e in bob.why_not("UpdateImage", ImageId=own, ProductCodes=["0001", code])] == ["OMI-074"]
 
 
+def _share_snapshot(owner: Account, grantee: Account, code: str) -> str:
+    """Share the snapshot of the OMI of `owner` that carries a code, and return its id."""
+    snapshot_id = owner.read_images(filters={"product_codes": [code]})[0].snapshot_ids[0]
+    change = {"additions": {"account_ids": [grantee.account_id]}}
+    owner.update_snapshot(snapshot_id=snapshot_id, permissions_to_create_volume=change)
+    return snapshot_id
+
+
 class TestLicences:
+    @pytest.mark.parametrize("is_deleted", [True, False], ids=["deleted", "updated"])
+    def test_stay_with_a_disk_without_the_omi(self, cloud: Cloud, alice: Account, *, is_deleted: bool) -> None:
+        """A licence that UpdateImage has added binds the disk when its OMI has lost it, or is gone. [LIC-012]"""
+        cloud.licences.set("0002", export=False)
+        source = cloud.images.official("debian").image_id
+        image = alice.create_image(source_image_id=source, source_region_name="eu-west-2")
+        laws.call(alice, "UpdateImage", ImageId=image.image_id, ProductCodes=["0002"])
+        if is_deleted:
+            alice.delete_image(image_id=image.image_id)
+        else:
+            alice.update_image(image_id=image.image_id, product_codes=["0001"])
+        _, parameters = _export_snapshot(alice, image.snapshot_ids[0])
+        assert [error.rule for error in alice.why_not("CreateSnapshotExportTask", **parameters)] == ["EXP-050"]
+
     def test_of_other_codes_do_not_matter(self, entrance: Entrance, cloud: Cloud, alice: Account) -> None:
         """An OMI of plain Linux is exported whatever other licences forbid. [EXP-018]"""
         cloud.licences.set("0002", export=False)

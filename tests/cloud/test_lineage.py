@@ -270,6 +270,16 @@ class TestPictures:
         alice.create_image(image_name="bare", root_device_name="/dev/sda1", block_device_mappings=[device])
         assert "without 0006" in cloud.lineage(snapshot.snapshot_id).mermaid()
 
+    def test_show_the_licence_of_the_disks_of_a_copy(self, cloud: Cloud, alice: Account) -> None:
+        """The snapshot of a copied OMI has the licence of the OMI, and so has the object of its export. [LIC-012]"""
+        source = cloud.images.official("windows").image_id
+        copy = alice.create_image(source_image_id=source, source_region_name=alice.region)
+        alice.client("oos").create_bucket(Bucket="exports")
+        target = {"disk_image_format": "raw", "osu_bucket": "exports"}
+        task = alice.create_snapshot_export_task(snapshot_id=copy.snapshot_ids[0], osu_export=target)
+        snapshot, (stored,) = cloud.lineage(copy.snapshot_ids[0]), cloud.lineage(task.task_id).children
+        assert (snapshot.licences, stored.licences) == (("0002",), ("0002",))
+
     def test_escape_names(self, cloud: Cloud, alice: Account, vm: Vm) -> None:
         """Text of users cannot leave its place in either picture."""
         tree = replace(cloud.lineage(vm.vm_id), label='<b>"&')

@@ -205,7 +205,12 @@ def _get_source(step: Step, row_id: str) -> tuple[str, str]:
 def _get_codes(step: Step, row_id: str) -> tuple[str, ...]:
     image: Image | None = step.get_latest("image", row_id)
     origin: Origin | None = step.engine.state.get("origin", row_id)
-    return image.product_codes if image is not None else origin.codes if origin is not None else ()
+    if image is not None:
+        return image.product_codes
+    if origin is None:
+        return ()
+    is_part = not origin.codes and origin.parents and origin.parents[0][0] == "part of"
+    return _get_codes(step, origin.parents[0][1]) if is_part else origin.codes
 
 
 def _get_content(step: Step, row_id: str) -> Content | None:

@@ -96,7 +96,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "StartVms": frozenset({"vm"}),
     "StopVms": frozenset({"vm"}),
     "UnlinkVolume": frozenset({"volume_link"}),
-    "UpdateImage": frozenset({"image"}),
+    "UpdateImage": frozenset({"image", "origin"}),
     "UpdateSnapshot": frozenset({"snapshot"}),
     "UpdateVm": frozenset({"nic", "vm", "volume_link"}),
     "UpdateVolume": frozenset({"volume", "volume_update"}),
