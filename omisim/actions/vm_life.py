@@ -122,6 +122,8 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
             return call.move(vm, "stop", after_stop=after_stop, state_reason=reason)
         if vm.state is VmState.STOPPING:  # perhaps by CreateImage, which would start it again
             return call.put(replace(vm, after_stop=after_stop))
+        if vm.after_stop:  # it has stopped, and would be started or deleted next
+            return call.reschedule(call.put(replace(vm, after_stop=after_stop)), after_stop)
         return vm
 
     return _move_all(call, vms, stop)

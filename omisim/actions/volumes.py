@@ -299,6 +299,7 @@ def unlink_volume(call: Call, *, force_unlink: bool = False, volume_id: VolumeId
         raise Stop
     call.check_state(link)
     vm: Vm = call.state.get("vm", link.vm_id)
-    free = link.device_name != ROOT or vm.state is VmState.STOPPED
-    call.check(free, "LNK-022", volume_id=volume_id, vm_id=vm.vm_id, state=vm.state)
+    state = "restarting" if vm.state is VmState.STOPPED and vm.after_stop == "start" else vm.state
+    free = link.device_name != ROOT or state == VmState.STOPPED
+    call.check(free, "LNK-022", volume_id=volume_id, vm_id=vm.vm_id, state=state)
     call.move(link, "detach")

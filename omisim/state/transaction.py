@@ -121,7 +121,7 @@ class Transaction:
         if to.state is None:
             moved = entity
             self.write(kind, entity.id, None)
-            self._cancel(entity)
+            self.cancel(entity)
         else:
             find_values = self._effects.entering.get((kind, to.state))
             if find_values is not None:
@@ -155,11 +155,11 @@ class Transaction:
         state = entity.state  # type: ignore[attr-defined]  # every kind with a lifecycle has one
         event = then or get_automatic_event(entity.kind, state)
         if event is None:
-            self._cancel(entity)
+            self.cancel(entity)
         else:
             self.schedule(entity, event, self.settings.seconds_for(entity, state, event))
 
-    def _cancel(self, entity: Entity) -> None:
+    def cancel(self, entity: Entity) -> None:
         """Cancel the due transition of an entity, if it has one."""
         key = f"{entity.kind}:{entity.id}"
         if self.transients is not None:

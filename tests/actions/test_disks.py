@@ -528,3 +528,16 @@ class TestUnlinkVolume:
         root = alice.read_vms()[0].block_device_mappings[0].bsu.volume_id
         alice.stop_vms(vm_ids=[vm_id])
         assert expect_refusal(alice, "UnlinkVolume", VolumeId=root).rule == "LNK-022"
+
+    def test_of_a_root_needs_a_vm_that_stays_stopped(self) -> None:
+        """The root of a VM that CreateImage is about to start again cannot be unlinked. [LNK-022, OMI-017]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        (vm,) = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)
+        root = vm.block_device_mappings[0].bsu.volume_id
+        cloud.complete(vm.vm_id)
+        alice.create_image(vm_id=vm.vm_id, image_name="golden")
+        cloud.complete(vm.vm_id)
+        assert reread(alice, vm).state == "stopped"
+        error = expect_refusal(alice, "UnlinkVolume", VolumeId=root)
+        assert (error.rule, error.facts["state"]) == ("LNK-022", "restarting")

@@ -165,6 +165,17 @@ def _snapshot_of(account: Account, image: Image) -> str:
     return account.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id).snapshot_id
 
 
+def _stop_for_an_omi(account: Account) -> Vm:
+    """Return a VM that CreateImage has stopped, and will start again (timing manual)."""
+    cloud = account.cloud
+    vm = account.create_vms(image_id=find_official(account, "Ubuntu*").image_id)[0]
+    cloud.complete(vm.vm_id)
+    account.create_image(vm_id=vm.vm_id, image_name="golden")
+    cloud.complete(vm.vm_id)
+    assert reread(account, vm).state == "stopped"
+    return vm
+
+
 class TestDisksOfALaunch:
     def test_are_those_of_the_omi(self, alice: Account, two: Image) -> None:
         """A VM has a volume for each mapping, in-use and in its Subregion. [BDM-001, BDM-010, BDM-011]"""
@@ -415,6 +426,18 @@ class TestLifeOfAVm:
         alice.stop_vms(vm_ids=[vm.vm_id])
         slow.settle()
         assert reread(alice, vm).state == state
+
+    def test_is_not_started_again_after_a_stop_between(self) -> None:
+        """StopVms keeps a VM stopped that CreateImage has stopped and would start again. [VM-024/stop, OMI-017]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        vm = _stop_for_an_omi(alice)
+        alice.stop_vms(vm_ids=[vm.vm_id])
+        with pytest.raises(ValueError, match="no transition is in progress"):
+            cloud.complete(vm.vm_id)
+        alice.start_vms(vm_ids=[vm.vm_id])
+        cloud.complete(vm.vm_id)
+        assert reread(alice, vm).state == "running"
 
     @pytest.mark.parametrize("behavior", ["restart", "terminate"])
     def test_ends_stopped_under_a_switch(self, behavior: str) -> None:

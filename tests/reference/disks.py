@@ -263,7 +263,8 @@ def unlink_volume(call: Call) -> Row:
     link = call.world.rows["Link"].get(volume["VolumeId"]) if volume else None
     if link:
         call.check(link["State"] != "detaching", "6003")
-        stopped = call.world.rows["Vm"][link["VmId"]]["State"] == "stopped"
+        vm = call.world.rows["Vm"][link["VmId"]]
+        stopped = vm["State"] == "stopped" and not vm.get("restarts")
         call.check(link["DeviceName"] != ROOT or stopped, "8003")
     call.raise_if_refused()
     assert link

@@ -104,11 +104,12 @@ def start_vms(call: Call) -> Row:
 
 
 def stop_vms(call: Call) -> Row:
-    """Stop VMs; a stopped VM remains stopped. [ST-VM-4]"""
+    """Stop VMs; a stopped VM remains stopped, or follows its behavior if it would go on. [ST-VM-4]"""
     vms = _find_vms(call, "StopVms")
     call.raise_if_refused()
     for vm in vms:
-        if vm["State"] in ("running", "stopping"):  # [VM-024]
+        going_on = vm.get("restarts") or vm.get("ends")  # if it is stopped: it would be started or deleted next
+        if vm["State"] in ("running", "stopping") or going_on:  # [VM-024]
             behaviour = vm["VmInitiatedShutdownBehavior"]
             vm["restarts"], vm["ends"] = behaviour == "restart", behaviour == "terminate"
     return _move(vms, {"running": "stopping"})
