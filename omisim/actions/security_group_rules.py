@@ -189,7 +189,10 @@ def _normalize_range(call: Call, text: str) -> str:
 
 
 def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMember) -> SecurityGroupsMember:
-    """Return the group that a rule refers to by id, or by name in the same Net or in the public Cloud, or refuse it."""
+    """Return the group that a rule refers to by id, or by name in the same Net or in the public Cloud, or refuse it.
+
+    A group of another account that no rule of the caller may name is refused as one that does not exist (SG-026).
+    """
     owner = member.account_id or call.account.account_id
     group_reference = member.security_group_id or member.security_group_name
     if group_reference is None:
@@ -200,13 +203,18 @@ def _resolve_member(call: Call, group: SecurityGroup, member: SecurityGroupsMemb
     else:
         key = (owner, group.net_id, member.security_group_name)
         target = next(iter(call.state.find_by("security_group", "name", key)), None)
-    if target is None or target.account_id != owner:
+    if target is None or target.account_id != owner or not (call.owns(target) or _is_public(call, target)):
         raise refuse("SG-026", security_group=group_reference)
     rule_id = "SG-026/net" if group.net_id else "SG-026/public"
     call.check(target.net_id == group.net_id, rule_id, security_group=group_reference, net_id=group.net_id)
     return SecurityGroupsMember(
         account_id=owner, security_group_id=target.security_group_id, security_group_name=target.security_group_name
     )
+
+
+def _is_public(call: Call, group: SecurityGroup) -> bool:
+    """Whether accounts of the caller's Region can name a group in rules: it is in the public Cloud (REG-001)."""
+    return group.net_id is None and call.get_region(group.account_id) == call.account.region
 
 
 # --- rules as sets of targets

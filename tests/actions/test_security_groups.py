@@ -197,6 +197,37 @@ class TestSecurityGroupRules:
         assert rule.security_groups_members
         assert rule.security_groups_members[0].security_group_id == theirs
 
+    @pytest.mark.parametrize("place", ["Region", "Net"])
+    def test_refuse_a_group_that_no_other_account_may_name(
+        self, cloud: Cloud, alice: Account, web: SecurityGroup, inner: SecurityGroup, place: str
+    ) -> None:
+        """A group of another account in a Net, or in another Region, is refused as if it did not exist.
+
+        [SG-026, REG-001]
+        """
+        other = cloud.account("eve", region="us-east-2") if place == "Region" else cloud.account("eve")
+        own = other.read_security_groups()[0].security_group_id
+        target = web.security_group_id if place == "Region" else inner.security_group_id
+        member = {"AccountId": alice.account_id, "SecurityGroupId": target}
+        rule = {"IpProtocol": "tcp", "FromPortRange": 22, "ToPortRange": 22, "SecurityGroupsMembers": [member]}
+        call = {"SecurityGroupId": own, "Flow": "Inbound", "Rules": [rule]}
+        assert expect_refusal(other, "CreateSecurityGroupRule", **call).rule == "SG-026"
+
+    def test_of_another_account_keep_a_group_without_being_named(
+        self, alice: Account, bob: Account, web: SecurityGroup
+    ) -> None:
+        """The refusal to delete a group does not tell which groups of other accounts name it. [SG-008/rule]"""
+        theirs = bob.read_security_groups()[0].security_group_id
+        bob.create_security_group_rule(
+            flow="Inbound",
+            security_group_id=theirs,
+            security_group_name_to_link="web",
+            security_group_account_id_to_link=alice.account_id,
+        )
+        error = expect_refusal(alice, "DeleteSecurityGroup", SecurityGroupId=web.security_group_id)
+        assert error.facts["named_by"] == "a group of another account"
+        assert theirs not in str(error)
+
     def test_for_outbound_traffic_of_a_net_can_be_deleted(self, alice: Account, inner: SecurityGroup) -> None:
         """The default outbound rule of a group in a Net can be deleted. [SG-021, SG-010]"""
         group = alice.delete_security_group_rule(

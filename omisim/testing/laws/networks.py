@@ -94,7 +94,8 @@ def security_groups_in_use_exist(engine: Engine, row: Nic | Vm) -> str | None:
 
 @law("SG-008/rule", "security_group")
 def security_groups_in_rules_exist(engine: Engine, group: SecurityGroup) -> str | None:
-    """Rules name existing groups of the same Net and have ids; no rule is empty, and no rule is listed twice."""
+    """Rules name existing groups of the same Net and Region and have ids; none is empty, and none is listed twice."""
+    region = engine.state.get("account", group.account_id).region
     for rules in (group.inbound_rules, group.outbound_rules):
         keys = [(rule.ip_protocol, rule.from_port_range, rule.to_port_range) for rule in rules]
         if len(set(keys)) != len(keys) or not all(rule.ip_ranges or rule.security_groups_members for rule in rules):
@@ -105,6 +106,8 @@ def security_groups_in_rules_exist(engine: Engine, group: SecurityGroup) -> str 
             other = engine.state.get("security_group", member.security_group_id or "")
             if other is None or other.net_id != group.net_id:
                 return f"{group.security_group_id} names {member.security_group_id}, missing or in another Net"
+            if engine.state.get("account", other.account_id).region != region:
+                return f"{group.security_group_id} names {member.security_group_id}, which is in another Region"
     return None
 
 
