@@ -13,6 +13,7 @@ from omisim.actions.tags import TAGGED
 from omisim.model import (
     Entity,
     Net,
+    Nic,
     Quota,
     QuotaTypes,
     RouteTable,
@@ -107,8 +108,12 @@ def _count_group_rules(_: Call, group: SecurityGroup, *, in_net: bool) -> int | 
     return count_rules((*group.inbound_rules, *group.outbound_rules)) if is_limited else None
 
 
-def _count_groups(_: Call, vm: Vm) -> int | None:
-    return None if vm.state is VmState.TERMINATED else len(vm.security_groups)
+def _count_groups(call: Call, vm: Vm) -> int | None:
+    """Return the number of groups of a VM, in a Net that of its NIC with the most (QTA-014/vm)."""
+    if vm.state is VmState.TERMINATED:
+        return None
+    holders: list[Vm | Nic] = [vm, *call.state.find_by("nic", "link_nic.vm_id", vm.vm_id)]
+    return max(len(holder.security_groups) for holder in holders)
 
 
 def _count_in_net(call: Call, net: Any, kind: str) -> int:

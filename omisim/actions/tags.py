@@ -138,7 +138,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
         for place, (kind, resource_type) in enumerate(TAGGED.values())
         if place >= first_kind and (types is None or resource_type in types or kind == "vm")  # which has two types
         for row in call.state.find_narrowest(kind, lookups, first if place == first_kind else 0)
-        if call.owns(row)
+        if call.owns(row) and not row.is_gone
         for tag in sorted(row.tags, key=attrgetter("key"))
         if tag.key >= first_key or call.state.order(kind, row.id) != first
     )

@@ -39,14 +39,20 @@ def check_attributes(
         call.check(decode_user_data(user_data) is not None, "VM-019")
 
 
-def add_section_tags(tags: tuple[ResourceTag, ...], user_data: str) -> tuple[ResourceTag, ...]:
-    """Return the tags of a VM with those of the OUTSCALE section of its user data: tags.KEY=VALUE (VM-033)."""
-    new = {}
+def add_section_tags(call: Call, tags: tuple[ResourceTag, ...], user_data: str) -> tuple[ResourceTag, ...]:
+    """Return the tags of a VM with those of the OUTSCALE section of its user data: tags.KEY=VALUE (VM-033).
+
+    A setting that is too long for a tag, or one tag too many (TAG-009), is ignored.
+    """
+    max_tags = call.switch("most_tags")
+    assert isinstance(max_tags, int)
+    merged = {tag.key: tag for tag in tags}
     for setting, value in parse_section(user_data).items():
         key = setting.removeprefix("tags.")
-        if key != setting and 0 < len(key) <= MAX_KEY_LENGTH and len(value) <= MAX_VALUE_LENGTH:
-            new[key] = ResourceTag(key=key, value=value)
-    return tuple(({tag.key: tag for tag in tags} | new).values())
+        has_room = not max_tags or len(merged) < max_tags or key in merged
+        if key != setting and 0 < len(key) <= MAX_KEY_LENGTH and len(value) <= MAX_VALUE_LENGTH and has_room:
+            merged[key] = ResourceTag(key=key, value=value)
+    return tuple(merged.values())
 
 
 def check_nested_virtualization(call: Call, tenancy: str | None, *, enabled: bool | None) -> None:

@@ -211,7 +211,7 @@ def update_vm(
         "keypair_name": keypair_name,
         "nested_virtualization": nested_virtualization,
         "security_groups": groups if vm.net_id is None else None,
-        "tags": add_section_tags(vm.tags, user_data or ""),
+        "tags": add_section_tags(call, vm.tags, user_data or ""),
         "user_data": user_data,
     }
     changes: dict[str, Any] = {name: value for name, value in requested.items() if value is not None}

@@ -182,7 +182,7 @@ def create_vms(
         shutdown_behavior_configuration=ShutdownBehaviorConfiguration(guest_action=guest, host_action=host),
         state=VmState.PENDING,
         subnet_id=subnet.subnet_id if subnet else None,
-        tags=add_section_tags((), user_data or ""),
+        tags=add_section_tags(call, (), user_data or ""),
         tpm_enabled=image.tpm_mandatory or bool(tpm_enabled),
         user_data=user_data or "",
         vm_initiated_shutdown_behavior=legacy,

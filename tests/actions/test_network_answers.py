@@ -305,6 +305,15 @@ class TestDeletedNet:
         assert entrance.refusal(alice, "CreateTags", ResourceIds=[net], Tags=tags)[:2] == (400, "5065")
         assert entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["State"] == "available"
 
+    def test_has_no_tags_in_read_tags(self, entrance: Entrance) -> None:
+        """ReadTags lists the tags of no Net that is being deleted, as of none that is absent. [NET-018, TAG-012]"""
+        alice = Cloud(timing="clock").account("alice")
+        net = entrance.answer(alice, "CreateNet", IpRange="10.0.0.0/16")["Net"]["NetId"]
+        entrance.answer(alice, "CreateTags", ResourceIds=[net], Tags=[{"Key": "a", "Value": "b"}])
+        assert [tag["ResourceId"] for tag in entrance.answer(alice, "ReadTags")["Tags"]] == [net]
+        entrance.answer(alice, "DeleteNet", NetId=net)
+        assert entrance.answer(alice, "ReadTags")["Tags"] == []
+
     def test_is_gone_before_the_next_call_in_eager_timing(self, entrance: Entrance, cloud: Cloud) -> None:
         """In eager timing a deleted Net is gone when its call has been answered. [NET-018]"""
         alice = cloud.account("alice")

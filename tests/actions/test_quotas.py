@@ -375,6 +375,15 @@ class TestResourceQuotas:
         alice.delete_vms(vm_ids=[vm.vm_id])
         assert list_used(alice, vm.vm_id) == {}
 
+    def test_of_vms_in_a_net_count_the_groups_of_each_nic(self, alice: Account) -> None:
+        """A VM in a Net shows the use of its NIC with the most groups. [CAT-003/resource, QTA-014/vm]"""
+        ids: dict[str, str] = {}
+        add_networks(alice, alice.read_images()[0].image_id, ids)
+        assert list_used(alice, ids["two_nics"]) == {ids["two_nics"]: {"vm_sg_limit": 1}}
+        default = alice.read_nics(filters={"nic_ids": [ids["secondary"]]})[0].security_groups[0].security_group_id
+        alice.update_nic(nic_id=ids["secondary"], security_group_ids=[default, ids["net_group"]])
+        assert list_used(alice, ids["two_nics"]) == {ids["two_nics"]: {"vm_sg_limit": 2}}
+
     def test_of_nets_end_when_their_deletion_begins(self) -> None:
         """A Net that is being deleted has no quotas. [CAT-003/resource, NET-018]"""
         alice = Cloud(timing="manual").account("alice")

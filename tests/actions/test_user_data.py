@@ -8,7 +8,7 @@ import pytest
 from support.networks import add_networks
 from support.reread import reread
 
-from omisim import Account
+from omisim import Account, Cloud
 from omisim.model import PublicIp, ResourceTag, Vm
 
 AUTO_ATTACH = "osc.fcu.eip.auto-attach"
@@ -52,6 +52,18 @@ class TestTagsInUserData:
         """A key or a value that is too long for a tag sets none. [VM-033]"""
         text = encode(f"tags.{'k' * 256}=v", f"tags.k={'v' * 256}")
         assert alice.create_vms(image_id=vm.image_id, user_data=text)[0].tags == ()
+
+    def test_are_limited_like_other_tags(self) -> None:
+        """Those beyond most_tags set none, at the launch and later; an existing key gets its new value.
+
+        [VM-033, TAG-009]
+        """
+        alice = Cloud(switches={"most_tags": 2}).account("alice")
+        text = encode("tags.a=1", "tags.b=1", "tags.c=1")
+        new = alice.create_vms(image_id=alice.read_images()[0].image_id, user_data=text)[0]
+        assert [tag.key for tag in new.tags] == ["a", "b"]
+        tags = restart(alice, new, encode("tags.d=2", "tags.b=2")).tags
+        assert [(tag.key, tag.value) for tag in tags] == [("a", "1"), ("b", "2")]
 
     def test_may_be_as_long_as_any_tag(self, alice: Account, vm: Vm) -> None:
         """A key and a value of 255 characters are a tag. [VM-033]"""
