@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from omisim.actions.addresses import check_address, find_free_addresses, is_taken, make_private_dns, parse_address
@@ -55,10 +55,13 @@ def check_requested_ips(call: Call, requested_ips: Sequence[PrivateIpLight]) -> 
     call.check(len(primary) <= 1, "NIC-003", private_ips=primary)
 
 
-def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[PrivateIpLight], more: int = 0) -> list[str]:
+def choose_addresses(
+    call: Call, subnet: Subnet, requested_ips: Sequence[PrivateIpLight], more: int = 0, reserved: Iterable[str] = ()
+) -> list[str]:
     """Return the addresses for a new NIC, the primary one first: the requested ones, then `more` free ones.
 
-    Without a requested primary address, a free one becomes primary (NIC-002).
+    Without a requested primary address, a free one becomes primary (NIC-002). Those in `reserved`, which other NICs of
+    the request have, do not count as free.
     """
     chosen: dict[str, None] = {}
     primary = [ip for ip in requested_ips if ip.is_primary]
@@ -69,7 +72,7 @@ def choose_addresses(call: Call, subnet: Subnet, requested_ips: Sequence[Private
         call.check(is_free, "NIC-004", private_ip=address, subnet_id=subnet.subnet_id)
         chosen[address] = None
     missing_count = more + (not primary)
-    free_addresses = find_free_addresses(call.state, subnet, missing_count, chosen)
+    free_addresses = find_free_addresses(call.state, subnet, missing_count, (*chosen, *reserved))
     call.check(len(free_addresses) == missing_count, "NIC-005", subnet_id=subnet.subnet_id)
     return [*chosen, *free_addresses] if primary else [*free_addresses[:1], *chosen, *free_addresses[1:]]
 

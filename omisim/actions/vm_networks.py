@@ -164,10 +164,11 @@ def limit_by_addresses(call: Call, plans: Sequence[PlannedNic], least: int, requ
 
 def add_nics(call: Call, vm: Vm, plans: Sequence[PlannedNic]) -> None:
     """Create or link the planned NICs of a new VM."""
+    requested = [ip.private_ip for plan in plans for ip in plan.requested_ips if ip.private_ip is not None]
     for plan in plans:
         link = make_nic_link(call, vm, plan.device_number, delete_on_vm_deletion=plan.delete_on_vm_deletion)
         if plan.nic is not None:
             call.put(replace(plan.nic, link_nic=link, state="in-use"))
         else:
-            addresses = choose_addresses(call, plan.subnet, plan.requested_ips, plan.extra_count)
+            addresses = choose_addresses(call, plan.subnet, plan.requested_ips, plan.extra_count, requested)
             add_nic(call, plan.subnet, addresses, plan.groups, plan.description, link)

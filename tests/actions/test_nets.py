@@ -245,6 +245,17 @@ class TestNics:
         assert [(ip.private_ip, ip.is_primary) for ip in nic.private_ips] == [("10.0.1.5", True), ("10.0.1.4", False)]
         assert (nic.state, nic.link_nic, nic.net_id) == ("available", None, subnet.net_id)
 
+    def test_leave_each_other_their_requested_addresses(self, alice: Account, subnet: Subnet) -> None:
+        """A NIC of a launch without an address gets one that no other NIC of the request has. [NIC-002, NIC-004]"""
+        nics = [
+            {"device_number": 0, "subnet_id": subnet.subnet_id},
+            {"device_number": 1, "subnet_id": subnet.subnet_id, "private_ips": [{"private_ip": "10.0.1.4"}]},
+            {"device_number": 2, "subnet_id": subnet.subnet_id, "secondary_private_ip_count": 1},
+        ]
+        alice.create_vms(image_id=alice.read_images()[0].image_id, nics=nics)
+        addresses = [[ip.private_ip for ip in nic.private_ips] for nic in alice.read_nics()]
+        assert addresses == [["10.0.1.5"], ["10.0.1.6", "10.0.1.4"], ["10.0.1.7", "10.0.1.8"]]
+
     def test_are_in_use_while_linked_to_a_vm(self, alice: Account, subnet: Subnet) -> None:
         """A NIC that is linked to a running VM is in-use until it is unlinked. [NIC-010]"""
         vm, nic = launch(alice, subnet), alice.create_nic(subnet_id=subnet.subnet_id)
