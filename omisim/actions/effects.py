@@ -91,11 +91,10 @@ def _drop_row(tx: Transaction, entity: Entity, _comment: str, *, kind: str) -> N
         tx.write(kind, entity.id, None)
 
 
-def _end_volume(tx: Transaction, volume: Volume, _comment: str) -> None:
-    """Delete the content of a volume that is gone, and fail its unfinished update: it has nothing left to change."""
-    _drop_row(tx, volume, "", kind="content")
+def _fail_update(tx: Transaction, volume: Volume, _comment: str, *, reason: str) -> None:
+    """Fail the unfinished update of a volume that has failed or is being deleted: nothing may change it any more."""
     if volume.task_id is not None:
-        tx.move(tx.state.get("volume_update", volume.task_id), "fail", f"The volume {volume.volume_id} was deleted.")
+        tx.move(tx.state.get("volume_update", volume.task_id), "fail", f"The volume {volume.volume_id} {reason}.")
 
 
 def _free_volume(tx: Transaction, link: VolumeLink, _comment: str) -> None:
@@ -234,7 +233,9 @@ EFFECTS = Effects(
         ("snapshot", "completed"): _finish_image,
         ("snapshot", "error"): _fail_image,
         ("snapshot", None): partial(_drop_row, kind="content"),
-        ("volume", None): _end_volume,
+        ("volume", "error"): partial(_fail_update, reason="could not be created"),
+        ("volume", "deleting"): partial(_fail_update, reason="was deleted"),
+        ("volume", None): partial(_drop_row, kind="content"),
         ("volume_link", None): _free_volume,
         ("volume_update", "completed"): _apply_update,
         ("volume_update", "failed"): _drop_update,

@@ -105,7 +105,7 @@ def start_vms(call: Call, *, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...
 
 @action("StopVms", "Vms")
 def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) -> tuple[VmStateChange, ...]:
-    """Stop running VMs, all or none. Stopping and stopped VMs are left as they are.
+    """Stop running VMs, all or none. Stopping and stopped VMs keep their states.
 
     `force_stop` powers the VMs off. A VM with the shutdown behavior restart or terminate is started again, or
     terminated, as soon as it has stopped (VM-024/stop). Returns the states of each before and after (stopping).
@@ -122,8 +122,12 @@ def stop_vms(call: Call, *, force_stop: bool = False, vm_ids: Sequence[VmId]) ->
             return call.move(vm, "stop", after_stop=after_stop, state_reason=reason)
         if vm.state is VmState.STOPPING:  # perhaps by CreateImage, which would start it again
             return call.put(replace(vm, after_stop=after_stop))
-        if vm.after_stop:  # it has stopped, and would be started or deleted next
-            return call.reschedule(call.put(replace(vm, after_stop=after_stop)), after_stop)
+        if vm.after_stop:  # stopped, but not to stay so
+            vm = call.put(replace(vm, after_stop=after_stop))
+            if after_stop:
+                call.tx.schedule(vm, after_stop, 0)
+            else:
+                call.tx.cancel(vm)
         return vm
 
     return _move_all(call, vms, stop)

@@ -388,17 +388,27 @@ class TestVolumeUpdates:
         still = alice.read_volumes(filters={"volume_ids": [volume_id]})[0]
         assert (still.size, still.task_id) == (10, None)
 
-    def test_that_have_ended_are_not_shown_by_a_deleting_volume(self) -> None:
-        """A volume that is deleted with its failed VM has no TaskId once its update has ended. [VOL-048, ST-VOL-8]"""
+    def test_fail_when_their_volume_is_deleted_with_its_vm(self) -> None:
+        """An unfinished update ends with the state of its volume in which it could not begin. [ST-VOL-10, ST-VOL-8]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
         vm = alice.create_vms(image_id=alice.read_images()[0].image_id)[0]
         volume = alice.update_volume(volume_id=str(vm.block_device_mappings[0].bsu.volume_id), size=30)
         cloud.fail(vm.vm_id)
-        for _ in range(2):  # it begins, and ends
-            cloud.complete(str(volume.task_id))
         going = reread(alice, volume)
-        assert (going.state, going.task_id) == ("deleting", None)
+        assert (going.state, going.task_id, going.size) == ("deleting", None, 10)
+        assert [task.state for task in alice.read_volume_update_tasks()] == ["failed"]
+
+    def test_fail_when_their_volume_cannot_be_created(self) -> None:
+        """The update of a volume that ends in the state error does not change it. [ST-VOL-10, ST-VOL-3]"""
+        cloud = Cloud(timing="manual")
+        alice = cloud.account("alice")
+        volume = alice.create_volume(size=10, subregion_name=f"{alice.region}a")
+        alice.update_volume(volume_id=volume.volume_id, size=30)
+        cloud.fail(volume.volume_id)
+        failed = reread(alice, volume)
+        assert (failed.state, failed.task_id) == ("error", None)
+        assert [task.state for task in alice.read_volume_update_tasks()] == ["failed"]
 
     def test_to_io1_need_iops(self, alice: Account) -> None:
         """Changing to io1 asks for IOPS, and IOPS ask for io1. [VOL-043, VOL-044, VOL-045]"""
@@ -529,15 +539,15 @@ class TestUnlinkVolume:
         alice.stop_vms(vm_ids=[vm_id])
         assert expect_refusal(alice, "UnlinkVolume", VolumeId=root).rule == "LNK-022"
 
-    def test_of_a_root_needs_a_vm_that_stays_stopped(self) -> None:
-        """The root of a VM that CreateImage is about to start again cannot be unlinked. [LNK-022, OMI-017]"""
+    def test_of_a_root_is_refused_while_its_vm_restarts(self) -> None:
+        """A VM that is stopped only to start again keeps its root, without which it cannot start. [LNK-022, LNK-011]"""
         cloud = Cloud(timing="manual")
         alice = cloud.account("alice")
-        (vm,) = alice.create_vms(image_id=cloud.images.official("ubuntu").image_id)
-        root = vm.block_device_mappings[0].bsu.volume_id
-        cloud.complete(vm.vm_id)
-        alice.create_image(vm_id=vm.vm_id, image_name="golden")
-        cloud.complete(vm.vm_id)
-        assert reread(alice, vm).state == "stopped"
-        error = expect_refusal(alice, "UnlinkVolume", VolumeId=root)
-        assert (error.rule, error.facts["state"]) == ("LNK-022", "restarting")
+        ubuntu = cloud.images.official("ubuntu").image_id
+        vm_id = alice.create_vms(image_id=ubuntu, vm_initiated_shutdown_behavior="restart")[0].vm_id
+        cloud.complete(vm_id)
+        alice.stop_vms(vm_ids=[vm_id])
+        cloud.complete(vm_id)
+        (vm,) = alice.read_vms()
+        error = expect_refusal(alice, "UnlinkVolume", VolumeId=vm.block_device_mappings[0].bsu.volume_id)
+        assert (vm.state, error.rule, error.facts["state"]) == ("stopped", "LNK-022", "restarting")

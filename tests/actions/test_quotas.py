@@ -124,14 +124,14 @@ class TestEachQuota:
         assert dave.can("CreateVolume", **VOLUME | {"Size": 50})
 
     def test_on_sizes_forgets_the_update_of_a_deleted_volume(self) -> None:
-        """The update of a volume that is deleted fails, and no longer counts. [QTA-020, ST-VOL-10]"""
+        """The update of a volume fails when its deletion begins, and no longer counts. [QTA-020, ST-VOL-10]"""
         dave = Cloud(timing="manual").account("dave", quotas={"volume_size_limit": 60})
         volume = dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"]
         dave.call("UpdateVolume", VolumeId=volume, Size=60)
         dave.call("DeleteVolume", VolumeId=volume)
-        dave.cloud.complete(volume)
         task = dave.read_volume_update_tasks()[0]
         assert (task.state, task.comment) == ("failed", f"The volume {volume} was deleted.")
+        dave.cloud.complete(volume)
         assert dave.can("CreateVolume", **VOLUME | {"Size": 60})
 
     def test_on_snapshots_counts_those_of_a_copied_omi(self) -> None:

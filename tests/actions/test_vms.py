@@ -20,6 +20,19 @@ from omisim.model import Image, Vm
 from omisim.model.filters.dicts import FiltersVmDict
 
 
+def stop_for_an_omi(behavior: str) -> tuple[Cloud, Account, str]:
+    """Return a cloud, its account and a VM with a shutdown behavior, which CreateImage has stopped, not yet started."""
+    cloud = Cloud(timing="manual")
+    alice = cloud.account("alice")
+    ubuntu = cloud.images.official("ubuntu").image_id
+    vm_id = alice.create_vms(image_id=ubuntu, vm_initiated_shutdown_behavior=behavior)[0].vm_id
+    cloud.complete(vm_id)
+    alice.create_image(vm_id=vm_id, image_name="golden")
+    cloud.complete(vm_id)
+    assert alice.read_vms()[0].state == "stopped"
+    return cloud, alice, vm_id
+
+
 def disks(account: Account, vm: Vm) -> dict[str, tuple[int, str]]:
     """Return size and type of a VM's volumes by device name."""
     volumes = {}
@@ -163,17 +176,6 @@ class TestLaunch:
 def _snapshot_of(account: Account, image: Image) -> str:
     vm = account.create_vms(image_id=image.image_id)[0]
     return account.create_snapshot(volume_id=vm.block_device_mappings[0].bsu.volume_id).snapshot_id
-
-
-def _stop_for_an_omi(account: Account) -> Vm:
-    """Return a VM that CreateImage has stopped, and will start again (timing manual)."""
-    cloud = account.cloud
-    vm = account.create_vms(image_id=find_official(account, "Ubuntu*").image_id)[0]
-    cloud.complete(vm.vm_id)
-    account.create_image(vm_id=vm.vm_id, image_name="golden")
-    cloud.complete(vm.vm_id)
-    assert reread(account, vm).state == "stopped"
-    return vm
 
 
 class TestDisksOfALaunch:
@@ -427,17 +429,19 @@ class TestLifeOfAVm:
         slow.settle()
         assert reread(alice, vm).state == state
 
-    def test_is_not_started_again_after_a_stop_between(self) -> None:
-        """StopVms keeps a VM stopped that CreateImage has stopped and would start again. [VM-024/stop, OMI-017]"""
-        cloud = Cloud(timing="manual")
-        alice = cloud.account("alice")
-        vm = _stop_for_an_omi(alice)
-        alice.stop_vms(vm_ids=[vm.vm_id])
-        with pytest.raises(ValueError, match="no transition is in progress"):
-            cloud.complete(vm.vm_id)
-        alice.start_vms(vm_ids=[vm.vm_id])
-        cloud.complete(vm.vm_id)
-        assert reread(alice, vm).state == "running"
+    def test_stays_stopped_by_a_request_before_it_starts_again(self) -> None:
+        """StopVms counts for a VM that CreateImage has already stopped, and would start again next. [VM-024/stop]"""
+        cloud, alice, vm_id = stop_for_an_omi("stop")
+        alice.stop_vms(vm_ids=[vm_id])
+        with pytest.raises(ValueError, match="stopped"):
+            cloud.complete(vm_id)
+
+    def test_is_terminated_by_a_request_before_it_starts_again(self) -> None:
+        """StopVms follows the shutdown behavior of a VM that CreateImage has already stopped. [VM-024/stop]"""
+        cloud, alice, vm_id = stop_for_an_omi("terminate")
+        alice.stop_vms(vm_ids=[vm_id])
+        cloud.complete(vm_id)
+        assert alice.read_vms()[0].state == "shutting-down"
 
     @pytest.mark.parametrize("behavior", ["restart", "terminate"])
     def test_ends_stopped_under_a_switch(self, behavior: str) -> None:

@@ -216,7 +216,7 @@ def delete_volume(call: Call) -> Row:
         call.check_state("Volume", volume, "DeleteVolume")
     call.raise_if_refused()
     assert volume
-    volume["State"] = "deleting"
+    call.world.set_state("Volume", volume, "deleting")
     return {}
 
 

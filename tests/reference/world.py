@@ -234,8 +234,8 @@ def _after_snapshot(world: World, row: Row, to: str) -> None:
 
 
 def _after_volume(world: World, row: Row, to: str) -> None:
-    """The unfinished update of a volume that is gone fails. [ST-VOL-10]"""
-    if to == GONE and row.get("TaskId"):
+    """The unfinished update of a volume that has failed or is being deleted fails. [ST-VOL-10]"""
+    if to in ("deleting", "error") and row.get("TaskId"):
         world.set_state("VolumeUpdate", world.rows["VolumeUpdate"][row["TaskId"]], "failed")
 
 
@@ -257,7 +257,8 @@ def _after_vm(world: World, row: Row, to: str) -> None:
     elif to == "terminated":  # its volumes are deleted or unlinked [VM-047, ST-VOL-7, ST-VOL-8]
         for link in world.list_links(row):
             world.drop("Link", link)
-            world.rows["Volume"][link["VolumeId"]]["State"] = "deleting" if link["DeleteOnVmDeletion"] else "available"
+            to = "deleting" if link["DeleteOnVmDeletion"] else "available"
+            world.set_state("Volume", world.rows["Volume"][link["VolumeId"]], to)
 
 
 def _after_update(world: World, row: Row, to: str) -> None:

@@ -201,14 +201,6 @@ class Call:
         self.stop_if_refused()
         return self.tx.move(entity, event, **fields)
 
-    def reschedule(self, entity: E, event: str) -> E:
-        """Replace the due transition of an entity by an event that happens at once, or by none if it is ""."""
-        if event:
-            self.tx.schedule(entity, event, 0)
-        else:
-            self.tx.cancel(entity)
-        return entity
-
     def drop(self, entity: Entity) -> None:
         """Remove an entity whose kind has no lifecycle."""
         self.stop_if_refused()

@@ -91,7 +91,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "DeleteImage": frozenset({"image", "image_export"}),
     "DeleteSnapshot": frozenset({"snapshot"}),
     "DeleteVms": frozenset({"vm"}),
-    "DeleteVolume": frozenset({"volume"}),
+    "DeleteVolume": frozenset({"volume", "volume_update"}),
     "LinkVolume": frozenset({"volume", "volume_link"}),
     "StartVms": frozenset({"vm"}),
     "StopVms": frozenset({"vm"}),
