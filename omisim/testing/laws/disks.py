@@ -90,7 +90,7 @@ def iops_match_the_volume_type(_engine: Engine, volume: Volume) -> str | None:
 
 @law("VOL-048", "volume", "volume_update")
 def a_volume_names_its_running_update(engine: Engine, row: Volume | VolumeUpdateTask) -> str | None:
-    """A volume names its update task exactly while the task runs."""
+    """A volume names its update task exactly while the task runs, which ends before the volume fails or is deleted."""
     volume: Volume | None = row if isinstance(row, Volume) else engine.state.get("volume", row.volume_id)
     if volume is None:
         return None
@@ -100,7 +100,8 @@ def a_volume_names_its_running_update(engine: Engine, row: Volume | VolumeUpdate
     task: VolumeUpdateTask | None = engine.state.get("volume_update", volume.task_id)
     if task is None or task.state not in ("pending", "active"):
         return f"{volume.volume_id} names {volume.task_id}, which is {task.state if task else 'missing'}"
-    return None
+    is_ending = volume.state in (VolumeState.ERROR, VolumeState.DELETING)
+    return f"{volume.volume_id} is {volume.state}, but {volume.task_id} updates it" if is_ending else None
 
 
 @law("FLD-005", "vm")
