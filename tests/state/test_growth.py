@@ -335,6 +335,7 @@ def test_a_request_to_object_storage_does_not_slow_down_with_other_objects() -> 
 
 NOT_BY_PAGE = {
     "ReadNics": "the NICs of the crowd belong to the same VM",
+    "ReadQuotas": "the NICs of the crowd belong to the same VM, whose use of vm_sg_limit they decide",
     "ReadVms": "the volumes and NICs of the crowd belong to the same VM",
     "ReadVmsStopHistory": "it sorts all stops by their dates",
 }
