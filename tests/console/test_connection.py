@@ -14,6 +14,10 @@ HIDE = """hidden => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
+QUICK = """{
+    const { setTimeout } = window;
+    window.setTimeout = (action, ms, ...rest) => setTimeout(action, ms / 20, ...rest);
+}"""
 FAILURES = {
     "refused": lambda route: route.abort("connectionrefused"),
     "503": lambda route: route.fulfill(status=503, body='{"error": "not now"}'),
@@ -40,6 +44,13 @@ class FailingServer:
         return route.continue_()
 
 
+@pytest.fixture
+def quick_retries(page: Page) -> None:
+    """Let the page try again after a tenth of a second, not after two seconds."""
+    page.add_init_script(QUICK)
+
+
+@pytest.mark.usefixtures("quick_retries")
 class TestFirstLoad:
     @pytest.mark.parametrize("failure", FAILURES)
     @pytest.mark.parametrize("name", ["session", "actions", "view"])
