@@ -127,7 +127,7 @@ def read_tags(call: Call, *, filters: FiltersTag | FiltersTagDict | None = None)
         if path in _INDEXES:
             lookups.append([(_INDEXES[path], value) for value in values])
     types = parsed_filters.resource_types
-    first, (first_kind, first_key), *_ = call.page
+    first, (first_kind, first_key) = call.page.first, call.page.first_tag
     rows = (
         Tag(
             key=tag.key,

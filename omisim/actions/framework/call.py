@@ -144,8 +144,8 @@ class Call:
 
     def take(self, results: Iterable[T]) -> tuple[T, ...]:
         """Return the results in the form of answers: all, or as many as the requested page needs."""
-        _, _, limit, select = self.page
-        return tuple(islice(results if select is None else select(self._account_id, results), limit))
+        page = self.page
+        return tuple(islice(results if page.select is None else page.select(self._account_id, results), page.limit))
 
     def read_own(
         self, cls: type[E], filters: Filters[E] | None, view: Callable[[State, E], E] | None = None

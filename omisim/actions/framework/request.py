@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, fields, replace
 from math import isfinite
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from omisim.base.foreign import MAX_DEPTH, MAX_DIGITS
 from omisim.base.frozen import frozen, is_frozen
@@ -45,7 +45,8 @@ class Dialect:
 PYTHON = Dialect(spell=str, controls=False)  # typed methods
 
 
-class Page(NamedTuple):
+@frozen()
+class Page:
     """The part of its results that a read needs for a page (`framework/paging.py`).
 
     `first` is the creation number of the first resource, if the results are sorted by it. Of a page of ReadTags or

@@ -11,6 +11,7 @@ from omisim.actions.fcu_only import FCU_ONLY
 from omisim.actions.framework.paging import MAX_RESULTS, find_page
 from omisim.actions.framework.registry import ACTIONS
 from omisim.actions.framework.request import EVERYTHING, Dialect, Page, Request
+from omisim.base.frozen import replace
 from omisim.doors.fcu.context import Context
 from omisim.doors.fcu.forms import GROUPS
 from omisim.doors.fcu.inputs import Reading, compile_inputs
@@ -203,7 +204,7 @@ class FcuAction:
         page = find_page(criteria.size, criteria.token, 0)
         if self.row.items:  # results with several rows each, of which filters may select none
             return EVERYTHING if criteria.filters else page
-        return page._replace(select=select)
+        return replace(page, select=select)
 
     def _select(self, criteria: Criteria, account_id: str | None, results: Any) -> Any:
         """Return the rows of a list that a caller selects, each when it is needed, or the result of another action.
