@@ -103,11 +103,11 @@ class TestEachQuota:
         ],
     )
     def test_on_volumes_counts_what_unfinished_updates_will_add(
-        self, quota: str, limit: int, update: dict[str, Any]
+        self, quota: QuotaName, limit: int, update: dict[str, Any]
     ) -> None:
         """What an unfinished update will add counts from the call on, for other updates and in ReadQuotas. [QTA-020]"""
         cloud = Cloud(timing="clock")
-        dave = cloud.account("dave", quotas={quota: limit})  # type: ignore[dict-item]
+        dave = cloud.account("dave", quotas={quota: limit})
         first, second = (dave.call("CreateVolume", **VOLUME)["Volume"]["VolumeId"] for _ in range(2))
         dave.call("UpdateVolume", VolumeId=first, **update)  # by a task: the volume is being created
         used = count_used(dave, quota)

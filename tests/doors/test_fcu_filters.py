@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.fcu_requests import ask, texts_of
-from support.growth import QUOTAS, create_resources
+from support.growth import make_neighbours
 
-from omisim import Account, Cloud
+from omisim import Account
 from omisim.doors.fcu.selection import Selection
 from omisim.doors.fcu.table import load_rows
 
@@ -26,11 +26,7 @@ Filters = Sequence[tuple[str, Sequence[str]]]
 @pytest.fixture(name="alice", scope="module")
 def _alice() -> Account:
     """An account with resources of every kind, beside another one that shares some."""
-    cloud = Cloud()
-    alice, bob = (cloud.account(name, quotas=dict.fromkeys(QUOTAS, 10**9)) for name in ("alice", "bob"))
-    cloud.allow_account_creation("alice")
-    for number, account in enumerate((alice, bob, alice)):
-        ids = create_resources(cloud, account, f"10.{number}.0.0/16")
+    alice, bob, ids = make_neighbours()
     alice.create_tags(resource_ids=[ids["linked"], ids["net"], ids["image"]], tags=[{"key": "site", "value": "true"}])
     additions = {"account_ids": [alice.account_id]}
     for image in bob.read_images(filters={"account_ids": [bob.account_id]}):

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.fcu_requests import ask, texts_of
-from support.growth import QUOTAS, create_resources
+from support.growth import make_neighbours
 
 from omisim import Account, Cloud
 from omisim.actions.framework.request import EVERYTHING
@@ -39,11 +39,7 @@ Parameters = Mapping[str, str]
 @pytest.fixture(name="alice", scope="module")
 def _alice() -> Account:
     """An account with resources of every kind, beside another one."""
-    cloud = Cloud()
-    alice, bob = (cloud.account(name, quotas=dict.fromkeys(QUOTAS, 10**9)) for name in ("alice", "bob"))
-    cloud.allow_account_creation("alice")
-    for number, account in enumerate((alice, bob, alice)):
-        create_resources(cloud, account, f"10.{number}.0.0/16")
+    alice, _, _ = make_neighbours()
     for security_group in alice.read_security_groups():
         alice.create_security_group_rule(
             security_group_id=security_group.security_group_id, flow="Inbound", rules=[{

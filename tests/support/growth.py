@@ -160,6 +160,17 @@ def copy_row(state: State, kind: str, row_id: str, row: Any, digits: str) -> Non
     state.write(kind, new_id, row, EPOCH, "crowd")
 
 
+def make_neighbours() -> tuple[Account, Account, Ids]:
+    """Return alice, who has resources of every kind twice, bob, who has them once, and the ids of her second ones."""
+    cloud = Cloud()
+    alice, bob = (cloud.account(name, quotas=dict.fromkeys(QUOTAS, 10**9)) for name in ("alice", "bob"))
+    cloud.allow_account_creation("alice")
+    _, _, ids = (
+        create_resources(cloud, account, f"10.{number}.0.0/16") for number, account in enumerate((alice, bob, alice))
+    )
+    return alice, bob, ids
+
+
 def create_resources(cloud: Cloud, account: Account, net_range: str) -> Ids:
     """Create resources of every kind, and return what requests name of them."""
     return {
